@@ -1,0 +1,51 @@
+# Two commands do everything on a machine with Python >= 3.11, make and pip: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.PHONY: demo test lint docs goldens accuracy bench clean
+
+demo: $(VENV)/.installed
+	$(BIN)/gptcli forward "Every effort moves you"
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tools.docs --check
+
+docs: $(VENV)/.installed-dev
+	$(BIN)/python -m tools.docs --write
+
+goldens: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest tests/golden -q --update-goldens
+
+accuracy: $(VENV)/.installed-dev
+	$(BIN)/python -m tools.accuracy
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.startup
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: gptcli needs Python 3.11 or newer; choose one with: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing into $(VENV) (a minute or two) ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/python -m compileall -q gptcli
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing into $(VENV), with the development tools (a minute or two) ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m compileall -q gptcli
+	@touch $@ $(VENV)/.installed

@@ -1,0 +1,1 @@
+"""gptcli beside its peers, as ratios of whole processes in one run."""

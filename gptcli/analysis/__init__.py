@@ -1,0 +1,1 @@
+"""Pure functions from a described network to a report."""

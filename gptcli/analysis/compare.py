@@ -1,0 +1,61 @@
+"""Several models by the same figures."""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from gptcli.analysis.flops import flops_report
+from gptcli.analysis.memory import checked_options, kv_cache_bytes
+from gptcli.analysis.params import count_parameters, count_tied_and_untied
+from gptcli.analysis.step import StepOptions, sweep_step
+from gptcli.architecture.dtypes import bytes_of
+from gptcli.config import ModelConfig
+from gptcli.reports import ComparedModel, CompareReport
+
+
+def compare_report(configs: Sequence[ModelConfig], options: StepOptions, seq_len: int | None) -> CompareReport:
+    """Put models side by side.
+
+    Args:
+        configs: two models or more.
+        options: the pass and the step to reckon; ``tokens`` is replaced by ``seq_len`` or each model's context length.
+        seq_len: tokens in a text, or None for each model's own context length.
+
+    Raises:
+        InputError: the sequence is longer than a model's context.
+    """
+    models = [_figures(config, replace(options, tokens=seq_len or config.context_length)) for config in configs]
+    return CompareReport(
+        batch_size=options.batch, seq_len=seq_len, dtype=options.dtype, models=models, differing=_differing(models)
+    )
+
+
+def _figures(config: ModelConfig, options: StepOptions) -> ComparedModel:
+    checked_options(config, options)
+    totals = count_tied_and_untied(config)
+    flops = flops_report(config, batch=options.batch, tokens=options.tokens, attention=options.attention)
+    return ComparedModel(
+        name=config.name,
+        config=config,
+        parameters=count_parameters(config),
+        parameters_untied=totals.untied,
+        parameters_tied=totals.tied,
+        weights_bytes=bytes_of(count_parameters(config), options.dtype),
+        inference_peak_bytes=sweep_step(config, replace(options, mode="inference")).peak,
+        training_peak_bytes=sweep_step(config, replace(options, mode="training")).peak,
+        kv_cache_bytes=kv_cache_bytes(config, options),
+        forward_flops=flops.forward_flops,
+        training_flops=flops.training_flops,
+        flops_per_token=flops.training_flops_per_token,
+    )
+
+
+def _differing(models: Sequence[ComparedModel]) -> list[str]:
+    """Name the keys, the config's among them, in which the models are not all alike."""
+    rows = [{**msgspec.structs.asdict(model.config), **_own(model)} for model in models]
+    return [key for key in rows[0] if any(row[key] != rows[0][key] for row in rows)]
+
+
+def _own(model: ComparedModel) -> dict[str, object]:
+    return {key: value for key, value in msgspec.structs.asdict(model).items() if key != "config"}

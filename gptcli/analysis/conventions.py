@@ -1,0 +1,221 @@
+"""The ways in which people count the parameters of one model, and which of them yield a given number."""
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gptcli.architecture import Dim, Shape, Sizes, describe, elements, size, sizes_of, walk
+from gptcli.architecture.operations import Embedding, Linear, Operation
+from gptcli.architecture.symbols import ONE, L, S
+from gptcli.config import ModelConfig
+from gptcli.reports import ConventionRow, WhyRow
+
+Parts = Literal["all", "no positions", "no tables", "body", "matrices"]
+Masks = Literal["none", "mask", "mask and scalar"]
+Biases = Literal["qkv", "no qkv", "none"]
+
+PADDED_TO = 64  # nanoGPT's train.py: 50257 entries become 50304
+_NEAREST = 5
+
+_PARTS: dict[Parts, str] = {
+    "all": "",
+    "no positions": "without position embeddings",
+    "no tables": "without embedding tables, with an untied head",
+    "body": "without any embedding or output head",
+    "matrices": "the blocks' matrices alone, 12LC^2",
+}
+_MASKS: dict[Masks, str] = {
+    "none": "",
+    "mask": "stored causal masks counted",
+    "mask and scalar": "stored causal masks and masked_bias counted",
+}
+_BIASES: dict[Biases, str] = {"qkv": "with QKV bias", "no qkv": "without QKV bias", "none": "bias-free"}
+# Buffers, not parameters, that old checkpoints hold in every block: the mask is S x S, masked_bias one number.
+_BUFFERS: dict[Masks, tuple[Shape, ...]] = {"none": (), "mask": ((S, S),), "mask and scalar": ((S, S), (ONE,))}
+
+
+class Convention(Struct, frozen=True, kw_only=True):
+    """A way to count; None is what the config says.
+
+    Attributes:
+        parts: which weights count.
+        tied: whether the output head is the token embedding.
+        padded: whether the vocabulary is rounded up to a multiple of 64.
+        masks: which buffers are counted as if they were parameters.
+        biases: which linear layers and norms have biases.
+    """
+
+    parts: Parts = "all"
+    tied: bool | None = None
+    padded: bool = False
+    masks: Masks = "none"
+    biases: Biases | None = None
+
+
+BODY = Convention(parts="body")
+
+_HUB_FILE = Convention(tied=True, biases="qkv", masks="mask")
+# What the literature and the programs use, with who uses it; the first two are the total this program prints.
+_IN_USE: tuple[tuple[Convention, str], ...] = (
+    (Convention(tied=False), "the lecture's network; every model whose output head has a weight of its own"),
+    (Convention(tied=True), "torch's parameters(), where a shared weight comes once"),
+    (Convention(tied=True, biases="qkv"), "OpenAI's GPT-2 checkpoints and their names: 124M, 355M, 774M, 1558M"),
+    (Convention(tied=True, biases="qkv", parts="no positions"), "nanoGPT's get_num_params(), printed at its start"),
+    (Convention(parts="no tables"), "transformers' num_parameters(exclude_embeddings=True)"),
+    (BODY, "scaling laws (Kaplan et al. 2020's N in full); Pythia's non-embedding parameters"),
+    (Convention(parts="matrices"), "Kaplan et al. 2020, equation 2.1, and estimates on paper"),
+    (Convention(tied=True, biases="qkv", padded=True), "nanoGPT trained from scratch: the vocabulary as GPUs like it"),
+    (Convention(tied=True, biases="none", padded=True), "nanoGPT trained from scratch with bias=False"),
+    (_HUB_FILE, "the 'model size' of a file on the Hugging Face Hub, which holds each block's mask"),
+    (replace(_HUB_FILE, masks="mask and scalar"), "the state_dict of GPT-2 in older transformers"),
+    (Convention(tied=True, biases="none"), "nanoGPT's bias=False; PaLM and Llama have no biases either"),
+)
+
+
+def convention_rows(config: ModelConfig) -> list[ConventionRow]:
+    """Return every convention in use with what it gives for a model."""
+    rows: dict[Convention, ConventionRow] = {}
+    for listed, used_by in _IN_USE:
+        convention = _normal(config, listed)
+        row = ConventionRow(", ".join(names(config, convention)), count_by(config, convention), used_by)
+        if convention in rows:  # two in use are one for this model: no biases to leave out, nothing to pad
+            row = replace(row, used_by=f"{rows[convention].used_by}; {used_by}")
+        rows[convention] = row
+    return list(rows.values())
+
+
+def why_rows(config: ModelConfig, number: int, step: int = 1) -> list[WhyRow]:
+    """Return the combinations of conventions that yield a number, the simplest first.
+
+    Args:
+        config: the model.
+        number: the count asked about.
+        step: how finely it was written: 1 for an exact one, 10^6 for ``137M``; a count that rounds to it is a match.
+
+    Returns:
+        All matches, with how far the count is from the number as written; where none matches, the nearest few.
+    """
+    counted = [(convention, count_by(config, convention)) for convention in combinations(config)]
+    matches = [
+        each for each in counted if 2 * abs(each[1] - number) <= step - step % 2
+    ]  # half a step either way; an exact one is exact
+    if matches:
+        matches.sort(key=lambda each: (_changes(config, each[0]), abs(each[1] - number)))
+    else:
+        matches = sorted(counted, key=lambda each: (abs(each[1] - number), _changes(config, each[0])))[:_NEAREST]
+    return [WhyRow(names(config, convention), value, value - number) for convention, value in matches]
+
+
+def rounds_to(value: int, number: int, step: int) -> bool:
+    """Return whether a count rounds to a number: half a step off at most, so nothing where the step is 1."""
+    return 2 * abs(value - number) <= step
+
+
+def combinations(config: ModelConfig) -> list[Convention]:
+    """Return every sensible combination once; two that cannot differ for this model are one."""
+    all_parts = product(_PARTS, (False, True), (False, True), _MASKS, _BIASES)
+    free = (
+        Convention(parts=parts, tied=tied, padded=padded, masks=masks, biases=biases)
+        for parts, tied, padded, masks, biases in all_parts
+        if masks == "none" or parts == "all"  # buffers are counted in files, and files hold everything
+    )
+    return list(dict.fromkeys(_normal(config, convention) for convention in free))
+
+
+def count_by(config: ModelConfig, convention: Convention) -> int:
+    """Count the parameters of a model by a convention, from the description of the model it supposes."""
+    chosen = _normal(config, convention)
+    supposed = replace(
+        config,
+        weight_tying=bool(chosen.tied),
+        qkv_bias=chosen.biases == "qkv",
+        vocab_size=_padded(config.vocab_size) if chosen.padded else config.vocab_size,
+    )
+    sizes = sizes_of(supposed)
+    counted = sum(_many(times, sizes) * elements(shape, sizes) for shape, times in _weights(supposed, chosen))
+    return counted + size(L, sizes) * sum(elements(shape, sizes) for shape in _BUFFERS[chosen.masks])
+
+
+def names(config: ModelConfig, convention: Convention) -> list[str]:
+    """Say a convention in words: the tying where it matters, then what differs from the config."""
+    chosen = _normal(config, convention)
+    own = _own_biases(config)
+    words = [
+        _PARTS[chosen.parts],
+        _tying(chosen),
+        f"vocabulary padded to {_padded(config.vocab_size)}" if chosen.padded else "",
+        _MASKS[chosen.masks],
+        _BIASES[chosen.biases] if chosen.biases not in (None, own) else "",
+    ]
+    return [word for word in words if word]
+
+
+def _tying(convention: Convention) -> str:
+    if convention.tied is None or convention.parts == "no tables":  # whose words say it already
+        return ""
+    return "tied" if convention.tied else "untied"
+
+
+def _weights(config: ModelConfig, convention: Convention) -> Iterator[tuple[Shape, Dim | None]]:
+    """Yield shape and multiplicity of each weight that counts."""
+    network = describe(config)
+    for _, node, times in walk(network):
+        if not isinstance(node, Operation) or (isinstance(node, Linear) and node.tied_to):
+            continue
+        if not _counts(node, convention.parts, head=node is network.lm_head):
+            continue
+        for name, shape in node.weights().items():
+            bias_left_out = convention.biases == "none" and name == "bias"
+            vector_left_out = convention.parts == "matrices" and (times is None or len(shape) == 1)
+            if not bias_left_out and not vector_left_out:
+                yield shape, times
+
+
+def _counts(operation: Operation, parts: Parts, *, head: bool) -> bool:
+    """Return whether an operation's weights count."""
+    if isinstance(operation, Embedding):
+        return parts == "all" or (parts == "no positions" and operation.rows != S)
+    return not head or parts not in ("body", "matrices")
+
+
+def _normal(config: ModelConfig, convention: Convention) -> Convention:
+    """Return the convention with the config's own settings filled in, and those that cannot matter cleared."""
+    tied = config.weight_tying if convention.tied is None else convention.tied
+    biases = convention.biases or _own_biases(config)
+    parts = "body" if convention.parts == "no tables" and tied else convention.parts
+    has_vocabulary = parts not in ("body", "matrices")
+    return Convention(
+        parts=parts,
+        tied=tied if has_vocabulary else None,
+        padded=convention.padded and has_vocabulary and _padded(config.vocab_size) != config.vocab_size,
+        masks=convention.masks,
+        biases=None if parts == "matrices" else biases,
+    )
+
+
+def _own_biases(config: ModelConfig) -> Biases:
+    return "qkv" if config.qkv_bias else "no qkv"
+
+
+def _changes(config: ModelConfig, convention: Convention) -> int:
+    """Return how far a convention is from the config's own count: the number of things to be said about it."""
+    changed_tying = convention.tied is not None and convention.tied != config.weight_tying
+    changed = (
+        convention.parts != "all",
+        changed_tying,
+        convention.padded,
+        convention.masks != "none",
+        convention.biases not in (None, _own_biases(config)),
+    )
+    return sum(changed)
+
+
+def _padded(entries: int) -> int:
+    return -(-entries // PADDED_TO) * PADDED_TO
+
+
+def _many(times: Dim | None, sizes: Sizes) -> int:
+    return size(times, sizes) if times else 1

@@ -1,0 +1,188 @@
+"""FLOPs of a forward pass, a training step and generation, from the described operations.
+
+Every figure is a formula over the description's dimensions, evaluated; ``--explain`` shows the same formulas.
+"""
+
+from collections.abc import Iterable, Mapping
+from math import isfinite
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gptcli.analysis.conventions import BODY, count_by
+from gptcli.analysis.formulas import evaluate, product, summed, used_values
+from gptcli.analysis.limits import check_length
+from gptcli.analysis.params import count_parameters
+from gptcli.architecture import AttentionPath, Dim, Sizes, describe, size, sizes_of, walk
+from gptcli.architecture.flops import MULTIPLY_ADD, MatrixProduct, Over, matrix_products
+from gptcli.architecture.operations import Operation
+from gptcli.config import ModelConfig
+from gptcli.errors import InputError
+from gptcli.reports import Explanation, FlopsReport, FlopsRow
+
+_TERA = 10**12
+
+_UNIT = "FLOPs"
+_OWN = "matrix products of the described operations, a multiply-add being two (gptcli/architecture/flops.py)"
+_GRADIENTS = "one product as large as the forward's for the gradient of either factor (Kaplan et al. 2020, section 2.1)"
+_CAUSAL_SOURCE = "query t sees t keys: T*(T+1)/2 pairs, not T*T"
+_CACHE_SOURCE = "one query against T cached keys, its own included (Pope et al. 2022, section 3.3)"
+
+# How often a product is done in a text.
+_FULL: dict[Over, str] = {"tokens": "T", "pairs": "T*T"}
+_CAUSAL_PAIRS = "(T*(T+1)//2)"
+_ONE_TOKEN: dict[Over, str] = {"tokens": "", "pairs": "T"}
+
+# Name -> formula and source; N: all parameters, body: those of no embedding and no output head.
+_CONVENTIONS: dict[str, tuple[str, str]] = {
+    "matmul_full_attention": ("3*forward", "torch.utils.flop_counter on the explicit attention path"),
+    "matmul_causal_exact": ("3*causal", "forward and backward over the pairs that a causal mask leaves"),
+    "six_n": ("6*N*B*T", "Hoffmann et al. 2022: C = 6 N D, over D = B*T tokens"),
+    "six_n_non_embedding": ("6*body*B*T", "Kaplan et al. 2020, section 2.1: N without embeddings"),
+    "palm_mfu": ("(6*N + 12*L*H*D*T)*B*T", "Chowdhery et al. 2022, appendix B"),
+    "macs_forward": ("forward//2", "a multiply-add as one, forward pass only"),
+}
+
+
+class Throughput(Struct, frozen=True):
+    """What a machine reached and what it could: tokens trained on in a second, and 10^12 FLOPs in a second."""
+
+    tokens_per_second: float
+    peak_tflops: float
+
+
+class _Step(Struct, frozen=True):
+    path: str
+    label: str
+    times: Dim | None
+    products: tuple[MatrixProduct, ...]
+
+
+def throughput(tokens_per_second: float | None, peak_tflops: float | None) -> Throughput | None:
+    """Return both figures, or None where neither was given.
+
+    Raises:
+        InputError: only one was given, or one is not above zero.
+    """
+    given = {"--tokens-per-second": tokens_per_second, "--peak-tflops": peak_tflops}
+    for option, figure in given.items():
+        if figure is not None and not (isfinite(figure) and figure > 0):
+            raise InputError(f"{option} {figure:g} is not a number above zero")
+    if tokens_per_second is not None and peak_tflops is not None:
+        return Throughput(tokens_per_second, peak_tflops)
+    present = [option for option, figure in given.items() if figure is not None]
+    if present:
+        missing = next(option for option in given if option not in present)
+        raise InputError(f"{present[0]} alone gives no utilization; add {missing}")
+    return None
+
+
+def flops_report(
+    config: ModelConfig,
+    *,
+    batch: int = 1,
+    tokens: int,
+    attention: AttentionPath = "sdpa",
+    reached: Throughput | None = None,
+    explain: bool = False,
+) -> FlopsReport:
+    """Count the FLOPs of B texts of T tokens; the cost of counting does not depend on the layers.
+
+    Args:
+        config: the model.
+        batch: B, texts at once.
+        tokens: T, tokens in a text.
+        attention: which steps attention is made of; the sum is the same.
+        reached: what model FLOPs utilization (MFU) is worked out from.
+        explain: add the formulas.
+
+    Raises:
+        InputError: the sequence is over the context length.
+    """
+    check_length(config, tokens)
+    steps, sizes = _steps(config, attention), sizes_of(config, batch, tokens)
+    lines = _explain(steps, _quantities(config, sizes))
+    value = {line.name: line.value for line in lines}
+    report = FlopsReport(
+        config=config,
+        batch_size=batch,
+        seq_len=tokens,
+        attention=attention,
+        linear_flops=value["linear"],
+        attention_flops=value["attention"],
+        forward_flops=value["forward"],
+        causal_forward_flops=value["causal"],
+        backward_flops=value["backward"],
+        training_flops=value["training"],
+        training_flops_per_token=value["training"] // (batch * tokens),
+        prefill_flops=value["forward"],
+        decode_flops=value["decode"],
+        parts=[_row(step, sizes) for step in steps],
+        conventions={name: value[name] for name in _CONVENTIONS},
+        mfu=None if reached is None else _utilization(value["palm_mfu"] // (batch * tokens), reached),
+    )
+    return replace(report, explanations=lines) if explain else report
+
+
+def _steps(config: ModelConfig, attention: AttentionPath) -> list[_Step]:
+    """Return the operations that have matrix products."""
+    nodes = walk(describe(config, attention))
+    found = [_Step(p, node.label, n, matrix_products(node)) for p, node, n in nodes if isinstance(node, Operation)]
+    return [step for step in found if step.products]
+
+
+def _row(step: _Step, sizes: Sizes) -> FlopsRow:
+    one = evaluate(summed(_terms(step, _FULL)), sizes)
+    return FlopsRow(step.path, step.label, one, size(step.times, sizes) if step.times else 1)
+
+
+def _utilization(flops_per_token: int, reached: Throughput) -> float:
+    """Return MFU: the FLOPs a model needs at the speed reached, over those the machine could do in that time.
+
+    Chowdhery et al. 2022, appendix B.
+    """
+    return reached.tokens_per_second * flops_per_token / (reached.peak_tflops * _TERA)
+
+
+def _quantities(config: ModelConfig, sizes: Sizes) -> dict[str, int]:
+    """Return what formulas may mention: the dimensions, and both counts of parameters."""
+    return {**sizes, "N": count_parameters(config), "body": count_by(config, BODY)}
+
+
+def _explain(steps: list[_Step], known: dict[str, int]) -> list[Explanation]:
+    """Evaluate every figure in order; each may mention those before it."""
+    formulas = {
+        "linear": (_formula(steps, {"tokens": _FULL["tokens"]}), _OWN),
+        "attention": (_formula(steps, {"pairs": _FULL["pairs"]}), _OWN),
+        "forward": ("linear + attention", _OWN),
+        "causal": (f"linear + {_formula(steps, {'pairs': _CAUSAL_PAIRS})}", _CAUSAL_SOURCE),
+        "backward": ("2*forward", _GRADIENTS),
+        "training": ("forward + backward", "one forward and one backward pass"),
+        "decode": (_formula(steps, _ONE_TOKEN), _CACHE_SOURCE),
+        **_CONVENTIONS,
+    }
+    lines = []
+    for name, (formula, source) in formulas.items():
+        values = used_values(formula, known)
+        known[name] = evaluate(formula, values)
+        lines.append(Explanation(name, formula, values, known[name], _UNIT, source))
+    return lines
+
+
+def _formula(steps: Iterable[_Step], positions: Mapping[Over, str]) -> str:
+    """Write the FLOPs of all steps: what stands once, and the blocks times what one of them does.
+
+    Args:
+        steps: operations with matrix products.
+        positions: how often each kind of product is done in a text; a kind without an entry is left out.
+    """
+    terms: dict[str, list[str]] = {}
+    for step in steps:
+        terms.setdefault(str(step.times or ""), []).extend(_terms(step, positions))
+    sums = {times: summed(products) for times, products in terms.items() if products}
+    return summed(f"{times}*({each})" if times else each for times, each in sums.items())
+
+
+def _terms(step: _Step, positions: Mapping[Over, str]) -> list[str]:
+    wanted = [each for each in step.products if each.over in positions]
+    return ["*".join(filter(None, (str(MULTIPLY_ADD), "B", positions[p.over], product(p.dims)))) for p in wanted]

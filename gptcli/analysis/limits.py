@@ -1,0 +1,17 @@
+"""What a model can take."""
+
+from gptcli.config import ModelConfig
+from gptcli.errors import InputError
+
+
+def check_length(config: ModelConfig, tokens: int) -> None:
+    """Refuse a text that is longer than the model has positions.
+
+    Raises:
+        InputError: with both lengths and the way out.
+    """
+    if tokens > config.context_length:
+        raise InputError(
+            f"--seq-len {tokens:,} is over the context length {config.context_length:,} of {config.name}; "
+            f"shorten it, or use --set context_length={tokens}"
+        )

@@ -1,0 +1,114 @@
+"""Bytes of the weights, and the peak of a pass or a step with the ledger of what is alive at it."""
+
+from collections import Counter
+
+from msgspec.structs import replace
+
+from gptcli.analysis.explain import explain_ledger, explain_memory
+from gptcli.analysis.limits import check_length
+from gptcli.analysis.optimizers import STEP_COUNTER_BYTES, implementation, optimizer_named
+from gptcli.analysis.params import count_parameters, count_tied_and_untied
+from gptcli.analysis.step import StepOptions, sweep_step
+from gptcli.analysis.sweep import Memory
+from gptcli.architecture import describe, size, sizes_of, weights
+from gptcli.architecture.dtypes import BITS, bytes_of
+from gptcli.config import ModelConfig
+from gptcli.errors import InputError
+from gptcli.reports import DtypeRow, LedgerLine, MemoryReport, PhasePeak
+
+QUANTIZED = ("int8", "int4")
+
+
+def checked_options(config: ModelConfig, options: StepOptions) -> StepOptions:
+    """Return the options, after refusing what cannot be.
+
+    Raises:
+        InputError: a sequence over the context length, quantized training, autocast over anything but fp32, an
+            unknown optimizer.
+    """
+    check_length(config, options.tokens)
+    optimizer_named(options.optimizer)
+    if options.mode == "training" and options.dtype in QUANTIZED:
+        raise InputError(f"--dtype {options.dtype} is for weights at inference; train in fp32, bf16 or fp16")
+    if options.amp and options.dtype != "fp32":
+        raise InputError(f"--amp keeps fp32 masters and computes in bf16; leave --dtype at fp32, not {options.dtype}")
+    return options
+
+
+def memory_report(config: ModelConfig, options: StepOptions, *, explain: bool = False) -> MemoryReport:
+    """Return what weights take in every format, and the peak of what the options describe."""
+    checked_options(config, options)
+    totals = count_tied_and_untied(config)
+    memory = sweep_step(config, options)
+    training = options.mode == "training"
+    report = MemoryReport(
+        config=config,
+        mode=options.mode,
+        dtype=options.dtype,
+        activation_dtype=activation_dtype(options),
+        amp=options.amp,
+        batch_size=options.batch,
+        seq_len=options.tokens,
+        attention=options.attention,
+        device=options.device,
+        optimizer=options.optimizer if training else None,
+        optimizer_impl=implementation(options.optimizer_impl, options.device) if training else None,
+        recompute=options.recompute if training else None,
+        parameters=count_parameters(config),
+        weights_bytes=bytes_of(count_parameters(config), options.dtype),
+        dtypes=[
+            DtypeRow(name, bits, bytes_of(totals.untied, name), bytes_of(totals.tied, name))
+            for name, bits in BITS.items()
+        ],
+        gradients_bytes=gradients_bytes(config, options.dtype) if training else None,
+        optimizer_bytes=optimizer_bytes(config, options.optimizer, options.dtype) if training else None,
+        kv_cache_bytes=kv_cache_bytes(config, options) if options.mode == "generate" else None,
+        peak_bytes=memory.peak,
+        peak_phase=memory.peak_phase,
+        phases=[PhasePeak(phase, peak) for phase, peak in memory.phases.items()],
+        ledger=ledger(memory),
+    )
+    if not explain:
+        return report
+    one_more = sweep_step(replace(config, n_layers=config.n_layers + 1), options)
+    lines = [*explain_memory(report), *explain_ledger(memory, one_more, config.n_layers)]
+    return replace(report, explanations=lines)
+
+
+def activation_dtype(options: StepOptions) -> str:
+    """Return the format that matrix products run in; quantized weights are multiplied in bf16."""
+    return "bf16" if options.amp or options.dtype in QUANTIZED else options.dtype
+
+
+def gradients_bytes(config: ModelConfig, dtype: str) -> int:
+    """Return the bytes of all parameter gradients, which have the parameters' dtype."""
+    return bytes_of(count_parameters(config), dtype)
+
+
+def optimizer_bytes(config: ModelConfig, name: str, dtype: str) -> int:
+    """Return the bytes an optimizer keeps between steps: states like the parameters, and a counter a tensor."""
+    optimizer = optimizer_named(name)
+    counters = STEP_COUNTER_BYTES * count_tensors(config) if optimizer.counts_steps else 0
+    return optimizer.states * bytes_of(count_parameters(config), dtype) + counters
+
+
+def count_tensors(config: ModelConfig) -> int:
+    """Return how many parameter tensors the model has; a tied head is none of its own."""
+    sizes = sizes_of(config)
+    return sum(size(w.times, sizes) if w.times else 1 for w in weights(describe(config)) if not w.tied_to)
+
+
+def kv_cache_bytes(config: ModelConfig, options: StepOptions) -> int:
+    """Return the bytes of the keys and values of every token in every block: 2 L B T C numbers."""
+    numbers = 2 * config.n_layers * options.batch * options.tokens * config.emb_dim
+    return bytes_of(numbers, activation_dtype(options))
+
+
+def ledger(memory: Memory) -> list[LedgerLine]:
+    """Return what is alive at the peak by name, the largest first; it adds up to the peak."""
+    totals: Counter[str] = Counter()
+    tensors: Counter[str] = Counter()
+    for amount, count in memory.at_peak.items():
+        totals[amount.label] += count * memory.bytes_of(amount)
+        tensors[amount.label] += count
+    return [LedgerLine(label, tensors[label], bytes_) for label, bytes_ in totals.most_common() if bytes_]

@@ -1,0 +1,62 @@
+"""Peaks at many sizes from few sweeps.
+
+What a sweep does depends on the kinds of operation and hardly on the sizes: a batch, a length or a width changes how
+large each tensor is and not which tensors there are. So the journal of one sweep is played back with other sizes.
+"""
+
+from msgspec.structs import asdict
+
+from gptcli.analysis.step import StepOptions, sweep_step
+from gptcli.analysis.sweep import Memory, rounded_bytes
+from gptcli.architecture import sizes_of
+from gptcli.architecture.dtypes import BITS
+from gptcli.architecture.kernels import Amount
+from gptcli.architecture.symbols import Sizes
+from gptcli.config import ModelConfig
+
+_FREE_IN_CONFIG = ("name", "vocab_size", "context_length", "emb_dim", "norm_eps", "init")
+_FREE_IN_OPTIONS = ("batch", "tokens")
+
+
+class Peaks:
+    """Answers what `sweep_step` answers for the peak alone, and remembers the journals it needs for that."""
+
+    def __init__(self) -> None:
+        self._journals: dict[object, _Journal] = {}
+
+    def peak(self, config: ModelConfig, options: StepOptions) -> int:
+        """Return the peak bytes of a pass or a step."""
+        if BITS[options.dtype] % 8:  # half bytes are rounded over the whole model, which no journal knows
+            return sweep_step(config, options).peak
+        key = _structure(config, options)
+        if key not in self._journals:
+            self._journals[key] = _Journal(sweep_step(config, options))
+        return self._journals[key].peak(sizes_of(config, options.batch, options.tokens))
+
+
+def _structure(config: ModelConfig, options: StepOptions) -> object:
+    """Return what decides which tensors there are: all but sizes, and of those whether they are one."""
+    kept = {key: value for key, value in asdict(config).items() if key not in _FREE_IN_CONFIG}
+    chosen = {key: value for key, value in asdict(options).items() if key not in _FREE_IN_OPTIONS}
+    return (*kept.items(), *chosen.items(), options.batch > 1, options.tokens > 1)
+
+
+class _Journal:
+    """The changes of one sweep, each tensor by its number."""
+
+    def __init__(self, memory: Memory) -> None:
+        numbers: dict[Amount, int] = {}
+        self._granularity = memory.granularity
+        self._changes = [entry and (numbers.setdefault(entry[0], len(numbers)), entry[1]) for entry in memory.journal]
+        self._amounts = list(numbers)
+
+    def peak(self, sizes: Sizes) -> int:
+        """Play the changes back with other sizes."""
+        each = [rounded_bytes(amount, sizes, self._granularity) for amount in self._amounts]
+        live = peak = 0
+        for change in self._changes:
+            if change is not None:
+                live += each[change[0]] * change[1]
+            elif live > peak:
+                peak = live
+        return peak

@@ -1,0 +1,290 @@
+"""Memory over a forward pass or a training step: a sweep over what each kernel allocates, keeps and gives back.
+
+The sweep keeps the books of torch's autograd. A value lives while a reader is still to come; a kernel's backward keeps
+what it saved until it has run; gradients flow back through the kernels in reverse order and are summed where a value
+had two readers.
+"""
+
+from collections import Counter
+from math import prod
+
+from gptcli.analysis.program import SOURCE, Section
+from gptcli.architecture.kernels import Amount, Gradient, Kernel
+from gptcli.architecture.symbols import Sizes, shape_sizes
+
+Held = Counter[Amount]
+
+_SHARED_WEIGHT = "shared weight"
+
+
+def rounded_bytes(amount: Amount, sizes: Sizes, granularity: int) -> int:
+    """Return the bytes of a tensor as an allocator of that granularity counts them."""
+    exact = prod(shape_sizes(amount.shape, sizes)) * amount.item
+    return -(-exact // granularity) * granularity
+
+
+class Buffer:
+    """Memory that several values and saved tensors may share."""
+
+    __slots__ = ("amount", "references")
+
+    def __init__(self, amount: Amount) -> None:
+        self.amount = amount
+        self.references = 1
+
+
+class Memory:
+    """What is alive, and the most that ever was, in all and per phase.
+
+    Args:
+        sizes: the value of every symbol.
+        granularity: what the allocator rounds each tensor up to; 1 for none.
+
+    Attributes:
+        live: bytes.
+        held: how many tensors of each kind are alive.
+        peak: the highest ``live``.
+        peak_phase: the phase of that moment.
+        phases: the highest ``live`` of each phase, in order.
+        journal: every change of a count in order, and None wherever the peak was looked at.
+    """
+
+    def __init__(self, sizes: Sizes, granularity: int = 1) -> None:
+        self.sizes = sizes
+        self.granularity = granularity
+        self._bytes: dict[Amount, int] = {}
+        self.live = 0
+        self.held: Held = Counter()
+        self.peak = 0
+        self._peak_entry = 0
+        self.peak_phase = ""
+        self.phases: dict[str, int] = {}
+        self.journal: list[tuple[Amount, int] | None] = []
+        self._phase = ""
+
+    def begin(self, phase: str) -> None:
+        """Enter a phase."""
+        self._phase = phase
+        self.phases[phase] = 0
+        self.notice()
+
+    def bytes_of(self, amount: Amount) -> int:
+        """Return the bytes of a tensor."""
+        known = self._bytes.get(amount)
+        if known is None:
+            known = self._bytes[amount] = rounded_bytes(amount, self.sizes, self.granularity)
+        return known
+
+    @property
+    def at_peak(self) -> Held:
+        """What was held at the peak."""
+        held: Held = Counter()
+        for entry in self.journal[: self._peak_entry]:
+            if entry is not None:
+                held[entry[0]] += entry[1]
+        return held
+
+    def allocate(self, amount: Amount) -> Buffer:
+        """Allocate a tensor; whoever asked holds one reference."""
+        self.add(amount, 1)
+        self.notice()
+        return Buffer(amount)
+
+    def release(self, buffer: Buffer) -> None:
+        """Give up a reference; the memory goes with the last."""
+        buffer.references -= 1
+        if buffer.references == 0:
+            self.add(buffer.amount, -1)
+
+    def add(self, amount: Amount, times: int) -> None:
+        """Count tensors in or out without asking who holds them."""
+        self.journal.append((amount, times))
+        self.held[amount] += times
+        self.live += times * self.bytes_of(amount)
+
+    def repeat(self, before: Held, times: int) -> None:
+        """Let what has changed since ``before`` happen so many times more."""
+        changes = Counter(self.held)
+        changes.subtract(before)
+        for amount, change in changes.items():
+            self.add(amount, times * change)
+        self.notice()
+
+    def notice(self) -> None:
+        """Keep the highest reading; `allocate` and `repeat` do it by themselves."""
+        self.journal.append(None)
+        if self.live > self.phases[self._phase]:
+            self.phases[self._phase] = self.live
+        if self.live > self.peak:
+            self.peak = self.live
+            self.peak_phase = self._phase
+            self._peak_entry = len(self.journal)
+
+
+class Node:
+    """A kernel that has run and waits for its backward, with what it saved."""
+
+    __slots__ = ("extras", "kernel", "saved")
+
+    def __init__(self, kernel: Kernel, saved: list[Buffer], extras: list[Buffer]) -> None:
+        self.kernel = kernel
+        self.saved = saved
+        self.extras = extras
+
+
+class Sweep:
+    """Runs sections forward and backward over a `Memory`.
+
+    Args:
+        memory: the books.
+        sums_in_place: whether two gradients of one value are summed into the first.
+        tied: the parameters that share a weight, whose gradients are summed too.
+
+    Attributes:
+        cached: buffers that autocast keeps until `release_cached`.
+    """
+
+    def __init__(self, memory: Memory, *, sums_in_place: bool, tied: tuple[str, ...] = ()) -> None:
+        self.memory = memory
+        self._sums_in_place = sums_in_place
+        self._tied = tied
+        self.cached: list[Buffer] = []
+
+    def forward(
+        self, section: Section, source: Buffer | None, *, saving: bool, source_name: str = SOURCE
+    ) -> tuple[Buffer, list[Node]]:
+        """Run a section.
+
+        Args:
+            section: the kernels.
+            source: the value the section takes, whose reference passes to it; None where it takes none.
+            saving: whether kernels save for a backward pass.
+            source_name: what the kernels call the source.
+
+        Returns:
+            The result, one reference to it, and the nodes of the kernels that have a backward.
+        """
+        values = {source_name: source} if source is not None else {}
+        nodes = []
+        for kernel, released in zip(section.kernels, section.released, strict=True):
+            node = self._run(kernel, values, saving=saving)
+            if saving and kernel.differentiable:
+                nodes.append(node)
+            self._let_go(values, released)
+        return values[section.result], nodes
+
+    def rerun(self, section: Section, source: Buffer) -> list[Node]:
+        """Run a section again for its backward pass, up to where its last saved tensor is there."""
+        outer, self.cached = self.cached, []
+        source.references += 1
+        values = {SOURCE: source}
+        nodes = []
+        last = max(i for i, k in enumerate(section.kernels) if k.saves or len(k.made) > 1)
+        for kernel, released in zip(section.kernels[:last], section.released[:last], strict=True):
+            node = self._run(kernel, values, saving=True)
+            if kernel.differentiable:
+                nodes.append(node)
+            self._let_go(values, released)
+        nodes.append(self._save_only(section.kernels[last], values))
+        nodes += [Node(kernel, [], []) for kernel in section.kernels[last + 1 :]]
+        self._let_go(values, list(values))
+        self.release_cached()
+        self.cached = outer
+        return nodes
+
+    def release_cached(self) -> None:
+        """Leave autocast."""
+        self._release_all(self.cached)
+        self.cached = []
+
+    def _run(self, kernel: Kernel, values: dict[str, Buffer], *, saving: bool) -> Node:
+        if kernel.view_of is not None:
+            shared = values[kernel.view_of]
+            shared.references += len(kernel.outs)
+            values.update(dict.fromkeys(kernel.outs, shared))
+            extras = []
+        else:
+            made = [self.memory.allocate(amount) for amount in kernel.made]
+            values[kernel.outs[0]] = made[0]
+            extras = made[1:]
+            if kernel.cached:
+                made[0].references += 1
+                self.cached.append(made[0])
+        if not saving:
+            self._release_all(extras)
+            return Node(kernel, [], [])
+        return Node(kernel, self._saved(kernel, values), extras)
+
+    def _save_only(self, kernel: Kernel, values: dict[str, Buffer]) -> Node:
+        """Stop before the kernel itself: what it saves is there, its value is not."""
+        extras = [self.memory.allocate(amount) for amount in kernel.made[1:]]
+        return Node(kernel, self._saved(kernel, values), extras)
+
+    @staticmethod
+    def _saved(kernel: Kernel, values: dict[str, Buffer]) -> list[Buffer]:
+        saved = [values[name] for name in kernel.saves if name in values]
+        for buffer in saved:
+            buffer.references += 1
+        return saved
+
+    def backward(self, nodes: list[Node], gradients: dict[str, Buffer], *, saved_go_early: bool = False) -> None:
+        """Run the backward of nodes in reverse order.
+
+        Args:
+            nodes: in order of execution.
+            gradients: of values, one reference each; consumed, and filled with those of the section's source.
+            saved_go_early: tensors of a rerun are dropped as they are used, before late sums; else after them.
+        """
+        produced = {name for node in nodes for name in node.kernel.outs}
+        for node in reversed(nodes):
+            self._step_back(node, gradients, produced, saved_go_early=saved_go_early)
+
+    def _step_back(self, node: Node, gradients: dict[str, Buffer], produced: set[str], *, saved_go_early: bool) -> None:
+        kernel = node.kernel
+        incoming = [gradients.pop(name) for name in kernel.outs if name in gradients]
+        new: dict[str, Buffer] = {}
+        for gradient in kernel.gradients:
+            if not gradient.late:
+                self._make(gradient, new)
+        if saved_go_early:
+            self._release_all([*node.saved, *node.extras])
+        for gradient in kernel.gradients:
+            if gradient.late:
+                self._make(gradient, new)
+        made_for = {gradient.of for gradient in kernel.gradients}
+        for name in kernel.reads:
+            if name not in made_for and (name in produced or name == SOURCE):
+                incoming[0].references += 1
+                new[name] = incoming[0]
+        if not saved_go_early:
+            self._release_all([*node.saved, *node.extras])
+        self._release_all(incoming)
+        for name, buffer in new.items():
+            self._accumulate(gradients, name, buffer)
+
+    def _make(self, gradient: Gradient, new: dict[str, Buffer]) -> None:
+        buffer = self.memory.allocate(gradient.amount)
+        if not gradient.parameter:
+            new[gradient.of] = buffer
+        elif gradient.of in self._tied:
+            new[_SHARED_WEIGHT] = buffer
+
+    def _accumulate(self, gradients: dict[str, Buffer], name: str, buffer: Buffer) -> None:
+        if name not in gradients:
+            gradients[name] = buffer
+            return
+        first = gradients[name]
+        if self._sums_in_place:
+            self.memory.release(buffer)
+            return
+        gradients[name] = self.memory.allocate(buffer.amount)
+        self._release_all([first, buffer])
+
+    def _let_go(self, values: dict[str, Buffer], names: list[str]) -> None:
+        for name in names:
+            if name in values:
+                self.memory.release(values.pop(name))
+
+    def _release_all(self, buffers: list[Buffer]) -> None:
+        for buffer in buffers:
+            self.memory.release(buffer)

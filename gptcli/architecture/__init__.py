@@ -1,0 +1,25 @@
+"""A torch-free description of the network: its weights, its steps, their symbolic shapes."""
+
+from gptcli.architecture.listing import Step, Weight, each_weight, steps, walk, weights
+from gptcli.architecture.network import AttentionPath, Network, describe
+from gptcli.architecture.symbols import Dim, Shape, Sizes, elements, shape_sizes, shape_text, size, sizes_of
+
+__all__ = [
+    "AttentionPath",
+    "Dim",
+    "Network",
+    "Shape",
+    "Sizes",
+    "Step",
+    "Weight",
+    "describe",
+    "each_weight",
+    "elements",
+    "shape_sizes",
+    "shape_text",
+    "size",
+    "sizes_of",
+    "steps",
+    "walk",
+    "weights",
+]

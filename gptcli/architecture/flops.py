@@ -1,0 +1,59 @@
+"""The matrix products of each kind of operation: where the floating-point operations (FLOPs) of a GPT are.
+
+A multiply-add counts as two. What is not a matrix product - embeddings, norms, softmax, GELU, sums - counts as nothing,
+which is the convention of ``torch.utils.flop_counter`` and of Kaplan et al. 2020, section 2.1.
+"""
+
+from functools import singledispatch
+from typing import Literal
+
+from msgspec import Struct
+
+from gptcli.architecture import operations as ops
+from gptcli.architecture.symbols import D, H, Shape
+
+MULTIPLY_ADD = 2
+
+Over = Literal["tokens", "pairs"]
+
+
+class MatrixProduct(Struct, frozen=True):
+    """A product that costs ``2 * B * (how often) * dims`` FLOPs.
+
+    Attributes:
+        over: what it is done for: every token of a text, T times (linear layers), or every pair of a query and a key,
+            T * T times (attention).
+        dims: the dimensions whose product it costs for each of them, in each text.
+    """
+
+    over: Over
+    dims: Shape
+
+
+@singledispatch
+def matrix_products(operation: ops.Operation) -> tuple[MatrixProduct, ...]:
+    """Return the matrix products of an operation: none, unless its kind has a rule below."""
+    return ()
+
+
+@matrix_products.register
+def _(operation: ops.Linear) -> tuple[MatrixProduct, ...]:
+    return (MatrixProduct("tokens", (operation.inputs, operation.outputs)),)
+
+
+@matrix_products.register
+def _(operation: ops.AttentionScores) -> tuple[MatrixProduct, ...]:
+    return (_PER_HEAD,)
+
+
+@matrix_products.register
+def _(operation: ops.WeightedSum) -> tuple[MatrixProduct, ...]:
+    return (_PER_HEAD,)
+
+
+@matrix_products.register
+def _(operation: ops.FusedAttention) -> tuple[MatrixProduct, ...]:
+    return (_PER_HEAD, _PER_HEAD)  # scores, and the weighted sum of values
+
+
+_PER_HEAD = MatrixProduct("pairs", (H, D))

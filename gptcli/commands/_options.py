@@ -1,0 +1,59 @@
+"""Options that several commands share, declared once."""
+
+from typing import Annotated
+
+import typer
+
+from gptcli.architecture import AttentionPath
+from gptcli.config import ResolvedConfig, load_config
+
+ConfigOption = Annotated[
+    str,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="NAME|PATH|-",
+        envvar="GPTCLI_CONFIG",
+        help="A preset ('gptcli config list'), a YAML file, or - for standard input.",
+        rich_help_panel="Model",
+    ),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Override one key of the config; repeatable.", rich_help_panel="Model"
+    ),
+]
+TiedOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--tied/--untied",
+        help="Output head is the token embedding, or has its own weight.  [dim]\\[default: the config's][/dim]",
+        show_default=False,
+        rich_help_panel="Model",
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document instead of text.", rich_help_panel="Output")
+]
+TextsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="TEXT...", help="Texts, or - for standard input.", show_default=False),
+]
+FileOption = Annotated[
+    list[str] | None,
+    typer.Option("--file", "-f", metavar="FILE", help="Read a text from a UTF-8 file; repeatable."),
+]
+AllowSpecialOption = Annotated[
+    bool, typer.Option("--allow-special", help="Read <|endoftext|> as the special token 50256, not as plain text.")
+]
+AttentionOption = Annotated[
+    AttentionPath,
+    typer.Option("--attention", help="One fused call, or scores, mask, softmax and weighted sum one by one."),
+]
+
+
+def resolve(config: str, set_values: list[str] | None, tied: bool | None, *, init: str | None = None) -> ResolvedConfig:
+    """Load the config that the shared options describe."""
+    flags = {"weight_tying": tied, "init": init}
+    return load_config(config, set_values=set_values or (), flags=flags)

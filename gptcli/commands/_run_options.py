@@ -1,0 +1,101 @@
+"""Options that say what runs: how much at once, in which mode, by which rules; declared once."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from gptcli.analysis.optimizers import OPTIMIZERS
+from gptcli.config import ModelConfig
+
+if TYPE_CHECKING:
+    from gptcli.analysis.step import StepOptions
+
+BatchSizeOption = Annotated[
+    int,
+    typer.Option("--batch-size", "-b", metavar="N", min=1, help="Texts at once (B).", rich_help_panel="Run"),
+]
+SeqLenOption = Annotated[
+    int | None,
+    typer.Option(
+        "--seq-len",
+        "-t",
+        metavar="N",
+        min=1,
+        help="Tokens in a text (T).  [dim]\\[default: the context length][/dim]",
+        show_default=False,
+        rich_help_panel="Run",
+    ),
+]
+ModeOption = Annotated[
+    Literal["inference", "training", "generate"],
+    typer.Option(
+        "--mode",
+        metavar="MODE",
+        help="inference: a forward pass; training: a step; generate: with a KV cache.",
+        rich_help_panel="Run",
+    ),
+]
+AmpOption = Annotated[
+    bool, typer.Option("--amp", help="Autocast: fp32 parameters, bf16 matrix products.", rich_help_panel="Run")
+]
+OptimizerOption = Annotated[
+    str, typer.Option("--optimizer", metavar="NAME", help=f"One of {', '.join(OPTIMIZERS)}.", rich_help_panel="Run")
+]
+OptimizerImplOption = Annotated[
+    Literal["auto", "for-loop", "foreach", "fused"],
+    typer.Option(
+        "--optimizer-impl",
+        metavar="HOW",
+        help="for-loop, foreach, fused, or auto: for-loop on the CPU, foreach on CUDA.",
+        rich_help_panel="Run",
+    ),
+]
+RecomputeOption = Annotated[
+    Literal["none", "block"],
+    typer.Option(
+        "--recompute",
+        metavar="WHAT",
+        help="block: run each block again in the backward pass; or none.",
+        rich_help_panel="Run",
+    ),
+]
+RulesDeviceOption = Annotated[
+    Literal["cpu", "cuda"],
+    typer.Option(
+        "--device",
+        metavar="DEVICE",
+        help="cpu or cuda: whose kernels are reckoned with; nothing is run.",
+        rich_help_panel="Run",
+    ),
+]
+DtypeOption = Annotated[
+    str,
+    typer.Option(
+        "--dtype", metavar="DTYPE", help="fp32, fp16 or bf16, of weights and activations.", rich_help_panel="Run"
+    ),
+]
+WeightDtypeOption = Annotated[
+    str,
+    typer.Option(
+        "--dtype",
+        metavar="DTYPE",
+        help="fp32, fp16, bf16; at inference also int8, int4, for weights.",
+        rich_help_panel="Run",
+    ),
+]
+ExplainOption = Annotated[
+    bool, typer.Option("--explain", help="Show the formula behind each figure.", rich_help_panel="Output")
+]
+BudgetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--budget", metavar="SIZE", help="Exit with 1 if more is needed, e.g. 24GiB.", rich_help_panel="Output"
+    ),
+]
+
+
+def step_options(config: ModelConfig, seq_len: int | None, **chosen: Any) -> "StepOptions":
+    """Return what the shared options describe; without a length, as many tokens as the model takes."""
+    from gptcli.analysis.step import StepOptions
+
+    return StepOptions(tokens=config.context_length if seq_len is None else seq_len, **chosen)

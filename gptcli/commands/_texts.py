@@ -1,0 +1,63 @@
+"""Texts from arguments, files and standard input."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gptcli.config import STDIN
+from gptcli.errors import InputError
+from gptcli.files import read_stdin
+from gptcli.tokenizer import check_text
+
+
+def read_texts(texts: Sequence[str] | None, files: Sequence[str] | None, *, config: str = "") -> list[str]:
+    """Return the texts in the order given, arguments before files, exactly as they stand (no newline is touched).
+
+    Args:
+        texts: arguments; ``-`` reads standard input.
+        files: paths; ``-`` reads standard input.
+        config: the value of ``--config``, which may want standard input too.
+
+    Raises:
+        InputError: nothing was given, a file cannot be read or is not UTF-8, standard input is asked for twice.
+    """
+    sources = [(text, text == STDIN) for text in texts or ()] + [(path, True) for path in files or ()]
+    if not sources:
+        raise InputError("no text given; write it after the command, name a file with -f, or pipe it in with -")
+    readers = [config, *(source for source, is_file in sources if is_file)].count(STDIN)
+    if readers > 1:
+        raise InputError("standard input can be read only once; name a file for one of the '-'")
+    return [_read(source) if is_file else _argument(source, n) for n, (source, is_file) in enumerate(sources, 1)]
+
+
+def text_names(texts: Sequence[str] | None, files: Sequence[str] | None) -> list[str]:
+    """Return what to call each of the texts in messages: ``text 1``, ``<stdin>``, the path of a file."""
+    named = [_file_name(text) if text == STDIN else f"text {number}" for number, text in enumerate(texts or (), 1)]
+    return named + [_file_name(path) for path in files or ()]
+
+
+def _file_name(source: str) -> str:
+    return "<stdin>" if source == STDIN else source
+
+
+def _argument(text: str, number: int) -> str:
+    check_text(text, f"text {number}")
+    return text
+
+
+def _read(source: str) -> str:
+    data = read_stdin() if source == STDIN else _read_file(source)
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        name = _file_name(source)
+        line = data.count(b"\n", 0, error.start) + 1
+        what = f"byte 0x{data[error.start]:02X} at offset {error.start} is not UTF-8"
+        raise InputError(f"{name}:{line}: {what}; convert the text first") from None
+
+
+def _read_file(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise InputError(f"{path}: cannot be read: {reason}") from None

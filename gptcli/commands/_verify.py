@@ -1,0 +1,91 @@
+"""Each estimate beside its measurement: the one place where the analysis and the running network meet."""
+
+from collections.abc import Iterator
+
+from gptcli.analysis.flops import flops_report
+from gptcli.analysis.memory import gradients_bytes, optimizer_bytes
+from gptcli.analysis.optimizers import implementation, optimizer_named
+from gptcli.analysis.params import count_parameters
+from gptcli.analysis.step import StepOptions, sweep_step
+from gptcli.architecture import describe, shape_sizes, sizes_of, steps
+from gptcli.architecture.dtypes import bytes_of
+from gptcli.config import ModelConfig
+from gptcli.model import measure
+from gptcli.model.measure import MeasuredRun
+from gptcli.reports import Check
+
+# The allocator rounds to 512 bytes and libraries keep workspaces; LLMem's published figure for one GPU is the bound.
+CUDA_TOLERANCE = 0.016
+
+CHECKS = 9
+
+
+def measured_run(options: StepOptions, *, fake: bool) -> MeasuredRun:
+    """Return what to build and run so that it is what the options describe."""
+    optimizer = optimizer_named(options.optimizer)
+    return MeasuredRun(
+        batch=options.batch,
+        tokens=options.tokens,
+        dtype=options.dtype,
+        amp=options.amp,
+        attention=options.attention,
+        optimizer_class=optimizer.torch_name,
+        momentum=optimizer.momentum,
+        optimizer_impl=implementation(options.optimizer_impl, options.device),
+        recompute=options.recompute == "block",
+        device=options.device,
+        fake=fake,
+    )
+
+
+def checks(config: ModelConfig, inference: StepOptions, training: StepOptions, *, fake: bool) -> Iterator[Check]:
+    """Measure and yield one figure after the other.
+
+    Args:
+        config: the model.
+        inference: the forward pass.
+        training: the training step.
+        fake: measure on fake tensors.
+    """
+    run = measured_run(training, fake=fake)
+    tolerance = CUDA_TOLERANCE if training.device == "cuda" and not fake else 0.0
+    yield check("parameters", count_parameters(config), measure.count_parameters(config), "parameters")
+    yield _step_shapes(config, inference, run)
+    flops = flops_report(config, batch=inference.batch, tokens=inference.tokens, attention="explicit")
+    forward, both = measure.flops(config, run)
+    yield check("forward FLOPs", flops.forward_flops, forward, "FLOPs")
+    yield check("training FLOPs", flops.training_flops, both, "FLOPs")
+    peak = measure.forward_peak(config, measured_run(inference, fake=fake))
+    yield check("peak of a forward pass", sweep_step(config, inference).peak, peak, "bytes", tolerance)
+    step = measure.training_step(config, run)
+    dtype = training.dtype
+    yield check("weights", bytes_of(count_parameters(config), dtype), step.weights, "bytes")
+    yield check("gradients", gradients_bytes(config, dtype), step.gradients, "bytes")
+    state = optimizer_bytes(config, training.optimizer, dtype)
+    yield check("optimizer state", state, step.optimizer_state, "bytes")
+    yield check("peak of a training step", sweep_step(config, training).peak, step.peak, "bytes", tolerance)
+
+
+def check(name: str, estimated: int, measured: int, unit: str, tolerance: float = 0.0) -> Check:
+    """Hold an estimate against a measurement."""
+    error = (estimated - measured) / measured if measured else float(estimated != measured)
+    return Check(name, estimated, measured, error, tolerance, abs(error) <= tolerance, unit)
+
+
+def _step_shapes(config: ModelConfig, options: StepOptions, run: MeasuredRun) -> Check:
+    """Count the steps whose path and shape the description has right, in order."""
+    sizes = sizes_of(config, options.batch, options.tokens)
+    described = [(s.path, shape_sizes(s.shape, sizes)) for s in steps(describe(config, options.attention), sizes)]
+    seen = measure.step_shapes(config, run)
+    right = sum(ours == theirs for ours, theirs in zip(described, seen, strict=False))
+    return check("step shapes", len(described), right if len(seen) == len(described) else len(seen), "steps")
+
+
+def workspaces(options: StepOptions, *, fake: bool) -> int:
+    """Return the bytes that libraries keep on the card and that were taken off its peaks."""
+    return measure.library_workspaces(measured_run(options, fake=fake))
+
+
+def device_name(device: str) -> str | None:
+    """Return the card's name, or None on the CPU."""
+    return measure.card_name() if device == "cuda" else None

@@ -1,0 +1,122 @@
+"""``gptcli config``: list, show and validate model configs."""
+
+from typing import Annotated
+
+import typer
+
+from gptcli.commands._app import command_app
+from gptcli.commands._options import ConfigOption, JsonOption, SetOption, TiedOption, resolve
+from gptcli.config import DEFAULT_CONFIG, STDIN, load_config, preset_paths, preset_summary
+from gptcli.config.printable import printable
+from gptcli.errors import GptcliError, InputError, InputProblemsError
+from gptcli.reports import ConfigListReport, ConfigShowReport, ConfigSummary, ConfigValidateReport, ValidatedFile
+
+app = command_app()
+
+
+@app.callback(rich_help_panel="Configure")
+def config() -> None:
+    """List, show and validate model configs.
+
+    [dim]$[/dim] gptcli config list
+    [dim]$[/dim] gptcli config validate my_model.yaml
+    """
+
+
+@app.command("list")
+def list_(json: JsonOption = False) -> None:
+    """Say in one line each how the presets differ.
+
+    [dim]$[/dim] gptcli config list
+    [dim]$[/dim] gptcli config list --json
+    """
+    from gptcli.analysis.params import count_parameters
+    from gptcli.render.emit import print_json, print_text
+
+    presets = []
+    for name, path in preset_paths().items():
+        model = load_config(name, environ={}).config
+        presets.append(ConfigSummary(name, preset_summary(path), count_parameters(model), model))
+    report = ConfigListReport(presets=sorted(presets, key=lambda preset: preset.parameters))
+
+    if json:
+        print_json(report)
+    else:
+        from gptcli.render.config import config_list_text
+
+        print_text(config_list_text(report))
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME|PATH|-", help="The same as --config.", show_default=False)
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    set_values: SetOption = None,
+    tied: TiedOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Print the resolved config as YAML, with the place each value came from.
+
+    [dim]$[/dim] gptcli config show gpt2 --set n_layers=24
+    [dim]$[/dim] gptcli config show tiny > my_model.yaml
+    """
+    from gptcli.render.emit import print_json, print_text
+
+    if name is not None and _is_typed(context, "config"):
+        raise InputError("the config is given twice, as an argument and with --config; give it once")
+    resolved = resolve(config if name is None else name, set_values, tied)
+    report = ConfigShowReport(config=resolved.config, sources=resolved.sources)
+
+    if json:
+        print_json(report)
+    else:
+        from gptcli.render.config import config_show_text
+
+        print_text(config_show_text(report), wrap=False)
+
+
+def _is_typed(context: typer.Context, option: str) -> bool:
+    """Return whether an option stands on the command line, not only in a variable."""
+    source = context.get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+@app.command()
+def validate(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="YAML files, or -.")],
+    json: JsonOption = False,
+) -> None:
+    """Check config files and name every problem of each, with its line.
+
+    [dim]$[/dim] gptcli config validate my_model.yaml
+    [dim]$[/dim] gptcli config validate configs/*.yaml
+    """
+    from gptcli.analysis.params import count_parameters
+    from gptcli.render.emit import print_json, print_text
+
+    if paths.count(STDIN) > 1:
+        raise InputError("standard input can be read only once; name a file for one of the '-'")
+    valid: list[ValidatedFile] = []
+    problems: list[str] = []
+    for path in paths:
+        try:
+            model = load_config(path, environ={}).config
+            valid.append(ValidatedFile(printable(path), count_parameters(model), model))
+        except GptcliError as error:
+            problems += error.problems if isinstance(error, InputProblemsError) else [str(error)]
+    report = ConfigValidateReport(files=valid)
+
+    if problems and json:
+        raise InputProblemsError(problems)
+    if json:
+        print_json(report)
+    else:
+        from gptcli.render.config import config_validate_text
+
+        print_text(config_validate_text(report))
+
+    if problems:
+        raise InputProblemsError(problems)

@@ -1,0 +1,66 @@
+"""``gptcli flops``."""
+
+from typing import Annotated
+
+import typer
+
+from gptcli.commands._app import command_app
+from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption, resolve
+from gptcli.commands._run_options import BatchSizeOption, ExplainOption, SeqLenOption
+from gptcli.config import DEFAULT_CONFIG
+
+app = command_app()
+
+
+@app.command(rich_help_panel="Inspect")
+def flops(
+    config: ConfigOption = DEFAULT_CONFIG,
+    set_values: SetOption = None,
+    tied: TiedOption = None,
+    batch_size: BatchSizeOption = 1,
+    seq_len: SeqLenOption = None,
+    attention: AttentionOption = "sdpa",
+    tokens_per_second: Annotated[
+        float | None, typer.Option(metavar="SPEED", help="Training speed reached, for the MFU.", rich_help_panel="Run")
+    ] = None,
+    peak_tflops: Annotated[
+        float | None,
+        typer.Option(metavar="TFLOPS", help="What the machine could do, in 10^12 FLOPs/s.", rich_help_panel="Run"),
+    ] = None,
+    explain: ExplainOption = False,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FLOPS",
+            help="Exit with 1 if a training step takes more, e.g. 1e12 or 2.5P.",
+            rich_help_panel="Output",
+        ),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Count the floating-point operations of a pass, a training step and generation, by every convention.
+
+    [dim]$[/dim] gptcli flops
+    [dim]$[/dim] gptcli flops -c gpt2-xl --tokens-per-second 14000 --peak-tflops 312
+    """
+    from msgspec.structs import replace
+
+    from gptcli.analysis.flops import flops_report, throughput
+    from gptcli.commands._budget import hold, refuse_over_budget
+    from gptcli.commands._quantities import parse_flops
+    from gptcli.render.emit import print_json, print_text
+
+    limit = None if budget is None else parse_flops(budget, "--budget")
+    reached = throughput(tokens_per_second, peak_tflops)
+    model = resolve(config, set_values, tied).config
+    tokens = model.context_length if seq_len is None else seq_len
+    report = flops_report(model, batch=batch_size, tokens=tokens, attention=attention, reached=reached, explain=explain)
+    report = replace(report, budget=hold(limit, report.training_flops))
+
+    if json:
+        print_json(report)
+    else:
+        from gptcli.render.flops import flops_text
+
+        print_text(flops_text(report, tokens_per_second, peak_tflops))
+    refuse_over_budget(report.budget, "FLOPs in a training step")

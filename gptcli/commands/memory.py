@@ -1,0 +1,80 @@
+"""``gptcli memory``."""
+
+from gptcli.architecture.dtypes import BITS, check_dtype
+from gptcli.commands._app import command_app
+from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption, resolve
+from gptcli.commands._run_options import (
+    AmpOption,
+    BatchSizeOption,
+    BudgetOption,
+    ExplainOption,
+    ModeOption,
+    OptimizerImplOption,
+    OptimizerOption,
+    RecomputeOption,
+    RulesDeviceOption,
+    SeqLenOption,
+    WeightDtypeOption,
+    step_options,
+)
+from gptcli.config import DEFAULT_CONFIG
+
+app = command_app()
+
+
+@app.command(rich_help_panel="Inspect")
+def memory(
+    config: ConfigOption = DEFAULT_CONFIG,
+    set_values: SetOption = None,
+    tied: TiedOption = None,
+    dtype: WeightDtypeOption = "fp32",
+    mode: ModeOption = "inference",
+    batch_size: BatchSizeOption = 1,
+    seq_len: SeqLenOption = None,
+    attention: AttentionOption = "sdpa",
+    amp: AmpOption = False,
+    optimizer: OptimizerOption = "adamw",
+    optimizer_impl: OptimizerImplOption = "auto",
+    recompute: RecomputeOption = "none",
+    device: RulesDeviceOption = "cpu",
+    explain: ExplainOption = False,
+    budget: BudgetOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Tell what the weights take, and what a pass or a training step takes at its peak.
+
+    [dim]$[/dim] gptcli memory --dtype fp32
+    [dim]$[/dim] gptcli memory -c gpt2-xl --mode training --amp -b 8 --recompute block
+    """
+    from msgspec.structs import replace
+
+    from gptcli.analysis.memory import memory_report
+    from gptcli.commands._budget import hold, refuse_over_budget
+    from gptcli.commands._quantities import parse_bytes
+    from gptcli.render.emit import print_json, print_text
+
+    check_dtype(dtype, tuple(BITS))
+    limit = parse_bytes(budget, "--budget") if budget is not None else None
+    model = resolve(config, set_values, tied).config
+    options = step_options(
+        model,
+        seq_len,
+        batch=batch_size,
+        mode=mode,
+        dtype=dtype,
+        amp=amp,
+        attention=attention,
+        optimizer=optimizer,
+        optimizer_impl=optimizer_impl,
+        recompute=recompute,
+        device=device,
+    )
+    report = memory_report(model, options, explain=explain)
+    report = replace(report, budget=hold(limit, report.peak_bytes))
+    if json:
+        print_json(report)
+    else:
+        from gptcli.render.memory import memory_text
+
+        print_text(memory_text(report))
+    refuse_over_budget(report.budget, "bytes")

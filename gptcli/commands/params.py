@@ -1,0 +1,102 @@
+"""``gptcli params``."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gptcli.commands._app import command_app
+from gptcli.commands._options import ConfigOption, JsonOption, SetOption, TiedOption, resolve
+from gptcli.commands._run_options import ExplainOption
+from gptcli.config import DEFAULT_CONFIG
+
+if TYPE_CHECKING:
+    from gptcli.render.conventions import Asked
+    from gptcli.reports import ParamsReport
+
+app = command_app()
+
+
+@app.command(rich_help_panel="Inspect")
+def params(
+    config: ConfigOption = DEFAULT_CONFIG,
+    set_values: SetOption = None,
+    tied: TiedOption = None,
+    depth: Annotated[
+        int, typer.Option("--depth", "-d", min=1, max=4, help="1: parts, 2: block, 3: layers, 4: single tensors.")
+    ] = 3,
+    conventions: Annotated[
+        bool, typer.Option("--conventions", help="List every way of counting in use, and who uses it.")
+    ] = False,
+    why: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="Name the ways of counting that yield 137M or 163009536.")
+    ] = None,
+    explain: ExplainOption = False,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="COUNT", help="Exit with 1 if there are more, e.g. 130M.", rich_help_panel="Output"),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Count parameters part by part, with and without weight tying.
+
+    [dim]$[/dim] gptcli params --tied
+    [dim]$[/dim] gptcli params -c gpt2-xl --depth 1
+    [dim]$[/dim] gptcli params --why 137M
+    """
+    from msgspec.structs import replace
+
+    from gptcli.analysis.params import params_report
+    from gptcli.commands._budget import hold, refuse_over_budget
+    from gptcli.commands._quantities import parse_count
+    from gptcli.render.emit import print_json, print_text
+
+    limit = None if budget is None else parse_count(budget, "--budget")
+    report = params_report(resolve(config, set_values, tied).config, list_weights=json)
+    report = replace(report, budget=hold(limit, report.total))
+    report = _with_answers(report, conventions=conventions, why=why, explain=explain)
+
+    if json:
+        print_json(report)
+    else:
+        from gptcli.render.params import params_text
+
+        print_text(params_text(report, depth, None if why is None else _asked(report, why)))
+    refuse_over_budget(report.budget, "parameters")
+
+
+def _with_answers(report: "ParamsReport", *, conventions: bool, why: str | None, explain: bool) -> "ParamsReport":
+    """Add what was asked for beyond the count; what was not asked for is not worked out, nor imported."""
+    from msgspec.structs import replace
+
+    config = report.config
+    assert config is not None
+    if conventions:
+        from gptcli.analysis.conventions import convention_rows
+
+        report = replace(report, conventions=convention_rows(config))
+    if why is not None:
+        from gptcli.analysis.conventions import why_rows
+        from gptcli.commands._quantities import parse_rounded_count
+
+        number = parse_rounded_count(why, "--why")
+        report = replace(report, why=why_rows(config, number.value, number.step))
+    if explain:
+        from gptcli.analysis.explain import explain_params
+
+        report = replace(report, explanations=explain_params(config))
+    return report
+
+
+def _asked(report: "ParamsReport", why: str) -> "Asked":
+    """Return what the text needs to know about the number asked about, beside the report."""
+    from gptcli.analysis.conventions import convention_rows, rounds_to
+    from gptcli.commands._quantities import parse_rounded_count
+    from gptcli.render.conventions import Asked
+
+    assert report.config is not None
+    number = parse_rounded_count(why, "--why")
+    return Asked(
+        text=why,
+        matched=any(rounds_to(row.parameters, number.value, number.step) for row in report.why or ()),
+        used_by={row.name: row.used_by for row in convention_rows(report.config)},
+    )

@@ -1,0 +1,85 @@
+"""``gptcli tokenize``."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from gptcli.commands._app import command_app
+from gptcli.commands._options import AllowSpecialOption, FileOption, JsonOption, TextsArgument
+from gptcli.commands._texts import read_texts
+from gptcli.errors import InputError
+
+app = command_app()
+
+
+@app.command(rich_help_panel="Inspect")
+def tokenize(
+    texts: TextsArgument = None,
+    files: FileOption = None,
+    allow_special: AllowSpecialOption = False,
+    ids: Annotated[bool, typer.Option("--ids", help="Print the ids alone, a line per text.")] = False,
+    count: Annotated[bool, typer.Option("--count", help="Print the number of tokens alone.")] = False,
+    decode: Annotated[bool, typer.Option("--decode", help="Read ids and print the text they spell.")] = False,
+    json: JsonOption = False,
+) -> None:
+    r"""Show how a text becomes GPT-2 token ids.
+
+    [dim]$[/dim] gptcli tokenize "Every effort moves you"
+    [dim]$[/dim] gptcli tokenize --ids "Every effort moves you" | gptcli tokenize --decode -
+    """
+    if ids + count + decode + json > 1 and not (json and decode):
+        raise InputError("--ids, --count, --decode and --json each print something else; choose one")
+    given = read_texts(texts, files)
+    if decode:
+        _decode(given, json=json)
+        return
+    from gptcli.tokenizer import encode
+
+    encoded = [encode(text, allow_special=allow_special) for text in given]
+    if ids:
+        _write("".join(" ".join(map(str, each)) + "\n" for each in encoded))
+    elif count:
+        _write(f"{sum(map(len, encoded))}\n")
+    else:
+        _report(encoded, json=json)
+
+
+def _report(encoded: list[list[int]], *, json: bool) -> None:
+    from gptcli.render.emit import print_json, print_text
+    from gptcli.tokenizer import tokenize_report
+
+    report = tokenize_report(encoded)
+
+    if json:
+        print_json(report)
+    else:
+        from gptcli.render.tokenize import tokenize_text
+
+        print_text(tokenize_text(report))
+
+
+def _decode(given: list[str], *, json: bool) -> None:
+    """Print the exact bytes that the ids spell; a terminal gets a newline behind them."""
+    from gptcli.tokenizer import decode_bytes
+
+    encoded = [_parse_ids(text) for text in given] if json else [[i for text in given for i in _parse_ids(text)]]
+    data = [decode_bytes(ids) for ids in encoded]
+    if json:
+        _report(encoded, json=True)
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(b"".join(data) + (b"\n" if sys.stdout.isatty() else b""))
+    sys.stdout.buffer.flush()
+
+
+def _parse_ids(text: str) -> list[int]:
+    words = text.replace(",", " ").replace("[", " ").replace("]", " ").split()
+    for word in words:
+        if not (word.isascii() and word.isdecimal()) or len(word) > len("999999999"):
+            raise InputError(f"{word[:20]!r} is not a token id; give whole numbers, e.g. --decode 6109 3626")
+    return [int(word) for word in words]
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)

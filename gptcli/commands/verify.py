@@ -1,0 +1,112 @@
+"""``gptcli verify``."""
+
+from time import perf_counter
+from typing import Annotated, Literal
+
+import typer
+
+from gptcli.architecture.dtypes import COMPUTE_DTYPES, check_dtype
+from gptcli.commands._app import command_app
+from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption, resolve
+from gptcli.commands._run_options import (
+    AmpOption,
+    BatchSizeOption,
+    DtypeOption,
+    OptimizerImplOption,
+    OptimizerOption,
+    RecomputeOption,
+    SeqLenOption,
+    step_options,
+)
+from gptcli.config import DEFAULT_CONFIG
+from gptcli.errors import GptcliError
+
+app = command_app()
+
+
+@app.command(rich_help_panel="Run")
+def verify(
+    config: ConfigOption = DEFAULT_CONFIG,
+    set_values: SetOption = None,
+    tied: TiedOption = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Measure on fake tensors: takes no memory, any model on any machine.")
+    ] = False,
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to measure.")] = "auto",
+    dtype: DtypeOption = "fp32",
+    batch_size: BatchSizeOption = 1,
+    seq_len: SeqLenOption = None,
+    attention: AttentionOption = "sdpa",
+    amp: AmpOption = False,
+    optimizer: OptimizerOption = "adamw",
+    optimizer_impl: OptimizerImplOption = "auto",
+    recompute: RecomputeOption = "none",
+    force: Annotated[bool, typer.Option("--force", help="Run even if the memory seems too small.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Measure every figure on this machine and hold the estimates against it; exit with 1 if one is off.
+
+    [dim]$[/dim] gptcli verify --quick
+    [dim]$[/dim] gptcli verify -c gpt2-medium --seq-len 256
+    """
+    from msgspec.structs import replace
+
+    from gptcli.analysis.memory import checked_options
+    from gptcli.analysis.step import sweep_step
+    from gptcli.model.device import free_bytes, resolve_device
+    from gptcli.render.emit import print_json, print_text
+    from gptcli.render.progress import counted
+    from gptcli.render.units import binary
+    from gptcli.reports import VerifyReport
+
+    check_dtype(dtype, COMPUTE_DTYPES)
+    model = resolve(config, set_values, tied).config
+    where = "cpu" if quick else resolve_device(device)
+    training = checked_options(
+        model,
+        step_options(
+            model,
+            seq_len,
+            batch=batch_size,
+            mode="training",
+            dtype=dtype,
+            amp=amp,
+            attention=attention,
+            optimizer=optimizer,
+            optimizer_impl=optimizer_impl,
+            recompute=recompute,
+            device=where,
+        ),
+    )
+    need = sweep_step(model, training).peak
+    if not quick and not force and need > free_bytes(where):
+        raise GptcliError(
+            f"a training step of {model.name} needs {binary(need)}, {binary(free_bytes(where))} are free on {where}; "
+            "use --quick, a shorter --seq-len, or --force"
+        )
+    from gptcli.commands._verify import CHECKS, checks, device_name, workspaces
+
+    started = perf_counter()
+    found = list(counted(checks(model, replace(training, mode="inference"), training, fake=quick), CHECKS, "Measuring"))
+    report = VerifyReport(
+        config=model,
+        quick=quick,
+        device=where,
+        device_name=device_name(where),
+        dtype=dtype,
+        batch_size=batch_size,
+        seq_len=training.tokens,
+        attention=attention,
+        workspace_bytes=workspaces(training, fake=quick),
+        checks=found,
+        ok=all(check.ok for check in found),
+        seconds=perf_counter() - started,
+    )
+    if json:
+        print_json(report)
+    else:
+        from gptcli.render.verify import verify_text
+
+        print_text(verify_text(report))
+    if not report.ok:
+        raise typer.Exit(1)

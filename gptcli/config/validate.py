@@ -1,0 +1,129 @@
+"""Entries to a `ModelConfig`: every problem found, none hidden behind the first."""
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from gptcli.config.entries import Entry, Problem
+from gptcli.config.model_config import KEYS, MAX_SIZE, ModelConfig
+from gptcli.config.printable import shortened
+from gptcli.config.scalars import suggest_spelling
+from gptcli.errors import did_you_mean
+
+_TYPES: dict[str, Any] = get_type_hints(ModelConfig, include_extras=True)
+REQUIRED = tuple(f.name for f in msgspec.structs.fields(ModelConfig) if f.required)
+
+
+def check_entry(key: str, entry: Entry) -> tuple[object, Problem | None]:
+    """Convert one value to the type of its key; return it, or None and the problem."""
+    if key not in _TYPES:
+        known = did_you_mean(key.lower(), KEYS) or f"; keys are {', '.join(KEYS)}"
+        return None, Problem(entry.place, f"unknown key '{shortened(key)}'{known}", entry.line)
+    try:
+        return _converted(key, entry), None
+    except msgspec.ValidationError:
+        wanted = f"{key} must be {_describe(_TYPES[key])}, got {shortened(entry.text) or 'nothing'}"
+        return None, Problem(entry.place, wanted + _suggestion(key, entry), entry.line)
+
+
+def _converted(key: str, entry: Entry) -> object:
+    """Return the value in the type of its key; what looks like a number or a boolean is a text where text belongs."""
+    expected, value = _expects(key), entry.value
+    if expected is str and isinstance(value, bool | int | float):
+        value = entry.text
+    if isinstance(value, float) and (not isfinite(value) or expected is int):
+        raise msgspec.ValidationError
+    if isinstance(value, str) and not value.isprintable():
+        raise msgspec.ValidationError
+    return msgspec.convert(value, _TYPES[key])
+
+
+def check_missing(entries: Mapping[str, Entry], place: str) -> list[Problem]:
+    """Name the required keys that nobody gave, with their meaning and a value to start from."""
+    return [
+        Problem(place, f"missing key '{key}' ({_meta(_TYPES[key], 'description')}); e.g. '{key}: {_EXAMPLES[key]}'")
+        for key in REQUIRED
+        if key not in entries
+    ]
+
+
+def check_together(values: Mapping[str, Any], entries: Mapping[str, Entry]) -> list[Problem]:
+    """Check what holds between keys: the width is split evenly over the heads."""
+    width, heads = values.get("emb_dim"), values.get("n_heads")
+    if width is None or heads is None or width % heads == 0:
+        return []
+    at = max(entries["emb_dim"], entries["n_heads"], key=lambda entry: entry.line or float("inf"))
+    return [Problem(at.place, _indivisible(width, heads), at.line)]
+
+
+def _indivisible(width: int, heads: int) -> str:
+    below = next(n for n in range(min(heads, width), 0, -1) if width % n == 0)
+    above = next((n for n in range(heads + 1, min(width, 8 * heads) + 1) if width % n == 0), None)
+    fitting = " or ".join(str(n) for n in (below, above) if n is not None)
+    down, up = width - width % heads, width - width % heads + heads
+    widths = " or ".join(str(n) for n in (down, up) if 0 < n <= MAX_SIZE)
+    return (
+        f"emb_dim {width} is not divisible by n_heads {heads}; use n_heads {fitting}, or emb_dim {widths}, "
+        "so that every head gets the same width"
+    )
+
+
+# Shown in 'missing key' messages; GPT-2 124M's.
+_EXAMPLES = {"vocab_size": 50257, "context_length": 1024, "emb_dim": 768, "n_heads": 12, "n_layers": 12}
+
+
+def _suggestion(key: str, entry: Entry) -> str:
+    expected = _expects(key)
+    if expected is bool and entry.value in (0, 1):
+        return f" (write {str(bool(entry.value)).lower()})"
+    if expected is int and isinstance(entry.value, float) and isfinite(entry.value) and entry.value.is_integer():
+        return f" (write {int(entry.value)})"
+    if not isinstance(entry.value, str):
+        return ""
+    if not entry.value.isprintable():
+        return f" (contains {_unprintable(entry.value)})"
+    if expected in (int, float, bool):
+        spelling = suggest_spelling(entry.value, expected)
+        return f" (write {spelling})" if spelling else ""
+    return did_you_mean(entry.value.lower(), _literals(key))
+
+
+def _unprintable(text: str) -> str:
+    return next(f"U+{ord(character):04X}" for character in text if not character.isprintable())
+
+
+def _expects(key: str) -> Any:
+    base = _TYPES[key]
+    while get_origin(base) is not None and hasattr(base, "__metadata__"):
+        base = base.__origin__
+    return base
+
+
+def _literals(key: str) -> tuple[str, ...]:
+    return get_args(_expects(key)) if get_origin(_expects(key)) is not None else ()
+
+
+def _meta(annotated: Any, name: str) -> Any:
+    for meta in reversed(getattr(annotated, "__metadata__", ())):
+        if getattr(meta, name) is not None:
+            return getattr(meta, name)
+    return None
+
+
+def _describe(annotated: Any) -> str:
+    """Say in words what a field accepts, from its annotation alone."""
+    low, above, high, below = (_meta(annotated, name) for name in ("ge", "gt", "le", "lt"))
+    base = annotated.__origin__
+    if base is int:
+        return f"a whole number from {low:,} to {high:,}"
+    if base is float:
+        lower = f"from {low}" if low is not None else f"above {above}"
+        upper = f"to {high}" if high is not None else f"to below {below}"
+        return f"a number {lower} {upper}"
+    if base is bool:
+        return "true or false"
+    if base is str:
+        return f"printable text of {_meta(annotated, 'min_length')} to {_meta(annotated, 'max_length')} characters"
+    return " or ".join(get_args(base))

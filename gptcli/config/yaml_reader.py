@@ -1,0 +1,151 @@
+"""YAML text to entries with line numbers, from PyYAML's event stream.
+
+The stream is read before anything is composed, because composing is where hostile files hurt: aliases multiply
+("billion laughs"), deep nesting overflows the C loader's stack, tags construct objects.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from gptcli.config.entries import Entry, Problem
+from gptcli.config.printable import shortened
+from gptcli.config.scalars import resolve_scalar
+from gptcli.errors import InputProblemsError
+
+MAX_BYTES = 2**20
+MAX_DEPTH = 20
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def read_yaml_mapping(data: bytes, place: str) -> tuple[dict[str, Entry], list[Problem]]:
+    """Read one YAML mapping.
+
+    Args:
+        data: the file's bytes, UTF-8.
+        place: the file's name in messages.
+
+    Returns:
+        The entries by key, and the problems that leave the rest readable (duplicate keys, keys that are no text).
+
+    Raises:
+        InputProblemsError: the bytes are no YAML mapping, or use what is refused here.
+    """
+    text = _decode(data, place)
+    try:
+        events = _refuse_dangerous(yaml.parse(text, Loader=_LOADER), place)
+        return _read_document(events, place)
+    except yaml.YAMLError as error:
+        raise _fatal(place, *_explain(error, text)) from None
+
+
+def _decode(data: bytes, place: str) -> str:
+    if len(data) > MAX_BYTES:
+        raise _fatal(place, 0, f"is over {MAX_BYTES:,} bytes; a model config has a dozen lines")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise _fatal(place, line, f"byte 0x{data[error.start]:02X} is not UTF-8; save the file as UTF-8") from None
+    if not text.strip():
+        raise _fatal(place, 0, "is empty; 'gptcli config show tiny' prints a config to start from")
+    return text
+
+
+def _refuse_dangerous(events: Iterator[Any], place: str) -> Iterator[Any]:
+    """Pass events on, refusing aliases, tags and deep nesting; the parser itself is lazy and keeps no tree."""
+    depth = 0
+    for event in events:
+        line = _line(event)
+        if isinstance(event, yaml.AliasEvent):
+            raise _fatal(place, line, f"alias '*{event.anchor}' is not allowed; write the value out")
+        if isinstance(event, yaml.NodeEvent) and event.anchor is not None:
+            raise _fatal(place, line, f"anchor '&{event.anchor}' is not allowed; remove it")
+        if getattr(event, "tag", None) is not None:
+            raise _fatal(place, line, f"tag '{event.tag}' is not allowed; remove it")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise _fatal(place, line, f"is nested more than {MAX_DEPTH} deep; a config is a flat list of keys")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        yield event
+
+
+def _read_document(events: Iterator[Any], place: str) -> tuple[dict[str, Entry], list[Problem]]:
+    found: tuple[dict[str, Entry], list[Problem]] | None = None
+    for event in events:
+        if isinstance(event, yaml.DocumentStartEvent) and found is not None:
+            raise _fatal(place, _line(event), "holds a second document; a config is one")
+        if not isinstance(event, yaml.NodeEvent):
+            continue
+        if not isinstance(event, yaml.MappingStartEvent):
+            raise _fatal(place, _line(event), "is not a mapping; write one 'key: value' a line")
+        found = _read_mapping(events, place)
+    if found is None:
+        raise _fatal(place, 0, "holds no keys; 'gptcli config show tiny' prints a config to start from")
+    return found
+
+
+def _read_mapping(events: Iterator[Any], place: str) -> tuple[dict[str, Entry], list[Problem]]:
+    """Read the pairs of the outermost mapping; ``events`` stands just behind its start."""
+    entries: dict[str, Entry] = {}
+    problems: list[Problem] = []
+    for event in events:
+        if isinstance(event, yaml.MappingEndEvent):
+            break
+        line = _line(event)
+        key, value_event = _value(event, events), next(events)
+        value = _value(value_event, events)
+        here = f"{place}:{line}"
+        if not isinstance(key, str):
+            problems.append(Problem(here, f"key {shortened(_written(event, key))} is not text", line))
+        elif key in entries:
+            twice = f"key '{shortened(key)}' is given twice (first on line {entries[key].line})"
+            problems.append(Problem(here, twice, line))
+        else:
+            entries[key] = Entry(value, _written(value_event, value), here, line)
+    return entries, problems
+
+
+def _value(event: Any, events: Iterator[Any]) -> object:
+    """Build the value that ``event`` starts; recursion is bounded by `MAX_DEPTH`."""
+    if isinstance(event, yaml.ScalarEvent):
+        return resolve_scalar(event.value) if event.implicit[0] else event.value
+    if isinstance(event, yaml.SequenceStartEvent):
+        items = []
+        while not isinstance(event := next(events), yaml.SequenceEndEvent):
+            items.append(_value(event, events))
+        return items
+    pairs: dict[str, object] = {}
+    while not isinstance(event := next(events), yaml.MappingEndEvent):
+        key = str(_value(event, events))
+        pairs[key] = _value(next(events), events)
+    return pairs
+
+
+def _written(event: Any, value: object) -> str:
+    if isinstance(event, yaml.ScalarEvent):
+        return event.value if event.implicit[0] else repr(event.value)
+    return "a list" if isinstance(value, list) else "a mapping"
+
+
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1
+
+
+def _explain(error: yaml.YAMLError, text: str) -> tuple[int, str]:
+    mark = getattr(error, "problem_mark", None)
+    if mark is not None:
+        problem = getattr(error, "problem", None) or getattr(error, "context", None) or "syntax error"
+        line = text[mark.index : mark.index + 1]
+        hint = "; a tab cannot indent YAML, use spaces" if line == "\t" else ""
+        return mark.line + 1, f"is not valid YAML: {problem} at column {mark.column + 1}{hint}"
+    position = getattr(error, "position", 0)
+    return text.count("\n", 0, position) + 1, f"is not valid YAML: {getattr(error, 'reason', None) or 'bad character'}"
+
+
+def _fatal(place: str, line: int, message: str) -> InputProblemsError:
+    return InputProblemsError([str(Problem(f"{place}:{line}" if line else place, message, line))])

@@ -1,0 +1,1 @@
+"""The network in torch: the only package that imports it. Import its modules inside the functions that run them."""

@@ -1,0 +1,134 @@
+"""One forward pass from token ids to logits, reported."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter
+
+import torch
+from msgspec import Struct
+from torch import Tensor
+
+from gptcli.architecture import AttentionPath, describe, sizes_of, steps
+from gptcli.config import InitScheme, ModelConfig
+from gptcli.files import WriteError
+from gptcli.model.gpt import GPT
+from gptcli.model.initialize import initialize
+from gptcli.model.tap import observed
+from gptcli.reports import ForwardReport, LogitsPreview, LogitsReport, NextToken, Stage
+
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+_PREVIEW_ROWS = 8
+_PREVIEW_EDGE = 3
+
+
+class ForwardOptions(Struct, frozen=True, kw_only=True):
+    """How to build and run; the defaults are the command's."""
+
+    device: str = "cpu"
+    dtype: str = "fp32"
+    seed: int = 123
+    init: InitScheme = "torch"
+    attention: AttentionPath = "sdpa"
+    dropout: bool = False
+    top: int = 5
+
+
+def build(config: ModelConfig, options: ForwardOptions) -> GPT:
+    """Build the network and draw its weights; in training mode where dropout is asked for."""
+    network = describe(config, options.attention)
+    model = GPT(network, dtype=DTYPES[options.dtype], device=options.device)
+    initialize(model, options.init, options.seed, advance_for_tied_head=options.dropout)
+    return model.train(options.dropout)
+
+
+def run_forward(
+    config: ModelConfig,
+    batch: Sequence[Sequence[int]],
+    options: ForwardOptions,
+    *,
+    pad_id: int,
+    token_text: Callable[[int], str | None],
+    save: Path | None = None,
+) -> ForwardReport:
+    """Build, run and report.
+
+    Args:
+        config: the model.
+        batch: token ids per text, none empty, none longer than the context.
+        options: device, dtype, seed and the rest.
+        pad_id: fills the shorter texts on the right; under a causal mask no real position sees it.
+        token_text: the text of a token id, or None where there is none.
+        save: where to write ``input_ids`` (int64, B x T) and ``logits`` (float32, B x T x V) as safetensors.
+    """
+    started = perf_counter()
+    model = build(config, options)
+    built = perf_counter()
+    lengths = [len(ids) for ids in batch]
+    longest = max(lengths)
+    padded = torch.tensor([[*ids, *[pad_id] * (longest - len(ids))] for ids in batch])  # (B, T)
+    shapes: dict[str, tuple[int, ...]] = {}
+    with torch.inference_mode(), observed(model, lambda path, x: shapes.__setitem__(path, tuple(x.shape))):
+        logits: Tensor = model(padded.to(options.device))  # (B, T, V)
+    if options.device == "cuda":
+        torch.cuda.synchronize()
+    done = perf_counter()
+    if save is not None:
+        _save(save, padded, logits)
+    return ForwardReport(
+        config=config,
+        input_ids=padded.tolist(),
+        lengths=lengths,
+        pad_id=pad_id if min(lengths) < longest else None,
+        logits=_describe_logits(logits, options.dtype, lengths[0]),
+        next_tokens=[_top(logits[row, length - 1], options.top, token_text) for row, length in enumerate(lengths)],
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        weights_bytes=sum(parameter.nbytes for parameter in model.parameters()),
+        device=options.device,
+        device_name=torch.cuda.get_device_name() if options.device == "cuda" else None,
+        dtype=options.dtype,
+        seed=options.seed,
+        init=options.init,
+        attention=options.attention,
+        dropout=options.dropout,
+        stages=_stages(config, options.attention, shapes),
+        build_seconds=built - started,
+        forward_seconds=done - built,
+    )
+
+
+def _stages(config: ModelConfig, attention: AttentionPath, shapes: dict[str, tuple[int, ...]]) -> list[Stage]:
+    """Put the observed shapes to the described steps; blocks after the first repeat it and are left out."""
+    listed = steps(describe(config, attention), sizes_of(config))
+    return [Stage(s.path, s.label, shapes[s.path], s.block is not None) for s in listed if not s.block]
+
+
+def _describe_logits(logits: Tensor, dtype: str, first_length: int) -> LogitsReport:
+    rows = logits[0, : min(first_length, _PREVIEW_ROWS)].float()
+    edge = min(_PREVIEW_EDGE, rows.shape[-1])
+    tail = max(edge, rows.shape[-1] - edge)  # in a small vocabulary the ends meet; no column is told twice
+    preview = LogitsPreview(first=rows[:, :edge].tolist(), last=rows[:, tail:].tolist())
+    return LogitsReport(shape=tuple(logits.shape), dtype=dtype, preview=preview)
+
+
+def _top(logits: Tensor, amount: int, token_text: Callable[[int], str | None]) -> list[NextToken]:
+    """Return the most likely next tokens after one position, whose logits are (V,)."""
+    values = logits.float()
+    probabilities = values.softmax(dim=-1)
+    best = values.topk(min(amount, values.numel()))
+    return [
+        NextToken(id=int(i), text=token_text(int(i)), logit=float(values[i]), probability=float(probabilities[i]))
+        for i in best.indices.tolist()
+    ]
+
+
+def _save(path: Path, ids: Tensor, logits: Tensor) -> None:
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    try:
+        save_file({"input_ids": ids, "logits": logits.float().cpu().contiguous()}, path)
+    except OSError as error:
+        raise WriteError(error.strerror or str(error)) from None
+    except SafetensorError as error:
+        raise WriteError(str(error)) from None

@@ -1,0 +1,244 @@
+"""The network in torch, built from its description. No shape is typed here: all come from `gptcli.architecture`.
+
+Shapes in comments: B batch, T tokens, C embedding width, H heads, D = C / H, F = 4C, V vocabulary.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from gptcli.architecture import Network, Sizes, shape_sizes, size, sizes_of
+from gptcli.architecture import network as groups
+from gptcli.architecture import operations as ops
+from gptcli.model.tap import Tap
+
+
+class Factory:
+    """Makes uninitialised parameters in one dtype, on one device, of the sizes of one model."""
+
+    def __init__(self, sizes: Sizes, dtype: torch.dtype, device: torch.device | str) -> None:
+        self.sizes = sizes
+        self._dtype = dtype
+        self._device = device
+
+    def add_parameters(self, module: nn.Module, operation: ops.Operation) -> None:
+        """Register the weights that the operation owns."""
+        for name, shape in operation.weights().items():
+            data = torch.empty(shape_sizes(shape, self.sizes), dtype=self._dtype, device=self._device)
+            module.register_parameter(name, nn.Parameter(data))
+
+
+class StepModule(nn.Module):
+    """A module whose output is a step of the description; ``operation`` is the one whose weights it owns."""
+
+    is_step = True
+    operation: ops.Operation
+
+
+class Embedding(StepModule):
+    """Rows of a table, by index."""
+
+    weight: nn.Parameter
+
+    def __init__(self, operation: ops.Embedding, factory: Factory) -> None:
+        super().__init__()
+        self.operation = operation
+        factory.add_parameters(self, operation)
+
+    def forward(self, index: Tensor) -> Tensor:
+        """(...) integers -> (..., C)."""
+        return F.embedding(index, self.weight)
+
+
+class LayerNorm(StepModule):
+    """Zero mean, unit variance, scale and shift, over the last dimension."""
+
+    weight: nn.Parameter
+    bias: nn.Parameter
+
+    def __init__(self, operation: ops.LayerNorm, factory: Factory) -> None:
+        super().__init__()
+        self.operation = operation
+        self._eps = operation.eps
+        factory.add_parameters(self, operation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., C)."""
+        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self._eps)
+
+
+class Linear(StepModule):
+    """``x @ weight.T + bias``; the weight is (out, in), as in ``torch.nn.Linear``."""
+
+    weight: nn.Parameter
+    bias: nn.Parameter | None
+
+    def __init__(self, operation: ops.Linear, factory: Factory, tied: nn.Parameter | None = None) -> None:
+        super().__init__()
+        self.operation = operation
+        if tied is None:
+            factory.add_parameters(self, operation)
+        else:
+            self.weight = tied
+        if "bias" not in operation.weights():
+            self.register_parameter("bias", None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., in) -> (..., out)."""
+        return F.linear(x, self.weight, self.bias)
+
+
+class Dropout(StepModule):
+    """Dropout with the rate of the description."""
+
+    def __init__(self, operation: ops.Dropout) -> None:
+        super().__init__()
+        self._rate = operation.rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape to the same."""
+        return F.dropout(x, self._rate, self.training)
+
+
+class Gelu(StepModule):
+    """GELU, tanh form."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape to the same."""
+        return F.gelu(x, approximate="tanh")
+
+
+class Attention(StepModule):
+    """Masked multi-head attention, in explicit steps or in one fused call, as the description says."""
+
+    def __init__(self, group: groups.Attention, factory: Factory, path: str, tap: Tap) -> None:
+        super().__init__()
+        self.c_attn = Linear(group.c_attn, factory)
+        self.drop = Dropout(group.drop) if group.drop is not None else None
+        self.c_proj = Linear(group.c_proj, factory)
+        self._fused_rate = group.mix.rate if isinstance(group.mix, ops.FusedAttention) else 0.0
+        self._qkv_heads = (group.c_attn.fused, factory.sizes["H"], factory.sizes["D"])
+        self._path = path
+        self._tap = tap
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, C) -> (B, T, C)."""
+        out: Tensor = self.c_proj(self._attend(self.c_attn(x)))
+        return out
+
+    def _attend(self, qkv: Tensor) -> Tensor:
+        """(B, T, 3C) -> (B, T, C)."""
+        heads = qkv.view(*qkv.shape[:2], *self._qkv_heads).permute(2, 0, 3, 1, 4)  # (3, B, H, T, D), a view
+        q, k, v = self._tap(self._path, "heads", heads)  # each (B, H, T, D)
+        y = self._sdpa(q, k, v) if self.drop is None else self._explicit(q, k, v, self.drop)  # (B, H, T, D)
+        return self._tap(self._path, "mix", y.transpose(1, 2).flatten(2))  # (B, T, C)
+
+    def _sdpa(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        rate = self._fused_rate if self.training else 0.0
+        return F.scaled_dot_product_attention(q, k, v, dropout_p=rate, is_causal=True)  # (B, H, T, D)
+
+    def _explicit(self, q: Tensor, k: Tensor, v: Tensor, drop: "Dropout") -> Tensor:
+        # One name for all that is T x T, so that each is given back as soon as the next is there.
+        tap, path = self._tap, self._path
+        att = tap(path, "scores", q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5)  # (B, H, T, T)
+        att = tap(path, "mask", att.masked_fill(_later(att), float("-inf")))  # (B, H, T, T)
+        att = tap(path, "softmax", att.softmax(dim=-1))  # (B, H, T, T)
+        att = drop(att)  # (B, H, T, T)
+        mixed: Tensor = att @ v  # (B, H, T, D)
+        return mixed
+
+
+def _later(scores: Tensor) -> Tensor:
+    """Return where a key comes after the query: (T, T)."""
+    return torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
+
+
+class FeedForward(StepModule):
+    """Two linear layers with GELU between them."""
+
+    def __init__(self, group: groups.FeedForward, factory: Factory) -> None:
+        super().__init__()
+        self.c_fc = Linear(group.c_fc, factory)
+        self.act = Gelu()
+        self.c_proj = Linear(group.c_proj, factory)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, C) -> (B, T, C) through (B, T, F)."""
+        out: Tensor = self.c_proj(self.act(self.c_fc(x)))
+        return out
+
+
+class Block(nn.Module):
+    """The lecture's eight steps: norm, attention, dropout, shortcut, norm, feed forward, dropout, shortcut."""
+
+    def __init__(self, group: groups.Block, factory: Factory, path: str, tap: Tap) -> None:
+        super().__init__()
+        self.ln_1 = LayerNorm(group.ln_1, factory)
+        self.attn = Attention(group.attn, factory, f"{path}.attn", tap)
+        self.drop_1 = Dropout(group.drop_1)
+        self.ln_2 = LayerNorm(group.ln_2, factory)
+        self.mlp = FeedForward(group.mlp, factory)
+        self.drop_2 = Dropout(group.drop_2)
+        self._path = path
+        self._tap = tap
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, C) -> (B, T, C)."""
+        x = self._tap(self._path, "add_1", x + self.drop_1(self.attn(self.ln_1(x))))
+        return self._tap(self._path, "add_2", x + self.drop_2(self.mlp(self.ln_2(x))))
+
+
+class GPT(nn.Module):
+    """Token ids to logits.
+
+    The parameters are not initialised: `gptcli.model.initialize` draws them, or a checkpoint fills them.
+
+    Args:
+        network: the description, whose attention path is the one that runs.
+        dtype: of parameters and activations.
+        device: where the parameters are allocated; ``meta`` allocates nothing.
+        recompute: keep only each block's input in training and run the block again in the backward pass
+            (Chen et al. 2016).
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+        recompute: bool = False,
+    ) -> None:
+        super().__init__()
+        factory = Factory(sizes_of(network.config), dtype, device)
+        self.network = network
+        self.tap = Tap()
+        self.recompute = recompute
+        self.wte = Embedding(network.wte, factory)
+        self.wpe = Embedding(network.wpe, factory)
+        self.drop = Dropout(network.drop)
+        depth, block = size(network.h.times, factory.sizes), network.h.body
+        assert isinstance(block, groups.Block)
+        self.h = nn.ModuleList(Block(block, factory, f"h.{i}", self.tap) for i in range(depth))
+        self.ln_f = LayerNorm(network.ln_f, factory)
+        tied = self.get_parameter(network.lm_head.tied_to) if network.lm_head.tied_to else None
+        self.lm_head = Linear(network.lm_head, factory, tied)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """(B, T) token ids -> (B, T, V) logits."""
+        logits: Tensor = self.lm_head(self.ln_f(self._hidden(ids)))  # (B, T, V)
+        return logits
+
+    def _hidden(self, ids: Tensor) -> Tensor:
+        """(B, T) -> (B, T, C)."""
+        x = self.drop(self._embed(ids))  # (B, T, C)
+        for block in self.h:
+            x = checkpoint(block, x, use_reentrant=False) if self.recompute else block(x)  # (B, T, C)
+        hidden: Tensor = x
+        return hidden
+
+    def _embed(self, ids: Tensor) -> Tensor:
+        """(B, T) -> (B, T, C)."""
+        positions = torch.arange(ids.shape[-1], device=ids.device)  # (T,)
+        return self.tap("", "embed", self.wte(ids) + self.wpe(positions))

@@ -1,0 +1,182 @@
+"""Measuring what the analysis estimates: on real tensors or on fake ones, never from the description.
+
+The step that is measured is the one in `gptcli.analysis.step`. On the CPU and under fake tensors a tracker follows live
+storages; on CUDA the allocator's own peak is read.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import torch
+from msgspec import Struct
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from gptcli.architecture import AttentionPath, describe
+from gptcli.config import ModelConfig
+from gptcli.model.forward import DTYPES
+from gptcli.model.gpt import GPT
+from gptcli.model.tap import observed
+from gptcli.model.tracker import LiveBytes
+
+
+class MeasuredRun(Struct, frozen=True, kw_only=True):
+    """What to build and run for a measurement; ``fake`` takes no memory and computes nothing."""
+
+    batch: int
+    tokens: int
+    dtype: str = "fp32"
+    amp: bool = False
+    attention: AttentionPath = "sdpa"
+    optimizer_class: str = "AdamW"
+    momentum: float | None = None
+    optimizer_impl: str = "for-loop"
+    recompute: bool = False
+    device: str = "cpu"
+    fake: bool = False
+
+
+class MeasuredStep(Struct, frozen=True):
+    """Bytes of a training step."""
+
+    weights: int
+    gradients: int
+    optimizer_state: int
+    peak: int
+
+
+def storage_bytes(tensors: Iterable[Tensor]) -> int:
+    """Return the bytes of the distinct storages behind some tensors."""
+    storages = {tensor.untyped_storage()._cdata: tensor.untyped_storage().nbytes() for tensor in tensors}
+    return sum(storages.values())
+
+
+def count_parameters(config: ModelConfig) -> int:
+    """Build the network on the meta device and let torch count its parameters."""
+    return sum(parameter.numel() for parameter in GPT(describe(config), device="meta").parameters())
+
+
+def forward_peak(config: ModelConfig, run: MeasuredRun) -> int:
+    """Return the peak bytes of a forward pass without gradients."""
+    with _mode(run):
+        workspaces = library_workspaces(run)
+        model, (ids,) = _build(config, run).eval(), _token_ids(config, run, 1)
+        with torch.no_grad(), _peak([*model.parameters(), ids], run) as peak, _autocast(run):
+            model(ids)
+    return peak() - workspaces
+
+
+def training_step(config: ModelConfig, run: MeasuredRun) -> MeasuredStep:
+    """Run a training step in steady state and return what it took."""
+    with _mode(run):
+        workspaces = library_workspaces(run)
+        model = _build(config, run).train()
+        ids, targets = _token_ids(config, run, 2)
+        optimizer = _optimizer(model, run)
+        state = [v for values in optimizer.state.values() for v in values.values() if isinstance(v, Tensor)]
+        with _peak([*model.parameters(), *state, ids, targets], run) as peak:
+            with _autocast(run):
+                logits = model(ids)
+                loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+            loss.backward()  # type: ignore[no-untyped-call]
+            gradients = storage_bytes(p.grad for p in model.parameters() if p.grad is not None)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        return MeasuredStep(storage_bytes(model.parameters()), gradients, storage_bytes(state), peak() - workspaces)
+
+
+def flops(config: ModelConfig, run: MeasuredRun) -> tuple[int, int]:
+    """Return the FLOPs of a forward pass and of forward and backward, by torch's own counter.
+
+    Fake tensors and the explicit attention path are used: the counter reports 0 for the CPU's fused attention.
+    """
+    with FakeTensorMode():
+        model = GPT(describe(config, "explicit")).train()
+        ids = torch.zeros(run.batch, run.tokens, dtype=torch.long)
+        with FlopCounterMode(display=False) as forward:
+            logits = model(ids)
+        with FlopCounterMode(display=False) as backward:
+            logits.sum().backward()
+    return forward.get_total_flops(), forward.get_total_flops() + backward.get_total_flops()
+
+
+def step_shapes(config: ModelConfig, run: MeasuredRun) -> list[tuple[str, tuple[int, ...]]]:
+    """Return path and shape of every step of a forward pass, in order."""
+    seen: list[tuple[str, tuple[int, ...]]] = []
+    with FakeTensorMode(), torch.no_grad():
+        model = GPT(describe(config, run.attention)).eval()
+        with observed(model, lambda path, x: seen.append((path, tuple(x.shape)))):
+            model(torch.zeros(run.batch, run.tokens, dtype=torch.long))
+    return seen
+
+
+def library_workspaces(run: MeasuredRun) -> int:
+    """Return what libraries keep allocated on the card for themselves: nothing of the network's, so not in a peak.
+
+    A matrix product in each direction makes cuBLAS take its workspace; on the CPU there is none.
+    """
+    if run.device != "cuda" or run.fake:
+        return 0
+    weight = torch.ones(128, 128, device="cuda", dtype=DTYPES[run.dtype], requires_grad=True)
+    (weight @ weight).sum().backward()  # type: ignore[no-untyped-call]
+    del weight
+    torch.cuda.synchronize()
+    return int(torch.cuda.memory_allocated())
+
+
+def card_name() -> str:
+    """Return the name of the CUDA device."""
+    return torch.cuda.get_device_name()
+
+
+def _mode(run: MeasuredRun) -> AbstractContextManager[Any]:
+    return FakeTensorMode() if run.fake else nullcontext()
+
+
+def _autocast(run: MeasuredRun) -> AbstractContextManager[Any]:
+    return torch.autocast(run.device, torch.bfloat16, enabled=run.amp)
+
+
+def _build(config: ModelConfig, run: MeasuredRun) -> GPT:
+    """Build with every weight zero: values do not change what memory is taken."""
+    network = describe(config, run.attention)
+    model = GPT(network, dtype=DTYPES[run.dtype], device=run.device, recompute=run.recompute)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+    return model
+
+
+def _token_ids(config: ModelConfig, run: MeasuredRun, amount: int) -> list[Tensor]:
+    shape = (run.batch, run.tokens)
+    return [torch.zeros(shape, dtype=torch.long, device=run.device) for _ in range(amount)]
+
+
+def _optimizer(model: GPT, run: MeasuredRun) -> torch.optim.Optimizer:
+    """Make an optimizer in steady state: its state exists, gradients are None."""
+    chosen = {"momentum": run.momentum} if run.momentum is not None else {}
+    how = {"foreach": run.optimizer_impl == "foreach", "fused": run.optimizer_impl == "fused"}
+    optimizer: torch.optim.Optimizer = getattr(torch.optim, run.optimizer_class)(
+        model.parameters(), lr=1e-3, **chosen, **how
+    )
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return optimizer
+
+
+@contextmanager
+def _peak(existing: list[Tensor], run: MeasuredRun) -> Iterator[Callable[[], int]]:
+    if run.device == "cuda" and not run.fake:
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+        yield lambda: int(torch.cuda.max_memory_allocated())
+        torch.cuda.synchronize()
+        return
+    tracker = LiveBytes(existing)
+    with tracker:
+        yield lambda: tracker.peak

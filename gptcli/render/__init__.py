@@ -1,0 +1,1 @@
+"""Reports to what people and programs read: all words, units and colours."""

@@ -1,0 +1,76 @@
+"""``gptcli compare`` as text."""
+
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Group
+from rich.text import Text
+
+from gptcli.render.console import ACCENT, QUIET, TITLE, plain_table
+from gptcli.render.units import count, scaled, short_count
+from gptcli.reports import ComparedModel, CompareReport
+
+_FLOPS = ((10**24, "Y"), (10**21, "Z"), (10**18, "E"), (10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"))
+_MARK = "*"
+
+
+def _flops(number: int) -> str:
+    for scale, letter in _FLOPS:
+        if number >= scale:
+            return f"{number / scale:.2f} {letter}FLOP"
+    return f"{number} FLOP"
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+_Row = tuple[str, str, Callable[[Any], str]]
+_SIZES: list[_Row] = [
+    ("Layers", "n_layers", count),
+    ("Width", "emb_dim", count),
+    ("Heads", "n_heads", count),
+    ("Context length", "context_length", count),
+    ("Vocabulary", "vocab_size", count),
+    ("Dropout", "drop_rate", str),
+    ("QKV bias", "qkv_bias", _yes),
+    ("Tied head", "weight_tying", _yes),
+]
+_FIGURES: list[_Row] = [
+    ("Parameters", "parameters", short_count),
+    ("  untied", "parameters_untied", short_count),
+    ("  tied", "parameters_tied", short_count),
+    ("Weights", "weights_bytes", scaled),
+    ("Peak of a forward pass", "inference_peak_bytes", scaled),
+    ("Peak of a training step", "training_peak_bytes", scaled),
+    ("KV cache", "kv_cache_bytes", scaled),
+    ("Forward", "forward_flops", _flops),
+    ("Training step", "training_flops", _flops),
+    ("Training, a token", "flops_per_token", _flops),
+]
+
+
+def compare_text(report: CompareReport) -> Group:
+    """One column a model; a row whose values are not all alike is marked."""
+    table = plain_table()
+    table.add_column("", no_wrap=True)
+    for model in report.models:
+        table.add_column(Text(model.name, style=TITLE), justify="right", overflow="fold")
+    for rows, pick in ((_SIZES, _of_config), (_FIGURES, _of_model)):
+        for label, key, words in rows:
+            differs = key in report.differing
+            marked = Text.assemble((f"{_MARK} " if differs else "  ", ACCENT), label)
+            cells = [Text(words(pick(model, key)), style="" if differs else QUIET) for model in report.models]
+            table.add_row(marked, *cells)
+        table.add_section()
+    length = "each model's context length" if report.seq_len is None else f"{count(report.seq_len)} tokens"
+    note = f"{_MARK} differs.  {report.batch_size} x {length}, {report.dtype}. Exact figures: --json."
+    return Group(table, "", Text(note, style=QUIET))
+
+
+def _of_config(model: ComparedModel, key: str) -> Any:
+    return getattr(model.config, key)
+
+
+def _of_model(model: ComparedModel, key: str) -> Any:
+    return getattr(model, key)

@@ -1,0 +1,77 @@
+"""``gptcli config`` as text."""
+
+import re
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from gptcli.config import KEYS
+from gptcli.config.printable import printable
+from gptcli.config.scalars import resolve_scalar, suggest_spelling
+from gptcli.render.console import PATH, QUIET, TITLE, TOTAL, plain_table
+from gptcli.render.units import count, short_count
+from gptcli.reports import ConfigListReport, ConfigShowReport, ConfigValidateReport
+
+
+def config_list_text(report: ConfigListReport) -> Group:
+    """One line a preset; what it is stands under the table, where it has room."""
+    table = plain_table()
+    table.add_column("Preset", style=TITLE, no_wrap=True)
+    for heading in ("Layers", "Width", "Heads", "Context", "Parameters"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("QKV bias", no_wrap=True)
+    table.add_column("Head", no_wrap=True)
+    for preset in report.presets:
+        model = preset.config
+        sizes = map(str, (model.n_layers, model.emb_dim, model.n_heads, model.context_length))
+        bias, head = "yes" if model.qkv_bias else "no", "tied" if model.weight_tying else "untied"
+        table.add_row(preset.name, *sizes, short_count(preset.parameters), bias, head)
+    summaries = plain_table(header=False, wrap=True)
+    summaries.add_column(style=TITLE, no_wrap=True)
+    summaries.add_column()
+    for preset in report.presets:
+        summaries.add_row(preset.name, preset.summary)
+    note = Text("A preset is a shape, not a trained model: none of them brings weights.", style=QUIET)
+    return Group(table, "", summaries, "", note)
+
+
+def config_show_text(report: ConfigShowReport) -> Text:
+    """Valid YAML, the origin of each value as a comment; to be printed unwrapped, because a wrapped line is no YAML."""
+    lines = [(key, _yaml(getattr(report.config, key))) for key in KEYS]
+    width = max(len(f"{key}: {value}") for key, value in lines)
+    text = Text()
+    for key, value in lines:
+        text.append(key, style=PATH).append(": ").append(value, style=TITLE)
+        padding = " " * (width - len(f"{key}: {value}"))
+        text.append(f"{padding}  # {printable(report.sources[key])}\n", style=QUIET)
+    text.right_crop(1)
+    return text
+
+
+def config_validate_text(report: ConfigValidateReport) -> Group:
+    """One line a valid file; the invalid ones are told as errors."""
+    lines: list[RenderableType] = []
+    for file in report.files:
+        facts = f"  valid: {file.config.name}, {count(file.parameters)} parameters"
+        lines.append(Text.assemble((printable(file.path), TITLE), (facts, TOTAL)))
+    return Group(*lines)
+
+
+def _yaml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return value if _reads_back_plain(value) else _quoted(value)
+    return repr(value)
+
+
+def _reads_back_plain(text: str) -> bool:
+    """Return whether YAML reads the unquoted text as this text, by the rules of 1.1 too."""
+    plain = re.fullmatch(r"\w[\w.-]*", text) is not None and not text[0].isdecimal()
+    return plain and resolve_scalar(text) == text and suggest_spelling(text, bool) is None
+
+
+def _quoted(text: str) -> str:
+    import msgspec
+
+    return msgspec.json.encode(text).decode()  # a JSON string is a double-quoted scalar of YAML

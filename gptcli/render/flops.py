@@ -1,0 +1,203 @@
+"""``gptcli flops`` as text."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from gptcli.architecture import describe, walk
+from gptcli.architecture.listing import INDEX
+from gptcli.architecture.network import AttentionPath
+from gptcli.render.console import QUIET, TITLE, TOTAL, plain_table
+from gptcli.render.model_line import model_line
+from gptcli.render.params import first_that_fits
+from gptcli.render.units import count, share
+from gptcli.reports import FlopsReport, FlopsRow
+
+_SCALES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
+_FIGURE: dict[str, Any] = {"justify": "right", "no_wrap": True}
+_COLUMNS: dict[str, dict[str, Any]] = {
+    "Part": {"overflow": "fold"},
+    "In one": _FIGURE,
+    "FLOPs": _FIGURE,
+    "Share": _FIGURE,
+}
+_WITHOUT = (frozenset[str](), frozenset({"In one"}), frozenset({"In one", "Share"}))
+
+# Name of a convention -> the words people read, and who uses it. A name without an entry stands as it is.
+_CONVENTIONS = {
+    "matmul_full_attention": (
+        "Matrix products, full attention",
+        "torch.utils.flop_counter, which counts every query with every key; the training step above",
+    ),
+    "matmul_causal_exact": (
+        "Matrix products, causal-exact",
+        "kernel benchmarks such as FlashAttention's: a query is counted with the keys it may see",
+    ),
+    "six_n": (
+        "6 N a token",
+        "Chinchilla (Hoffmann et al. 2022) and most sums on the back of an envelope; N is all parameters",
+    ),
+    "six_n_non_embedding": (
+        "6 N a token, N without embeddings",
+        "Kaplan et al. 2020 for their scaling laws; N has no embedding and no output head",
+    ),
+    "palm_mfu": (
+        "(6 N + 12 L H D T) a token",
+        "PaLM (Chowdhery et al. 2022) and nanoGPT for model FLOPs utilization, MFU",
+    ),
+    "macs_forward": (
+        "Multiply-adds of a forward pass",
+        "fvcore, ptflops and tables of vision models: a multiply-add is one, and there is no backward pass",
+    ),
+}
+
+
+def flops_text(report: FlopsReport, tokens_per_second: float | None = None, peak_tflops: float | None = None) -> Group:
+    """Lay out passes, parts, conventions, generation, and how well a machine is used.
+
+    Args:
+        report: the count.
+        tokens_per_second: the training speed that the report's MFU is about, or None.
+        peak_tflops: the machine's peak in 10^12 FLOPs/s, or None.
+    """
+    assert report.config is not None
+    parts: list[RenderableType] = [
+        model_line(report.config),
+        "",
+        Text.assemble((short_flops(report.forward_flops), TOTAL), f"  a forward pass over {_texts(report)}"),
+        Text("A multiply-add is two; matrix products only.", style=QUIET),
+        "",
+        _passes(report),
+        "",
+        PartsTable(report),
+        "",
+        *_conventions(report),
+        "",
+        *_generation(report),
+    ]
+    if report.mfu is not None and tokens_per_second is not None and peak_tflops is not None:
+        parts += ["", *_utilization(report, report.mfu, tokens_per_second, peak_tflops)]
+    if report.explanations is not None:
+        from gptcli.render.explanations import explanations_text
+
+        parts += ["", explanations_text(report.explanations)]
+    return Group(*parts)
+
+
+def short_flops(number: int) -> str:
+    """``291648307200`` -> ``291.65 GFLOPs``; prefixes are powers of 1000."""
+    power = 0
+    while power + 1 < len(_SCALES) and number >= 1000 ** (power + 1):
+        power += 1
+    return f"{number / 1000**power:,.2f} {_SCALES[power]}FLOPs" if power else f"{number} FLOPs"
+
+
+def _texts(report: FlopsReport) -> str:
+    texts = f"{count(report.batch_size)} texts" if report.batch_size > 1 else "1 text"
+    return f"{texts} of {count(report.seq_len)} token{'s' if report.seq_len > 1 else ''}"
+
+
+def _passes(report: FlopsReport) -> Table:
+    linear, scores = (share(n, report.forward_flops) for n in (report.linear_flops, report.attention_flops))
+    rows = (
+        ("forward", report.forward_flops, f"linear layers {linear}, attention {scores}"),
+        ("backward", report.backward_flops, "2 x forward: gradients of inputs and of weights"),
+        ("training", report.training_flops, "forward + backward"),
+        ("  per token", report.training_flops_per_token, "training / tokens"),
+        ("causal-exact", report.causal_forward_flops, "forward without the pairs behind the causal mask"),
+    )
+    return _figures(rows)
+
+
+def _figures(rows: tuple[tuple[str, int, str], ...]) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(**_FIGURE)
+    table.add_column(overflow="fold")
+    for name, number, note in rows:
+        table.add_row(name, Text(count(number), style=TITLE), Text(note, style=QUIET))
+    return table
+
+
+class PartsTable:
+    """Forward FLOPs part by part, in as many columns as the width at hand has room for."""
+
+    def __init__(self, report: FlopsReport) -> None:
+        self._report = report
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Leave columns out before a figure is cut."""
+        yield first_that_fits([self._table(without) for without in _WITHOUT], console, options)
+
+    def _table(self, without: frozenset[str]) -> Table:
+        table = plain_table()
+        shown = [name for name in _COLUMNS if name not in without]
+        for name in shown:
+            table.add_column("Forward pass" if name == "Part" else name, **_COLUMNS[name])
+        for row in self._rows():
+            table.add_row(*(row[name] for name in shown))
+        table.add_section()
+        total = {"Part": Text("Total", style=TOTAL), "FLOPs": Text(count(self._report.forward_flops), style=TOTAL)}
+        table.add_row(*(total.get(name, "100.0%" if name == "Share" else "") for name in shown))
+        return table
+
+    def _rows(self) -> Iterator[dict[str, Text | str]]:
+        """Yield a row for each group that has FLOPs, before those of its steps."""
+        assert self._report.config is not None
+        rows = {row.path: row for row in self._report.parts}
+        attention: AttentionPath = "explicit" if self._report.attention == "explicit" else "sdpa"
+        for path, node, _ in walk(describe(self._report.config, attention)):
+            below = [row for row in rows.values() if path and (row.path == path or row.path.startswith(f"{path}."))]
+            if below:
+                yield self._row(path, node.label, below)
+
+    def _row(self, path: str, label: str, below: list[FlopsRow]) -> dict[str, Text | str]:
+        one, times = sum(row.flops for row in below), below[0].times
+        level = path.replace(f".{INDEX}", "").count(".")
+        label = f"{count(times)} x {label}" if path.endswith(INDEX) else label
+        return {
+            "Part": Text("  " * level + label, style="" if level else TITLE),
+            "In one": count(one) if times > 1 else "",
+            "FLOPs": count(one * times),
+            "Share": share(one * times, self._report.forward_flops),
+        }
+
+
+def _conventions(report: FlopsReport) -> list[RenderableType]:
+    """Return each convention's figure, its ratio to the matrix products, and who uses it."""
+    width = max(len(count(number)) for number in report.conventions.values())
+    parts: list[RenderableType] = [Text("One training step, as others count it", style=TITLE)]
+    for name, number in report.conventions.items():
+        words, used_by = _CONVENTIONS.get(name, (name, ""))
+        figures = f"{count(number):>{width}}  {_ratio(number, report.training_flops)}  "
+        parts += [Text.assemble(figures, (words, TITLE)), Padding(Text(used_by, style=QUIET), (0, 0, 0, 4))]
+    return parts
+
+
+def _ratio(number: int, whole: int) -> str:
+    return f"x {number / whole:.3f}"
+
+
+def _generation(report: FlopsReport) -> list[RenderableType]:
+    each = "a further token of each text" if report.batch_size > 1 else "a further token"
+    rows = (
+        ("prefill", report.prefill_flops, f"the prompt, {_texts(report)}, in one pass"),
+        ("decode", report.decode_flops, f"{each}: one query against {count(report.seq_len)} cached keys"),
+    )
+    times = report.prefill_flops / report.decode_flops
+    note = f"Without the cache each token would take the whole pass again, {times:,.0f} times as much."
+    return [Text("Generation with a KV cache", style=TITLE), _figures(rows), Text(note, style=QUIET)]
+
+
+def _utilization(report: FlopsReport, mfu: float, tokens_per_second: float, peak_tflops: float) -> list[RenderableType]:
+    per_token = report.conventions["palm_mfu"] // (report.batch_size * report.seq_len)
+    head = Text.assemble((f"{100 * mfu:.2f}%", TOTAL), "  model FLOPs utilization (MFU)")
+    sum_ = f"{tokens_per_second:,g} tokens/s x {count(per_token)} FLOPs a token / {peak_tflops:,g} TFLOPS"
+    lines: list[RenderableType] = [head, Text(sum_, style=QUIET)]
+    if mfu > 1:
+        lines.append(Text("More than the machine can do: check the speed, the peak and the number format it is for."))
+    return lines

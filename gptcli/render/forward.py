@@ -1,0 +1,160 @@
+"""``gptcli forward`` as text: what goes in, what happens to its shape, what comes out."""
+
+from collections.abc import Callable
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gptcli.config.printable import printable
+from gptcli.render.console import ACCENT, NUMBER, PATH, QUIET, TITLE, TOTAL, plain_table
+from gptcli.render.model_line import model_line
+from gptcli.render.tokens import chips, visible_token
+from gptcli.render.units import binary, count, seconds, shape
+from gptcli.reports import ForwardReport, NextToken, Stage, Token
+
+TokenOf = Callable[[int], Token]
+
+_MAX_IDS = 64  # a screen holds no more of them beside what follows
+
+
+def forward_text(report: ForwardReport, token_of: TokenOf, *, saved: str | None = None) -> Group:
+    """Lay out a forward pass from top to bottom: ids, stages, logits, guesses, facts.
+
+    Args:
+        report: the run.
+        token_of: looks up the tokens of ids, for showing them.
+        saved: the file that ids and logits were written to.
+    """
+    assert report.config is not None
+    parts: list[RenderableType] = [
+        model_line(report.config),
+        "",
+        *_input(report, token_of),
+        "",
+        _stages(report),
+        "",
+        *_logits(report),
+        "",
+        *_next_tokens(report, token_of),
+        *_facts(report, saved),
+    ]
+    return Group(*parts)
+
+
+def _input(report: ForwardReport, token_of: TokenOf) -> list[RenderableType]:
+    lines: list[RenderableType] = []
+    for ids, length in zip(report.input_ids, report.lengths, strict=True):
+        lines.append(chips([token_of(token_id) for token_id in ids[:length]]))
+        row = Text(f"  {' '.join(map(str, ids[: min(length, _MAX_IDS)]))}", style=NUMBER)
+        if length > _MAX_IDS:
+            row.append(f" ... and {count(length - _MAX_IDS)} more; --json prints all", style=QUIET)
+        lines.append(row.append(f" + {len(ids) - length} padding", style=QUIET) if length < len(ids) else row)
+    sizes = (len(report.input_ids), len(report.input_ids[0]))
+    lines.append(Text.assemble("token ids  ", (shape(sizes), TITLE), ("  (texts x tokens)", QUIET)))
+    if report.pad_id is not None:
+        note = f"Padded on the right with id {report.pad_id}, which the causal mask hides from the text."
+        lines.append(Text(note, style=QUIET))
+    return lines
+
+
+def _stages(report: ForwardReport) -> Table:
+    assert report.config is not None
+    table = plain_table()
+    table.add_column("Step", no_wrap=True)
+    table.add_column("Path", style=PATH, no_wrap=True)
+    table.add_column("Shape", no_wrap=True)
+    in_block = False
+    for stage in report.stages:
+        if stage.repeated and not in_block:
+            blocks = f"{report.config.n_layers} x Transformer block"
+            table.add_row(Text(blocks, style=TITLE), Text("h.{i}", style=PATH), "")
+        in_block = stage.repeated
+        if _depth(stage) <= 1:
+            table.add_row("  " * _depth(stage) + stage.label, _short_path(stage), _stage_shape(stage, report))
+    return table
+
+
+def _short_path(stage: Stage) -> str:
+    return stage.path.split(".", 2)[2] if stage.repeated else stage.path
+
+
+def _depth(stage: Stage) -> int:
+    return stage.path.count(".") - 1 if stage.repeated else 0
+
+
+def _stage_shape(stage: Stage, report: ForwardReport) -> Text:
+    final = stage is report.stages[-1]
+    return Text(shape(stage.shape), style=TOTAL if final else "")
+
+
+def _logits(report: ForwardReport) -> list[RenderableType]:
+    head = Text.assemble("Logits  ", (shape(report.logits.shape), TOTAL))
+    head.append("  a score for every vocabulary entry, at each token", style=QUIET)
+    if len(report.lengths) > 1:
+        head.append("\n  those of text 1:", style=QUIET)
+    preview = report.logits.preview
+    rows = plain_table(header=False)
+    gap = report.logits.shape[-1] > len(preview.first[0]) + len(preview.last[0])
+    columns = len(preview.first[0]) + len(preview.last[0]) + gap
+    rows.add_column(style=QUIET, justify="right")
+    for _ in range(columns):
+        rows.add_column(justify="right")
+    for position, (first, last) in enumerate(zip(preview.first, preview.last, strict=True)):
+        numbers = [*map(_logit, first), *(["..."] if gap else []), *map(_logit, last)]
+        rows.add_row(f"  {position}", *numbers)
+    more = report.lengths[0] - len(preview.first)
+    if more <= 0:
+        return [head, rows]
+    positions = "position" if more == 1 else "positions"
+    return [head, rows, Text(f"  ... {count(more)} more {positions}", style=QUIET)]
+
+
+def _logit(value: float) -> str:
+    return f"{value:.4f}"
+
+
+def _next_tokens(report: ForwardReport, token_of: TokenOf) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    for number, candidates in enumerate(report.next_tokens):
+        last = token_of(report.input_ids[number][report.lengths[number] - 1])
+        which = f" of text {number + 1}" if len(report.next_tokens) > 1 else ""
+        title = Text(f"Most likely next tokens{which}, after ")
+        parts += [title.append(visible_token(last), style=ACCENT), _candidates(candidates, token_of), ""]
+    return parts
+
+
+def _candidates(candidates: list[NextToken], token_of: TokenOf) -> Table:
+    table = plain_table(header=False)
+    for justify in ("right", "left", "right", "right"):
+        table.add_column(justify=justify)
+    for candidate in candidates:
+        token = visible_token(token_of(candidate.id)) if candidate.text is not None else "(no such token)"
+        facts = (f"logit {candidate.logit:.4f}", f"{100 * candidate.probability:.3f}%")
+        table.add_row(f"  {candidate.id}", Text(token, style=ACCENT), *facts)
+    return table
+
+
+def _facts(report: ForwardReport, saved: str | None) -> list[RenderableType]:
+    device = f"{report.device} ({report.device_name})" if report.device_name else report.device
+    table = plain_table(header=False, wrap=True)
+    table.add_column(style=QUIET)
+    table.add_column()
+    table.add_row("parameters", Text.assemble((count(report.parameters), TOTAL), f"  {binary(report.weights_bytes)}"))
+    table.add_row("device", f"{device}, {report.dtype}, {_ATTENTION[report.attention]}")
+    table.add_row("time", f"{seconds(report.build_seconds)} to build, {seconds(report.forward_seconds)} to run")
+    if report.dropout:
+        table.add_row("dropout", f"on, as in training; {_masks(report)}")
+    if saved:
+        table.add_row("saved", Text(printable(saved), style=PATH))
+    note = f"Weights are random (seed {report.seed}): until a model is trained, every guess is chance."
+    return [table, "", Text(note, style=QUIET)]
+
+
+_ATTENTION = {"sdpa": "fused attention", "explicit": "explicit attention"}
+
+
+def _masks(report: ForwardReport) -> str:
+    if (report.device, report.dtype, report.init) == ("cpu", "fp32", "torch"):
+        return "the masks of a plain PyTorch network"
+    return "masks differ from a plain PyTorch network's"

@@ -1,0 +1,139 @@
+"""``gptcli memory`` as text."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gptcli.render.bars import bar
+from gptcli.render.console import QUIET, TITLE, TOTAL, plain_table
+from gptcli.render.model_line import model_line
+from gptcli.render.units import binary, count, decimal, scaled, share
+from gptcli.reports import Budget, DtypeRow, LedgerLine, MemoryReport, PhasePeak
+
+_BAR = 30
+_SMALL = 1000  # ledger lines under a thousandth of the peak are told together
+
+
+def memory_text(report: MemoryReport) -> Group:
+    """Open with the weights in the format asked for; then the peak, what is alive at it, and when it falls."""
+    assert report.config is not None
+    parts: list[RenderableType] = [
+        model_line(report.config),
+        "",
+        *_weights(report),
+        "",
+        *_peak(report),
+        "",
+        _ledger(report.ledger, report.peak_bytes),
+        "",
+        _phases(report.phases, report.peak_bytes),
+        "",
+        _dtypes(report),
+        "",
+        Text(_note(report), style=QUIET),
+    ]
+    if report.explanations is not None:
+        from gptcli.render.explanations import explanations_text
+
+        parts += ["", explanations_text(report.explanations)]
+    if report.budget is not None:
+        parts += ["", budget_line(report.budget)]
+    return Group(*parts)
+
+
+def budget_line(budget: Budget) -> Text:
+    """Say whether a budget in bytes holds."""
+    verdict = ("holds", TOTAL) if budget.holds else ("does not hold", "bold red")
+    rest = f"budget {scaled(budget.limit)}, needed {scaled(budget.value)}"
+    return Text.assemble(rest, ": ", verdict)
+
+
+def _weights(report: MemoryReport) -> list[RenderableType]:
+    head = Text.assemble((binary(report.weights_bytes), TOTAL), f"  weights in {report.dtype} ")
+    head.append(f"({decimal(report.weights_bytes)})")
+    bits = next(row.bits for row in report.dtypes if row.dtype == report.dtype)
+    each = f"{bits / 8:g} byte{'' if bits == 8 else 's'}"
+    sum_ = f"{count(report.parameters)} parameters x {each} = {count(report.weights_bytes)} bytes"
+    return [head, Text(sum_, style=QUIET)]
+
+
+_WHAT = {"inference": "a forward pass", "training": "a training step", "generate": "generation"}
+
+
+def _peak(report: MemoryReport) -> list[RenderableType]:
+    head = Text.assemble((binary(report.peak_bytes), TOTAL), f"  peak of {_WHAT[report.mode]} ")
+    head.append(f"({decimal(report.peak_bytes)}), in its {report.peak_phase} phase")
+    facts = [f"{report.batch_size} x {report.seq_len} tokens", f"{report.activation_dtype} activations"]
+    if report.amp:
+        facts[1] = "autocast to bf16"
+    if report.mode == "training":
+        facts += [f"{report.optimizer} ({report.optimizer_impl})"]
+        facts += ["blocks recomputed"] if report.recompute == "block" else []
+    if report.kv_cache_bytes is not None:
+        facts.append(f"KV cache {binary(report.kv_cache_bytes)}")
+    facts.append(f"{'fused' if report.attention == 'sdpa' else 'explicit'} attention on {report.device}")
+    return [head, Text(", ".join(facts), style=QUIET)]
+
+
+def _ledger(lines: Sequence[LedgerLine], peak: int) -> Table:
+    table = plain_table()
+    table.add_column("Alive at the peak", no_wrap=True)
+    for heading in ("Tensors", "Size", "Share"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    shown = [line for line in lines if line.bytes * _SMALL >= peak]
+    rest = lines[len(shown) :]
+    for line in shown:
+        table.add_row(line.label, count(line.tensors), binary(line.bytes), share(line.bytes, peak))
+    if rest:
+        tensors, size = sum(line.tensors for line in rest), sum(line.bytes for line in rest)
+        names = rest[0].label if len(rest) == 1 else f"{len(rest)} smaller ones"
+        table.add_row(Text(names, style=QUIET), count(tensors), binary(size), share(size, peak))
+    table.add_section()
+    table.add_row(Text("Total", style=TOTAL), "", Text(binary(peak), style=TOTAL), "100.0%")
+    return table
+
+
+def _phases(phases: Sequence[PhasePeak], peak: int) -> Table:
+    table = plain_table()
+    table.add_column("Phase", no_wrap=True)
+    table.add_column("Highest in it", no_wrap=True)
+    table.add_column("", justify="right", no_wrap=True)
+    for phase in phases:
+        here = phase.peak_bytes == peak
+        style = TOTAL if here else ""
+        drawn = Text(bar(phase.peak_bytes, peak, _BAR), style="green" if here else "cyan")
+        table.add_row(Text(phase.phase, style=style), drawn, Text(binary(phase.peak_bytes), style=style))
+    return table
+
+
+def _dtypes(report: MemoryReport) -> Table:
+    assert report.config is not None
+    table = plain_table()
+    table.add_column("Weights in", no_wrap=True)
+    table.add_column("Bits", justify="right")
+    for column in ("Untied", "", "Tied", ""):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in report.dtypes:
+        table.add_row(*_cells(row, chosen=row.dtype == report.dtype, tied=report.config.weight_tying))
+    return table
+
+
+def _cells(row: DtypeRow, *, chosen: bool, tied: bool) -> list[Text]:
+    """Return a row's cells; the weights asked for stand out, MB is the quiet second reading of MiB."""
+    cells = [Text(row.dtype, style=TITLE if chosen else ""), Text(str(row.bits))]
+    for is_tied, size in ((False, row.untied_bytes), (True, row.tied_bytes)):
+        style = TOTAL if chosen and is_tied == tied else ""
+        cells += [Text(binary(size), style=style), Text(decimal(size), style=QUIET)]
+    return cells
+
+
+def _note(report: MemoryReport) -> str:
+    lines = ["1 MiB = 2^20 bytes, 1 MB = 10^6. Tied: the output head is the token embedding."]
+    if report.mode == "generate":
+        lines.append("Generation is reckoned, not yet measured.")
+    elif report.device == "cuda":
+        lines.append("CUDA's rules are reckoned, not measured.")
+    lines.append("Scratch inside kernels is not counted.")
+    return "\n".join(lines)

@@ -1,0 +1,21 @@
+"""The line that says which model the numbers below are about."""
+
+from rich.text import Text
+
+from gptcli.config import ModelConfig
+from gptcli.render.console import QUIET, TITLE
+
+
+def model_line(config: ModelConfig, *, tying: bool | None = None) -> Text:
+    """``gpt2-124m  12 layers, 12 heads, 768 wide, context 1024, vocabulary 50257, untied``."""
+    tied = config.weight_tying if tying is None else tying
+    facts = (
+        f"{_many(config.n_layers, 'layer')}, {_many(config.n_heads, 'head')}, {config.emb_dim} wide, "
+        f"context {config.context_length}, "
+        f"{'QKV bias' if config.qkv_bias else 'no QKV bias'}, {'tied' if tied else 'untied'}"
+    )
+    return Text.assemble((config.name, TITLE), "  ", (facts, QUIET))
+
+
+def _many(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

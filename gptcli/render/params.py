@@ -1,0 +1,177 @@
+"""``gptcli params`` as text."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from gptcli.architecture.listing import INDEX
+from gptcli.config import ModelConfig
+from gptcli.render.console import PATH, QUIET, TITLE, TOTAL, plain_table
+from gptcli.render.model_line import model_line
+from gptcli.render.units import count, shape, share
+from gptcli.reports import ParamsReport, Part
+
+if TYPE_CHECKING:
+    from gptcli.render.conventions import Asked
+
+_WIDE = 96  # columns from which the count of one block has room beside the total
+_UNBOUNDED = 10_000  # columns; a measurement is clipped to those at hand
+_GROUP_LEVELS = 3  # network, block, layers; below are single tensors
+# What a screen that is too narrow goes without, the least of it first.
+_WITHOUT: tuple[frozenset[str], ...] = (
+    frozenset(),
+    frozenset({"In one"}),
+    frozenset({"In one", "Path"}),
+    frozenset({"In one", "Path", "Share"}),
+    frozenset({"In one", "Path", "Share", "Shape"}),
+)
+
+_FIGURE: dict[str, Any] = {"justify": "right", "no_wrap": True}
+_COLUMNS: dict[str, dict[str, Any]] = {
+    "Part": {"overflow": "fold"},  # where even the last choice does not fit, words are broken and figures are not
+    "Path": {"style": PATH, "no_wrap": True},
+    "Shape": _FIGURE,
+    "In one": _FIGURE,
+    "Parameters": _FIGURE,
+    "Share": _FIGURE,
+}
+
+
+def params_text(report: ParamsReport, depth: int, asked: "Asked | None" = None) -> Group:
+    """Lay out the answers to what was asked; without a question about conventions, the count part by part."""
+    parts: list[RenderableType] = []
+    if report.conventions is not None:
+        from gptcli.render.conventions import conventions_text
+
+        parts += [conventions_text(report), ""]
+    if asked is not None:
+        from gptcli.render.conventions import why_text
+
+        parts += [why_text(report, asked), ""]
+    parts = parts or [ParamsText(report, depth), ""]
+    if report.explanations is not None:
+        from gptcli.render.explanations import explanations_text
+
+        parts += [explanations_text(report.explanations), ""]
+    return Group(*parts[:-1])
+
+
+def first_that_fits(tables: Sequence[Table], console: Console, options: ConsoleOptions) -> Table:
+    """Return the first table that needs no more than the width at hand, or else the last."""
+    fitting = (
+        table for table in tables if console.measure(table, options=_unbounded(options)).maximum <= options.max_width
+    )
+    return next(fitting, tables[-1])
+
+
+def _unbounded(options: ConsoleOptions) -> ConsoleOptions:
+    return options.update_width(_UNBOUNDED)
+
+
+class ParamsText:
+    """The count part by part, then both totals and what lies between them.
+
+    Args:
+        report: the count.
+        depth: 1 shows the parts of the network, 2 those of a block, 3 the layers, 4 the single tensors.
+    """
+
+    def __init__(self, report: ParamsReport, depth: int) -> None:
+        assert report.config is not None
+        self._report = report
+        self._config = report.config
+        self._depth = depth
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Lay out for the width at hand."""
+        choices = _WITHOUT if options.max_width >= _WIDE else _WITHOUT[1:]
+        yield model_line(self._config)
+        yield ""
+        yield first_that_fits([self._table(without) for without in choices], console, options)
+        yield ""
+        yield _explanation(self._report, self._config)
+
+    def _table(self, without: frozenset[str]) -> Table:
+        table = plain_table()
+        table.padding = (0, 1 if "In one" in without else 2, 0, 0)
+        rows = [row for part in self._report.parts for row in self._rows(part, level=1)]
+        total = Text(count(self._report.total), style=TOTAL)
+        rows.append({"Part": Text("Total", style=TOTAL), "Parameters": total, "Share": "100.0%"})
+        shown = [name for name in _COLUMNS if name not in without]
+        for name in shown:
+            table.add_column(name, **_COLUMNS[name])
+        for number, row in enumerate(rows, start=1):
+            if number == len(rows):
+                table.add_section()
+            table.add_row(*(row.get(name, "") for name in shown))
+        return table
+
+    def _rows(self, part: Part, *, level: int) -> Iterator[dict[str, Text | str]]:
+        """Yield a part's row by columns, then those of its parts as deep as was asked."""
+        repeated = part.path.endswith(INDEX)
+        label = ("  " * (level - 1)) + (f"{part.times} x {part.label}" if repeated else part.label)
+        if "bias" in part.shapes and not _equal_shapes(part):
+            label += " + bias"
+        if part.tied_to:
+            label += f" = {part.tied_to}"
+        yield {
+            "Part": Text(label, style=TITLE if level == 1 else ""),
+            "Path": _last_name(part.path),
+            "Shape": _shape(part),
+            "In one": count(part.count) if part.times > 1 else "",
+            "Parameters": count(part.total),
+            "Share": share(part.total, self._report.total),
+        }
+        if level >= self._depth:
+            return
+        for child in part.parts:
+            yield from self._rows(child, level=level + 1)
+        if self._depth > _GROUP_LEVELS and not part.tied_to:
+            for tensor in _tensors(part):
+                yield from self._rows(tensor, level=level + 1)
+
+
+def _last_name(path: str) -> str:
+    return path.removesuffix(f".{INDEX}").rpartition(".")[2]
+
+
+def _equal_shapes(part: Part) -> bool:
+    return len(set(part.shapes.values())) == 1
+
+
+def _shape(part: Part) -> str:
+    if not part.shapes:
+        return ""
+    sizes = part.shapes["weight"] if "weight" in part.shapes else next(iter(part.shapes.values()))
+    alike = len(part.shapes) if _equal_shapes(part) else 1
+    return shape((alike, *sizes) if alike > 1 else sizes)
+
+
+def _tensors(part: Part) -> list[Part]:
+    """Return a layer's tensors as parts of their own."""
+    from math import prod
+
+    if len(part.shapes) < 2:  # a single tensor is the layer's own row already
+        return []
+    return [Part(f"{part.path}.{n}", n, {"weight": s}, prod(s), part.times, None, []) for n, s in part.shapes.items()]
+
+
+def _explanation(report: ParamsReport, config: ModelConfig) -> Text:
+    totals = report.totals
+    lines = Text()
+    lines.append("The token embedding and the output head are both ")
+    lines.append(shape((config.vocab_size, config.emb_dim)), style=TITLE)
+    lines.append(f" = {count(totals.untied - totals.tied)}:\n")
+    width = len(count(totals.untied))
+    for tying, word, number, why in (
+        (False, "untied", totals.untied, "each has a weight of its own"),
+        (True, "tied", totals.tied, "the head is the embedding, counted once"),
+    ):
+        chosen = tying == report.weight_tying
+        lines.append(f"  {word:<10} {count(number):>{width}}", style=TOTAL if chosen else "")
+        lines.append(f"   {why}{' (this model)' if chosen else ''}\n", style="" if chosen else QUIET)
+    lines.append(f"  {'difference':<10} {count(totals.untied - totals.tied):>{width}}", style="")
+    return lines

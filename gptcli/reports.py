@@ -1,0 +1,394 @@
+"""What the commands find out: frozen results in base units only (counts, bytes, FLOPs, seconds).
+
+The field names are the keys of the machine-readable output; words and units for people live in `gptcli.render`.
+"""
+
+from msgspec import Struct
+
+from gptcli.config import ModelConfig
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """What every report begins with."""
+
+    schema_version: int = 1
+    command: str
+    config: ModelConfig | None = None
+
+
+class Token(Struct, frozen=True):
+    """One token: its id, its text (U+FFFD where its bytes alone are no UTF-8) and its bytes in hex."""
+
+    id: int
+    text: str
+    bytes: str
+
+
+class TokenizedText(Struct, frozen=True):
+    """A text and the tokens it is made of."""
+
+    text: str
+    ids: list[int]
+    tokens: list[Token]
+
+
+class TokenizeReport(Report, frozen=True, kw_only=True):
+    """Texts as tokens."""
+
+    command: str = "tokenize"
+    encoding: str
+    texts: list[TokenizedText]
+    total_tokens: int
+
+
+class WeightRow(Struct, frozen=True):
+    """A parameter tensor: path and shape as in ``named_parameters()``; a tied one counts 0."""
+
+    path: str
+    shape: tuple[int, ...]
+    count: int
+    tied_to: str | None
+
+
+class Part(Struct, frozen=True):
+    """A part of the network that owns parameters.
+
+    Attributes:
+        path: module path, ``h.{i}.attn`` in a repeated block.
+        label: the words people read.
+        shapes: the part's own weights by name; empty for a group.
+        count: parameters of one instance, 0 where the weight is tied.
+        times: how many instances there are.
+        tied_to: the weight it shares, or None.
+        parts: what a group is made of.
+    """
+
+    path: str
+    label: str
+    shapes: dict[str, tuple[int, ...]]
+    count: int
+    times: int
+    tied_to: str | None
+    parts: "list[Part]"
+
+    @property
+    def total(self) -> int:
+        """Parameters of all instances."""
+        return self.count * self.times
+
+
+class TiedTotals(Struct, frozen=True):
+    """A total with an output head of its own, and with one that is the token embedding."""
+
+    untied: int
+    tied: int
+
+
+class ParamsReport(Report, frozen=True, kw_only=True):
+    """Parameters, counted; ``weights`` lists every tensor and is null where nobody asked for the list."""
+
+    command: str = "params"
+    total: int
+    weight_tying: bool
+    totals: TiedTotals
+    parts: list[Part]
+    weights: list[WeightRow] | None
+    conventions: "list[ConventionRow] | None" = None
+    why: "list[WhyRow] | None" = None
+    explanations: "list[Explanation] | None" = None
+    budget: "Budget | None" = None
+
+
+class ConfigSummary(Struct, frozen=True):
+    """A preset in one line."""
+
+    name: str
+    summary: str
+    parameters: int
+    config: ModelConfig
+
+
+class ConfigListReport(Report, frozen=True, kw_only=True):
+    """The presets."""
+
+    command: str = "config"
+    presets: list[ConfigSummary]
+
+
+class ConfigShowReport(Report, frozen=True, kw_only=True):
+    """A resolved config and where each value came from."""
+
+    command: str = "config"
+    sources: dict[str, str]
+
+
+class ValidatedFile(Struct, frozen=True):
+    """A file that holds a valid config."""
+
+    path: str
+    parameters: int
+    config: ModelConfig
+
+
+class ConfigValidateReport(Report, frozen=True, kw_only=True):
+    """The files that were checked; one that is invalid ends the command with an error instead."""
+
+    command: str = "config"
+    files: list[ValidatedFile]
+
+
+class LogitsPreview(Struct, frozen=True):
+    """The first and the last numbers of the first text's rows."""
+
+    first: list[list[float]]
+    last: list[list[float]]
+
+
+class LogitsReport(Struct, frozen=True):
+    """Shape (B, T, V) and dtype of the logits, and a corner of them."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    preview: LogitsPreview
+
+
+class NextToken(Struct, frozen=True):
+    """A candidate for the next token; ``text`` is null where the encoding has no such id."""
+
+    id: int
+    text: str | None
+    logit: float
+    probability: float
+
+
+class Stage(Struct, frozen=True):
+    """A step and the shape its output had in this run; ``repeated`` ones stand for those of every block."""
+
+    path: str
+    label: str
+    shape: tuple[int, ...]
+    repeated: bool
+
+
+class ForwardReport(Report, frozen=True, kw_only=True):
+    """A forward pass; ``lengths`` counts each text's own tokens, ``pad_id`` fills the rest or is null."""
+
+    command: str = "forward"
+    input_ids: list[list[int]]
+    lengths: list[int]
+    pad_id: int | None
+    logits: LogitsReport
+    next_tokens: list[list[NextToken]]
+    parameters: int
+    weights_bytes: int
+    device: str
+    device_name: str | None
+    dtype: str
+    seed: int
+    init: str
+    attention: str
+    dropout: bool
+    stages: list[Stage]
+    build_seconds: float
+    forward_seconds: float
+
+
+class DtypeRow(Struct, frozen=True):
+    """Weight bytes in one number format, with an output head of its own and with a tied one."""
+
+    dtype: str
+    bits: int
+    untied_bytes: int
+    tied_bytes: int
+
+
+class PhasePeak(Struct, frozen=True):
+    """The most memory that was alive during one phase."""
+
+    phase: str
+    peak_bytes: int
+
+
+class LedgerLine(Struct, frozen=True):
+    """What is alive at the peak under one name: how many tensors, how many bytes."""
+
+    label: str
+    tensors: int
+    bytes: int
+
+
+class Explanation(Struct, frozen=True):
+    """A figure as a formula: ``formula`` with ``values`` put in gives ``value``."""
+
+    name: str
+    formula: str
+    values: dict[str, int]
+    value: int
+    unit: str
+    source: str
+
+
+class Budget(Struct, frozen=True):
+    """A limit, what it was held against, and whether it holds."""
+
+    limit: int
+    value: int
+    holds: bool
+
+
+class MemoryReport(Report, frozen=True, kw_only=True):
+    """Bytes of the weights, and the peak of a pass or step with what is alive at it."""
+
+    command: str = "memory"
+    mode: str
+    dtype: str
+    activation_dtype: str
+    amp: bool
+    batch_size: int
+    seq_len: int
+    attention: str
+    device: str
+    optimizer: str | None
+    optimizer_impl: str | None
+    recompute: str | None
+    parameters: int
+    weights_bytes: int
+    dtypes: list[DtypeRow]
+    gradients_bytes: int | None
+    optimizer_bytes: int | None
+    kv_cache_bytes: int | None
+    peak_bytes: int
+    peak_phase: str
+    phases: list[PhasePeak]
+    ledger: list[LedgerLine]
+    explanations: list[Explanation] | None = None
+    budget: Budget | None = None
+
+
+class FlopsRow(Struct, frozen=True):
+    """Forward FLOPs of one step: in one instance, and how many there are."""
+
+    path: str
+    label: str
+    flops: int
+    times: int
+
+
+class FlopsReport(Report, frozen=True, kw_only=True):
+    """FLOPs of a pass over B x T tokens; a multiply-add is two."""
+
+    command: str = "flops"
+    batch_size: int
+    seq_len: int
+    attention: str
+    linear_flops: int
+    attention_flops: int
+    forward_flops: int
+    causal_forward_flops: int
+    backward_flops: int
+    training_flops: int
+    training_flops_per_token: int
+    prefill_flops: int
+    decode_flops: int
+    parts: list[FlopsRow]
+    conventions: dict[str, int]
+    mfu: float | None
+    explanations: list[Explanation] | None = None
+    budget: Budget | None = None
+
+
+class Check(Struct, frozen=True):
+    """A figure beside its measurement; ``error`` is a signed fraction of the measured value."""
+
+    name: str
+    estimated: int
+    measured: int
+    error: float
+    tolerance: float
+    ok: bool
+    unit: str
+
+
+class VerifyReport(Report, frozen=True, kw_only=True):
+    """Every figure, measured on this machine."""
+
+    command: str = "verify"
+    quick: bool
+    device: str
+    device_name: str | None
+    dtype: str
+    batch_size: int
+    seq_len: int
+    attention: str
+    workspace_bytes: int
+    checks: list[Check]
+    ok: bool
+    seconds: float
+
+
+class FitCell(Struct, frozen=True):
+    """The peak of one batch size and sequence length, and whether the budget holds it."""
+
+    batch_size: int
+    seq_len: int
+    peak_bytes: int
+    fits: bool
+
+
+class FitReport(Report, frozen=True, kw_only=True):
+    """The largest value of a variable that fits a budget; the next valid one does not."""
+
+    command: str = "fit"
+    budget_bytes: int
+    mode: str
+    dtype: str
+    variable: str
+    answer: int
+    peak_bytes: int
+    next_value: int | None
+    next_peak_bytes: int | None
+    table: list[FitCell]
+
+
+class ComparedModel(Struct, frozen=True):
+    """One model's figures, the same keys for each."""
+
+    name: str
+    config: ModelConfig
+    parameters: int
+    parameters_untied: int
+    parameters_tied: int
+    weights_bytes: int
+    inference_peak_bytes: int
+    training_peak_bytes: int
+    kv_cache_bytes: int
+    forward_flops: int
+    training_flops: int
+    flops_per_token: int
+
+
+class CompareReport(Report, frozen=True, kw_only=True):
+    """Models side by side."""
+
+    command: str = "compare"
+    batch_size: int
+    seq_len: int | None
+    dtype: str
+    models: list[ComparedModel]
+    differing: list[str]
+
+
+class ConventionRow(Struct, frozen=True):
+    """A way to count parameters, what it gives for this model, and who counts so."""
+
+    name: str
+    parameters: int
+    used_by: str
+
+
+class WhyRow(Struct, frozen=True):
+    """A combination of conventions and how far it is from the number asked about."""
+
+    conventions: list[str]
+    parameters: int
+    residual: int

@@ -1,0 +1,18 @@
+"""tiktoken's GPT-2 encoding, offline."""
+
+from gptcli.tokenizer.codec import check_text, decode_bytes, encode, token_of, tokenize_report
+from gptcli.tokenizer.vocabulary import END_OF_TEXT, END_OF_TEXT_ID, NAME, SIZE, VOCABULARY_FILE, encoding
+
+__all__ = [
+    "END_OF_TEXT",
+    "END_OF_TEXT_ID",
+    "NAME",
+    "SIZE",
+    "VOCABULARY_FILE",
+    "check_text",
+    "decode_bytes",
+    "encode",
+    "encoding",
+    "token_of",
+    "tokenize_report",
+]

@@ -1,0 +1,106 @@
+"""Text to token ids and back."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from gptcli.errors import InputError
+from gptcli.reports import Token, TokenizedText, TokenizeReport
+from gptcli.tokenizer.vocabulary import END_OF_TEXT, END_OF_TEXT_ID, NAME, SIZE, encoding
+
+# The pattern's engine gives up on a run of about a million whitespace characters that something follows; runs from
+# here on are cut before it sees them.
+_LONG_RUN = 10_000
+# White_Space of Unicode, which is what the pattern's \s means; Python's own \s has four control characters more.
+_WHITESPACE = r"[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+"
+
+
+def encode(text: str, *, allow_special: bool = False) -> list[int]:
+    """Return the token ids of a text.
+
+    Args:
+        text: any text without lone surrogates; `check_text` finds those.
+        allow_special: read ``<|endoftext|>`` as the special token 50256 and not as its thirteen characters.
+    """
+    if _may_hold_long_run(text):
+        return _encode_in_parts(text, allow_special=allow_special)
+    if allow_special:
+        return encoding().encode(text, allowed_special="all")
+    return encoding().encode_ordinary(text)
+
+
+def _may_hold_long_run(text: str) -> bool:
+    """Return True for any text with a run of `_LONG_RUN` whitespace characters, at a cost that no text notices."""
+    step = _LONG_RUN // 2  # such a run covers one of the blocks of this size whole
+    return any(text[at : at + step].isspace() for at in range(0, len(text) - step + 1, step))
+
+
+def _encode_in_parts(text: str, *, allow_special: bool) -> list[int]:
+    ids: list[int] = []
+    for number, passage in enumerate(text.split(END_OF_TEXT) if allow_special else [text]):
+        ids += [END_OF_TEXT_ID] if number else []
+        for part in _parts(passage):
+            ids += encoding().encode_ordinary(part)
+    return ids
+
+
+def _parts(text: str) -> Iterator[str]:
+    r"""Cut a text where the pattern cuts it in any case: before a long run of whitespace and before its last character.
+
+    Of a run that something follows, ``\s+(?!\S)`` takes all but the last character, which may belong to the next
+    word; alone, the same characters are one piece too, by ``\s++$``.
+    """
+    start = 0
+    for run in re.finditer(_WHITESPACE, text):
+        if run.end() - run.start() < _LONG_RUN:
+            continue
+        body_end = run.end() - (run.end() < len(text))
+        yield text[start : run.start()]
+        yield text[run.start() : body_end]
+        start = body_end
+    yield text[start:]
+
+
+def check_text(text: str, place: str) -> None:
+    """Refuse text that no UTF-8 can carry.
+
+    Raises:
+        InputError: a lone surrogate, as Python makes it of command-line bytes that are not UTF-8.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        code = ord(text[error.start])
+        what = (
+            f"byte 0x{code - 0xDC00:02X} is not UTF-8" if 0xDC80 <= code <= 0xDCFF else f"U+{code:04X} is half a pair"
+        )
+        raise InputError(f"{place}: character {error.start + 1}: {what}; give the text in UTF-8") from None
+
+
+def decode_bytes(ids: Sequence[int]) -> bytes:
+    """Return the bytes of some tokens, which need not be whole UTF-8 characters.
+
+    Raises:
+        InputError: an id outside the vocabulary.
+    """
+    for position, token in enumerate(ids):
+        if not 0 <= token < SIZE:
+            raise InputError(f"id {token} at position {position}: {NAME} has the ids 0 to {SIZE - 1}")
+    return encoding().decode_bytes(ids)
+
+
+def token_of(token_id: int) -> Token:
+    """Return id, text and bytes of one token."""
+    data = encoding().decode_single_token_bytes(token_id)
+    return Token(token_id, data.decode(errors="replace"), data.hex())
+
+
+def tokenized(ids: list[int]) -> TokenizedText:
+    """Return ids with the text they spell."""
+    text = decode_bytes(ids).decode(errors="replace")
+    return TokenizedText(text, ids, [token_of(token_id) for token_id in ids])
+
+
+def tokenize_report(texts_ids: Iterable[list[int]]) -> TokenizeReport:
+    """Lay open the tokens of encoded texts."""
+    texts = [tokenized(ids) for ids in texts_ids]
+    return TokenizeReport(encoding=NAME, texts=texts, total_tokens=sum(len(text.ids) for text in texts))

@@ -1,0 +1,62 @@
+"""Counts: the published ones, and laws that hold for every config."""
+
+import pytest
+from hypothesis import given
+from msgspec.structs import replace
+
+from gptcli.analysis.params import count_parameters, count_tied_and_untied, params_report
+from gptcli.config import ModelConfig, load_config
+from tests.strategies import configs
+
+# What OpenAI's checkpoints hold (tied), and what the lecture's networks print (untied).
+PUBLISHED = [
+    ("gpt2-124m", False, 163_009_536, 124_412_160),
+    ("gpt2-124m", True, 163_037_184, 124_439_808),
+    ("gpt2-medium", True, 406_286_336, 354_823_168),
+    ("gpt2-large", True, 838_359_040, 774_030_080),
+    ("gpt2-xl", True, 1_638_022_400, 1_557_611_200),
+]
+
+
+@pytest.mark.parametrize(("name", "bias", "untied", "tied"), PUBLISHED)
+def test_published_counts(name: str, bias: bool, untied: int, tied: int) -> None:
+    config = load_config(name, set_values=[f"qkv_bias={str(bias).lower()}"], environ={}).config
+    assert count_parameters(replace(config, weight_tying=False)) == untied
+    assert count_parameters(replace(config, weight_tying=True)) == tied
+
+
+@given(configs())
+def test_tying_saves_one_embedding(config: ModelConfig) -> None:
+    totals = count_tied_and_untied(config)
+    assert totals.untied - totals.tied == config.vocab_size * config.emb_dim
+
+
+@given(configs())
+def test_rows_add_up_to_the_total(config: ModelConfig) -> None:
+    report = params_report(config, list_weights=True)
+    assert report.weights is not None
+    assert sum(weight.count for weight in report.weights) == report.total
+    assert sum(part.total for part in report.parts) == report.total
+    for part in report.parts:
+        if part.parts:
+            assert sum(child.total for child in part.parts) == part.total
+
+
+@given(configs())
+def test_counts_grow_by_one_block_a_layer(config: ModelConfig) -> None:
+    one, two, three = (count_parameters(replace(config, n_layers=n)) for n in (1, 2, 3))
+    assert three - two == two - one > 0
+
+
+def test_a_tied_weight_is_listed_with_its_shape_and_counts_nothing() -> None:
+    report = params_report(load_config("gpt2", environ={}).config, list_weights=True)
+    assert report.weights is not None
+    head = report.weights[-1]
+    assert (head.path, head.shape, head.count, head.tied_to) == ("lm_head.weight", (50257, 768), 0, "wte.weight")
+
+
+def test_without_the_list_the_cost_does_not_depend_on_the_layers() -> None:
+    config = load_config("gpt3-175b", environ={}).config
+    few, many = (params_report(replace(config, n_layers=n)) for n in (1, 10**6))
+    assert len(few.parts) == len(many.parts)
+    assert many.weights is None

@@ -1,0 +1,168 @@
+"""The ledger: equal to the byte to what a tracker measures, and adding up."""
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from gptcli.analysis.memory import kv_cache_bytes, ledger, memory_report, optimizer_bytes
+from gptcli.analysis.step import StepOptions, sweep_step
+from gptcli.commands._verify import measured_run
+from gptcli.config import ModelConfig, load_config
+from gptcli.model.measure import forward_peak, training_step
+from tests.strategies import configs
+from tools.accuracy import WIDE, config_of, covering_cells, options_of
+
+LECTURE = load_config("gpt2-124m", environ={}).config
+
+
+def _measured(config: ModelConfig, options: StepOptions, *, fake: bool) -> int:
+    run = measured_run(options, fake=fake)
+    return training_step(config, run).peak if options.mode == "training" else forward_peak(config, run)
+
+
+def random_case(seed: int) -> tuple[ModelConfig, StepOptions]:
+    """Draw from all that moves the peak, corners such as one head and one token included."""
+    draw = random.Random(seed).choice
+    heads = draw([1, 2, 4])
+    config = ModelConfig(
+        vocab_size=draw([17, 512, 3000]),
+        context_length=64,
+        emb_dim=heads * draw([2, 8, 16]),
+        n_heads=heads,
+        n_layers=draw([1, 2, 3, 4, 5, 7]),
+        drop_rate=draw([0.0, 0.1]),
+        qkv_bias=draw([False, True]),
+        weight_tying=draw([False, True]),
+    )
+    dtype = draw(["fp32", "bf16", "fp16", "amp"])
+    options = StepOptions(
+        batch=draw([1, 2, 3]),
+        tokens=draw([1, 2, 16, 64]),
+        mode=draw(["inference", "training", "training"]),
+        dtype="fp32" if dtype == "amp" else dtype,
+        amp=dtype == "amp",
+        attention=draw(["sdpa", "explicit"]),
+        optimizer=draw(["adamw", "adam", "sgd", "sgd-momentum"]),
+        optimizer_impl=draw(["for-loop", "foreach", "fused"]),
+        recompute=draw(["none", "block"]),
+    )
+    return config, options
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_the_peak_is_measured_to_the_byte(seed: int) -> None:
+    config, options = random_case(seed)
+    assert sweep_step(config, options).peak == _measured(config, options, fake=False)
+
+
+@pytest.mark.parametrize("seed", range(200, 215))
+def test_the_peak_is_measured_to_the_byte_on_fake_tensors(seed: int) -> None:
+    config, options = random_case(seed)
+    assert sweep_step(config, options).peak == _measured(config, options, fake=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", covering_cells(WIDE)[:5], ids=str)
+def test_published_sizes_on_fake_tensors(cell: dict[str, Any]) -> None:
+    config, options = config_of(cell), options_of(cell)
+    assert sweep_step(config, options).peak == _measured(config, options, fake=True)
+
+
+@pytest.mark.parametrize("seed", range(300, 312))
+def test_any_line_off_by_one_tensor_would_be_seen(seed: int) -> None:
+    """The ledger adds up to the peak, which is measured: no line can change alone."""
+    config, options = random_case(seed)
+    memory = sweep_step(config, options)
+    lines = ledger(memory)
+    measured = _measured(config, options, fake=False)
+    assert sum(line.bytes for line in lines) == measured
+    for line in lines:
+        assert sum(other.bytes for other in lines) - line.bytes // line.tensors != measured
+
+
+def test_the_closed_form_found_when_this_was_designed() -> None:
+    """3Pe + 4N + 16BT + L(16u + 4BTe + 4BHT) + 2u + 2BTe + 8T + 2e + 4BTVe, without dropout."""
+    config = replace(LECTURE, drop_rate=0.0)
+    memory = sweep_step(config, StepOptions(tokens=1024, mode="training"))
+    assert (memory.peak, memory.peak_phase) == (3_390_616_108, "backward")
+
+
+def test_published_state_sizes() -> None:
+    fp16 = StepOptions(tokens=1024, mode="generate", dtype="fp16")
+    assert kv_cache_bytes(LECTURE, fp16) == 36 * 2**20
+    assert kv_cache_bytes(LECTURE, replace(fp16, dtype="fp32")) == 72 * 2**20
+    parameters, tensors = 163_009_536, 137
+    report = memory_report(LECTURE, StepOptions(tokens=1024, mode="training"))
+    assert report.gradients_bytes is not None
+    assert report.optimizer_bytes is not None
+    total = report.weights_bytes + report.gradients_bytes + report.optimizer_bytes
+    assert total == 16 * parameters + 4 * tensors
+    assert optimizer_bytes(LECTURE, "sgd", "fp32") == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(configs(), st.integers(1, 5), st.booleans(), st.sampled_from(["none", "block"]))
+def test_memory_never_falls_when_a_size_grows(config: ModelConfig, batch: int, training: bool, recompute: Any) -> None:
+    tokens = max(1, config.context_length - 1)
+    options = StepOptions(batch=batch, tokens=tokens, mode="training" if training else "inference", recompute=recompute)
+    peak = sweep_step(config, options).peak
+    assert sweep_step(config, replace(options, batch=batch + 1)).peak >= peak
+    assert sweep_step(replace(config, context_length=99), replace(options, tokens=tokens + 1)).peak >= peak
+    assert sweep_step(replace(config, n_layers=config.n_layers + 1), options).peak >= peak
+    assert sweep_step(config, options).peak == sum(line.bytes for line in ledger(sweep_step(config, options)))
+
+
+@pytest.mark.parametrize("seed", range(400, 440))
+def test_skipped_blocks_cost_what_swept_ones_cost(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, options = random_case(seed)
+    config = replace(config, n_layers=5 + seed % 20)
+    skipping = sweep_step(config, options)
+    monkeypatch.setattr("gptcli.analysis.step._SWEPT_AT_AN_END", 100)
+    every_one = sweep_step(config, options)
+    assert skipping.peak == every_one.peak
+    assert skipping.phases == every_one.phases
+    assert ledger(skipping) == ledger(every_one)
+
+
+def test_ten_trillion_parameters_are_swept_in_as_many_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gptcli.analysis.sweep import Memory
+
+    calls = 0
+    allocate = Memory.allocate
+
+    def counting(self: Memory, amount: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return allocate(self, amount)
+
+    monkeypatch.setattr(Memory, "allocate", counting)
+    options = StepOptions(tokens=1024, mode="training")
+    sweep_step(LECTURE, options)
+    few, calls = calls, 0
+    sweep_step(replace(LECTURE, n_layers=1_450_000), options)
+    assert calls == few
+
+
+@pytest.mark.parametrize("mode", ["inference", "training", "generate"])
+@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_every_formula_gives_the_figure(mode: Any, dtype: str, device: str) -> None:
+    from gptcli.analysis.formulas import evaluate
+
+    for config in (LECTURE, load_config("gpt2-xl", environ={}).config, load_config("tiny", environ={}).config):
+        options = StepOptions(batch=3, tokens=17, mode=mode, dtype=dtype, device=device)
+        report = memory_report(config, options, explain=True)
+        assert report.explanations is not None
+        for line in report.explanations:
+            assert evaluate(line.formula, line.values) == line.value, line.name
+        by_name = {line.name: line.value for line in report.explanations}
+        for entry in report.ledger:
+            assert by_name[f"Peak: {entry.label}"] == entry.bytes
+        assert by_name["Weights"] == report.weights_bytes
+        assert by_name.get("Gradients") == report.gradients_bytes
+        assert by_name.get("Optimizer state") == report.optimizer_bytes
+        assert by_name.get("KV cache") == report.kv_cache_bytes

@@ -1,0 +1,96 @@
+"""``gptcli flops`` from the outside."""
+
+import pytest
+
+from tests.conftest import Cli
+
+
+def test_document(cli: Cli) -> None:
+    document = cli("flops", "--json").json
+    assert (document["schema_version"], document["command"]) == (1, "flops")
+    assert (document["batch_size"], document["seq_len"]) == (1, 1024)
+    assert document["forward_flops"] == 291_648_307_200
+    assert document["backward_flops"] == 583_296_614_400
+    assert document["training_flops"] == 874_944_921_600
+    assert document["conventions"]["matmul_full_attention"] == document["training_flops"]
+    assert (document["mfu"], document["explanations"], document["budget"]) == (None, None, None)
+
+
+def test_options_reach_the_count(cli: Cli) -> None:
+    one = cli("flops", "-c", "tiny", "-t", "32", "--json").json
+    two = cli("flops", "-c", "tiny", "-t", "32", "-b", "2", "--attention", "explicit", "--json").json
+    assert two["forward_flops"] == 2 * one["forward_flops"]
+    assert [part["path"] for part in two["parts"]] != [part["path"] for part in one["parts"]]
+    assert cli("flops", "--tied", "--json").json["conventions"]["six_n"] == 6 * 124_412_160 * 1024
+
+
+def test_explanations(cli: Cli) -> None:
+    names = {line["name"] for line in cli("flops", "--explain", "--json").json["explanations"]}
+    assert {"forward", "linear", "attention", "backward", "training", "six_n", "palm_mfu", "macs_forward"} <= names
+    assert "= 2*forward  = 2*291648307200" in cli("flops", "--explain").out
+
+
+def test_utilization(cli: Cli) -> None:
+    speed = ("--tokens-per-second", "170000", "--peak-tflops", "312")
+    assert cli("flops", *speed, "--json").json["mfu"] == pytest.approx(170_000 * 1_091_303_424 / 312e12)
+    assert "59.46%  model FLOPs utilization" in cli("flops", *speed).out
+    assert "MFU)" not in cli("flops").out
+    assert "More than the machine can do" in cli("flops", *speed[:2], "--peak-tflops", "1").out
+
+
+def test_a_budget_that_holds(cli: Cli) -> None:
+    outcome = cli("flops", "--budget", "1T", "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.json["budget"] == {"limit": 10**12, "value": 874_944_921_600, "holds": True}
+    assert cli("flops", "--budget", "874944921600").code == 0
+
+
+@pytest.mark.parametrize("json", [[], ["--json"]])
+def test_a_budget_that_does_not_hold_ends_in_1_behind_the_report(cli: Cli, json: list[str]) -> None:
+    outcome = cli("flops", "--budget", "874944921599", *json)
+    assert outcome.code == 1
+    assert "874,944,921,600 FLOPs" in outcome.err
+    assert "874,944,921,599" in outcome.err
+    assert outcome.json["budget"]["holds"] is False if json else "training" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-t", "1025"], "--seq-len 1,025 is over the context length 1,024"),
+        (["--peak-tflops", "312"], "add --tokens-per-second"),
+        (["--tokens-per-second", "3"], "add --peak-tflops"),
+        (["--tokens-per-second", "nan", "--peak-tflops", "1"], "--tokens-per-second nan is not a number above zero"),
+        (["--budget", "-1T"], "--budget '-1T' is not a number above zero"),
+    ],
+)
+def test_bad_input(cli: Cli, arguments: list[str], words: str) -> None:
+    outcome = cli("flops", *arguments, "--json")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert words in outcome.err
+
+
+@pytest.mark.parametrize("arguments", [["-b", "0"], ["-t", "0"], ["--attention", "flash"], ["--peak-tflops", "x"]])
+def test_wrong_usage(cli: Cli, arguments: list[str]) -> None:
+    outcome = cli("flops", *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("model", [["-c", "gpt2-124m"], ["-c", "gpt3-175b", "-b", "1000000"], ["-c", "tiny"]])
+def test_no_figure_is_cut(cli: Cli, monkeypatch: pytest.MonkeyPatch, width: int, model: list[str]) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    document = cli("flops", *model, "--json").json
+    screen = cli("flops", *model, "--explain").out
+    assert max(map(len, screen.splitlines())) <= width
+    assert "…" not in screen
+    figures = [document[f"{name}_flops"] for name in ("forward", "backward", "training", "causal_forward", "decode")]
+    figures += [part["flops"] * part["times"] for part in document["parts"]]
+    for figure in [*figures, *document["conventions"].values()]:
+        assert f"{figure:,}" in screen
+
+
+def test_blocks_are_shown_once(cli: Cli) -> None:
+    screen = cli("flops").out
+    assert "12 x Transformer block" in screen
+    assert "1 x Transformer block" in cli("flops", "--set", "n_layers=1").out

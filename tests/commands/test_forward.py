@@ -1,0 +1,196 @@
+"""What forward does beyond the happy path: padding, tying, dtypes, refusals."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.conftest import Cli
+
+TEXTS = ("Every effort moves you forward", "Hi", "Every day")
+
+
+def logits_of(cli: Cli, tmp_path: Path, *arguments: str) -> tuple[Any, torch.Tensor]:
+    path = tmp_path / "x.safetensors"
+    outcome = cli("forward", *arguments, "--save", str(path), "--json")
+    assert outcome.code == 0, outcome.err
+    return outcome.json, load_file(path)["logits"]
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "explicit"])
+def test_padding_changes_no_real_position(cli: Cli, tmp_path: Path, attention: str) -> None:
+    options = ("-c", "tiny", "--attention", attention)
+    document, together = logits_of(cli, tmp_path, *TEXTS, *options)
+    assert document["lengths"] == [5, 1, 2]
+    assert document["pad_id"] == 50256
+    for row, text in enumerate(TEXTS):
+        alone_document, alone = logits_of(cli, tmp_path, text, *options)
+        length = alone.shape[1]
+        torch.testing.assert_close(together[row, :length], alone[0], rtol=0, atol=1e-5)
+        ids = [[c["id"] for c in d["next_tokens"][i]] for d, i in ((document, row), (alone_document, 0))]
+        assert ids[0] == ids[1]
+
+
+def test_padding_is_noted(cli: Cli) -> None:
+    out = cli("forward", *TEXTS, "-c", "tiny").out
+    assert "+ 4 padding" in out
+    assert "Padded on the right with id 50256" in out
+
+
+def test_the_same_seed_gives_the_same_logits_and_another_others(cli: Cli, tmp_path: Path) -> None:
+    one, again, other = (logits_of(cli, tmp_path, "Hi", "-c", "tiny", "--seed", seed)[1] for seed in ("1", "1", "2"))
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+
+
+@pytest.mark.parametrize("dtype", ["bf16", "fp16"])
+def test_a_seed_means_the_same_weights_in_every_dtype(cli: Cli, tmp_path: Path, dtype: str) -> None:
+    document, low = logits_of(cli, tmp_path, "Every effort", "-c", "tiny", "--dtype", dtype)
+    _, full = logits_of(cli, tmp_path, "Every effort", "-c", "tiny")
+    assert document["logits"]["dtype"] == document["dtype"] == dtype
+    torch.testing.assert_close(low, full, rtol=0, atol=0.05)
+
+
+def test_dropout_changes_the_logits(cli: Cli, tmp_path: Path) -> None:
+    _, off = logits_of(cli, tmp_path, "Every effort", "-c", "tiny")
+    _, on = logits_of(cli, tmp_path, "Every effort", "-c", "tiny", "--dropout")
+    assert not torch.allclose(off, on)
+
+
+def test_a_tied_head_is_the_embedding(cli: Cli) -> None:
+    assert cli("forward", "Hi", "-c", "tiny", "--tied", "--json").json["parameters"] == 3_382_336
+
+
+def test_gpt2_init_has_the_stated_deviations() -> None:
+    from gptcli.config import load_config
+    from gptcli.model.forward import ForwardOptions, build
+
+    config = load_config("tiny", set_values=["emb_dim=256", "n_layers=8"], environ={}).config
+    weights = build(config, ForwardOptions(init="gpt2")).state_dict()
+    assert float(weights["wte.weight"].std()) == pytest.approx(0.02, rel=0.01)
+    assert float(weights["h.3.mlp.c_fc.weight"].std()) == pytest.approx(0.02, rel=0.01)
+    assert float(weights["h.3.mlp.c_proj.weight"].std()) == pytest.approx(0.02 / 4, rel=0.01)
+    assert float(weights["h.7.attn.c_proj.weight"].std()) == pytest.approx(0.02 / 4, rel=0.01)
+    assert float(weights["h.0.mlp.c_proj.bias"].abs().max()) == 0
+
+
+def test_ids_that_spell_nothing_have_no_text(cli: Cli) -> None:
+    document = cli("forward", "Hi", "-c", "tiny", "--set", "vocab_size=60000", "--top", "1000", "--json").json
+    outside = [c for c in document["next_tokens"][0] if c["id"] >= 50257]
+    assert outside
+    assert all(c["text"] is None for c in outside)
+
+
+def test_a_small_vocabulary_pads_with_zero_and_clamps_top(cli: Cli) -> None:
+    sizes = ("-c", "tiny", "--set", "vocab_size=100")
+    document = cli("forward", "--top", "500", "A:", "#", *sizes, "--json").json
+    assert document["pad_id"] == 0
+    assert len(document["next_tokens"][0]) == 100
+
+
+@pytest.mark.parametrize(("vocabulary", "ends"), [(2, (2, 0)), (4, (3, 1)), (6, (3, 3)), (60, (3, 3))])
+def test_the_preview_shows_no_column_twice(cli: Cli, tmp_path: Path, vocabulary: int, ends: tuple[int, int]) -> None:
+    options = ("-c", "tiny", "--set", f"vocab_size={vocabulary}")
+    document, logits = logits_of(cli, tmp_path, "!", *options)
+    preview = document["logits"]["preview"]
+    assert (len(preview["first"][0]), len(preview["last"][0])) == ends
+    row = logits[0, 0].tolist()
+    assert preview["first"][0] + preview["last"][0] == pytest.approx([*row[: ends[0]], *row[len(row) - ends[1] :]])
+    assert ("..." in cli("forward", "!", *options).out.split("Most likely")[0]) is (vocabulary > 6)
+
+
+def test_what_is_cut_is_said(cli: Cli) -> None:
+    out = cli("forward", "a" + " a" * 99, "Hi", "-c", "tiny").out
+    assert "... and 36 more; --json prints all + " not in out
+    assert "... and 36 more; --json prints all\n" in out
+    assert "those of text 1:" in out
+    assert "... 92 more positions" in out
+    short = cli("forward", "a a a a a a a a a", "-c", "tiny").out
+    assert "... 1 more position\n" in short
+    assert "of text 1" not in short
+
+
+def test_a_single_layer_and_head(cli: Cli) -> None:
+    assert (
+        "1 layer, 1 head, 64 wide" in cli("forward", "x", "-c", "tiny", "--set", "n_layers=1", "--set", "n_heads=1").out
+    )
+
+
+def test_only_masks_that_are_equal_are_claimed(cli: Cli) -> None:
+    claim = "the masks of a plain PyTorch network"
+    options = ("forward", "x", "-c", "tiny", "--dropout", "--device", "cpu")
+    assert claim in cli(*options).out
+    assert claim not in cli(*options, "--init", "gpt2").out
+    assert claim not in cli(*options, "--dtype", "bf16").out
+
+
+def test_a_failure_while_saving_names_the_file(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from safetensors import SafetensorError
+
+    target = tmp_path / "x.safetensors"
+    for error in (OSError(28, "No space left on device"), SafetensorError("No space left on device")):
+
+        def full(*_: object, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr("safetensors.torch.save_file", full)
+        outcome = cli("forward", "x", "-c", "tiny", "--save", str(target))
+        assert (outcome.code, outcome.out) == (1, "")
+        assert outcome.err == f"error: {target}: cannot be written: No space left on device\n"
+        assert list(tmp_path.iterdir()) == []
+
+
+REFUSED = {
+    "empty text": (["", "x"], 2, "text 1 is empty"),
+    "too long": (["a b c", "-c", "tiny", "--set", "context_length=2"], 2, "over the context length 2 of tiny"),
+    "outside the vocabulary": (["moves you", "--set", "vocab_size=512"], 2, "token 'oves' at position 1 has id 5241"),
+    "empty input": (["x", "-f", os.devnull], 2, "/dev/null is empty; a forward pass needs"),
+    "no text": ([], 2, "no text given; write it after the command"),
+    "no name to save under": (["x", "--save", ""], 2, "no name given for the output file"),
+    "a device": (["x", "--save", "/dev/null"], 2, "/dev/null: is a device or a pipe"),
+    "unknown dtype": (["x", "--dtype", "fp8"], 2, "unknown dtype 'fp8'"),
+    "absent device": (["x", "--device", "cuda"], 1, "no CUDA device here"),
+    "too large": (["x", "-c", "gpt3-175b"], 1, "gpt3-175b needs 650."),
+    "missing file": (["-f", "/nonexistent/x"], 2, "/nonexistent/x: cannot be read"),
+    "stdin twice": (["-", "-c", "-"], 2, "standard input can be read only once"),
+    "unwritable": (["x", "--save", "/nonexistent/x.safetensors"], 2, "/nonexistent/x.safetensors: cannot be written"),
+    "a folder": (["x", "--save", "/tmp"], 2, "/tmp: is a directory"),
+    "surrogate": (["x\udcff"], 2, "byte 0xFF is not UTF-8"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refusals_name_place_and_reason_and_leave_stdout_empty(
+    cli: Cli, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments, code, told = REFUSED[case]
+    if case == "absent device":
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    outcome = cli("forward", *arguments, "--json")
+    assert (outcome.code, outcome.out) == (code, "")
+    assert outcome.err.startswith("error: ")
+    assert told in outcome.err
+
+
+def test_a_failed_run_leaves_the_old_file_and_nothing_beside_it(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "x.safetensors"
+    target.write_bytes(b"old")
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gptcli.model.forward.run_forward", interrupted)
+    assert cli("forward", "x", "-c", "tiny", "--save", str(target)).code == 130
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_force_runs_all_the_same(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gptcli.model.device.free_bytes", lambda _device: 1000)
+    assert cli("forward", "x", "-c", "tiny").code == 1
+    assert cli("forward", "x", "-c", "tiny", "--force").code == 0

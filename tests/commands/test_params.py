@@ -1,0 +1,110 @@
+"""``gptcli params`` from the outside."""
+
+import pytest
+
+from gptcli.analysis.formulas import evaluate
+from tests.conftest import Cli
+
+HUGE = ["--set", "n_layers=9000000", "--set", "emb_dim=16777152", "--set", "n_heads=1", "--set", "vocab_size=16777216"]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        ("124M", "tied"),
+        ("124.44M", "tied, with QKV bias"),
+        ("163M", "untied (this model)"),
+        ("163009536", "untied (this model)"),
+        ("137M", "stored causal masks counted, with QKV bias"),
+        ("85M", "without any embedding or output head"),
+    ],
+)
+def test_why(cli: Cli, number: str, words: str) -> None:
+    outcome = cli("params", "--why", number)
+    assert outcome.code == 0
+    assert words in outcome.out
+    assert "nearest" not in outcome.out
+
+
+def test_why_not(cli: Cli) -> None:
+    screen = cli("params", "--why", "117M").out
+    assert "no way of counting yields it" in screen
+    rows = cli("params", "--why", "117M", "--json").json["why"]
+    assert all(row["residual"] == row["parameters"] - 117 * 10**6 != 0 for row in rows)
+
+
+def test_conventions(cli: Cli) -> None:
+    rows = cli("params", "--conventions", "--json").json["conventions"]
+    assert rows[0]["name"] == "untied"
+    assert rows[0]["parameters"] == 163_009_536
+    screen = cli("params", "--conventions").out
+    for row in rows:
+        assert f"{row['parameters']:,}" in screen
+        assert row["used_by"].split()[0] in screen
+
+
+def test_explanations_evaluate_to_their_values(cli: Cli) -> None:
+    for tying in ("--tied", "--untied"):
+        document = cli("params", tying, "--explain", "--json").json
+        assert document["explanations"][0]["value"] == document["total"]
+        assert sum(line["value"] for line in document["explanations"][1:]) == document["total"]
+        for line in document["explanations"]:
+            assert evaluate(line["formula"], line["values"]) == line["value"]
+
+
+def test_explanations_as_text(cli: Cli) -> None:
+    screen = cli("params", "--explain", "--depth", "1").out
+    assert "= L*3*C*C  = 12*3*768*768" in screen
+    assert "C embedding width" in screen
+
+
+def test_budget(cli: Cli) -> None:
+    held = cli("params", "--tied", "--budget", "130M", "--json")
+    assert (held.code, held.err) == (0, "")
+    assert held.json["budget"] == {"limit": 130 * 10**6, "value": 124_412_160, "holds": True}
+    over = cli("params", "--budget", "130M", "--json")
+    assert over.code == 1
+    assert over.json["budget"]["holds"] is False
+    assert over.err == "error: over budget: 163,009,536 parameters against 130,000,000, 33,009,536 too many\n"
+    text = cli("params", "--budget", "163009535")
+    assert text.code == 1
+    assert "Total" in text.out
+
+
+@pytest.mark.parametrize("option", ["--budget", "--why"])
+@pytest.mark.parametrize("text", ["", "abc", "-1M", "0", "1.5", "24GiB"])
+def test_bad_numbers(cli: Cli, option: str, text: str) -> None:
+    outcome = cli("params", f"{option}={text}", "--json")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert option in outcome.err
+    assert "130M" in outcome.err
+
+
+def test_one_block_is_still_a_block(cli: Cli) -> None:
+    assert "1 x Transformer block" in cli("params", "--set", "n_layers=1").out
+
+
+def test_the_difference_is_called_so(cli: Cli) -> None:
+    assert "  difference  38,597,376" in cli("params").out
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("depth", ["1", "3", "4"])
+def test_no_figure_is_cut(cli: Cli, monkeypatch: pytest.MonkeyPatch, width: int, depth: str) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    for model in (HUGE, ["--set", "n_layers=600000", "--set", "emb_dim=2048000", "--set", "n_heads=1000"], []):
+        screen = cli("params", "--depth", depth, *model).out
+        assert max(map(len, screen.splitlines())) <= width
+        assert "…" not in screen
+        rows = [
+            line for line in screen.splitlines() if line.startswith(("Total", "Token embedding  ", "  Layer norm 1"))
+        ]
+        total = cli("params", "--conventions", *model).out.split("untied (this model)")[0].split()[-1]
+        assert any(total in row for row in rows)
+
+
+def test_a_list_without_end_is_refused(cli: Cli) -> None:
+    outcome = cli("params", "--set", "n_layers=1000000", "--json")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "2,000,000" in outcome.err
+    assert cli("params", "--set", "n_layers=1000000").code == 0

@@ -1,0 +1,56 @@
+"""Whole screens at 80 and 120 columns without colour; ``make goldens`` writes them anew."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Cli
+
+FOLDER = Path(__file__).parent
+SCREENS = {
+    "params": ["params"],
+    "params-tied-depth-4": ["params", "--tied", "--depth", "4"],
+    "params-gpt3": ["params", "-c", "gpt3-175b"],
+    "memory": ["memory"],
+    "memory-gpt3-int4": ["memory", "-c", "gpt3-175b", "--dtype", "int4"],
+    "params-conventions": ["params", "--conventions"],
+    "params-why": ["params", "--why", "137M"],
+    "params-explain": ["params", "--depth", "1", "--explain"],
+    "memory-training": ["memory", "--mode", "training"],
+    "memory-generate": ["memory", "--mode", "generate", "--dtype", "fp16", "--explain"],
+    "flops": ["flops", "--tokens-per-second", "15000", "--peak-tflops", "312"],
+    "fit": ["fit", "--budget", "24GiB"],
+    "compare": ["compare", "gpt2-124m", "gpt2", "gpt3-175b"],
+    "tokenize": ["tokenize", "Every effort moves you"],
+    "tokenize-hard": ["tokenize", "naïve 🤷🏽\n\t\x00", ""],
+    "config-list": ["config", "list"],
+    "config-show": ["config", "show", "gpt2", "--set", "n_layers=24"],
+    "forward-tiny": ["forward", "Every effort moves you", "Hi", "-c", "tiny", "--device", "cpu"],
+}
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("name", SCREENS)
+def test_screen(
+    name: str, width: int, cli: Cli, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    outcome = cli(*SCREENS[name])
+    assert outcome.code == 0, outcome.err
+    screen = "\n".join(line.rstrip() for line in _without_times(outcome.out).splitlines()) + "\n"
+    golden = FOLDER / f"{name}.{width}.txt"
+    if request.config.getoption("--update-goldens"):
+        golden.write_text(screen, encoding="utf-8")
+    assert golden.exists(), f"{golden.name} is missing; write it with: make goldens"
+    assert screen == golden.read_text(encoding="utf-8")
+    assert max(map(len, screen.splitlines())) <= width
+
+
+def _without_times(text: str) -> str:
+    return re.sub(r"\d+ ms|\d+\.\d\d s\b", "# ms", text)
+
+
+def test_no_golden_is_left_over() -> None:
+    expected = {f"{name}.{width}.txt" for name in SCREENS for width in (80, 120)}
+    assert {path.name for path in FOLDER.glob("*.txt")} == expected

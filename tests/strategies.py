@@ -1,0 +1,21 @@
+"""Valid configs for property tests."""
+
+from hypothesis import strategies as st
+
+from gptcli.config import ModelConfig
+
+
+@st.composite
+def configs(draw: st.DrawFn, *, largest: int = 6) -> ModelConfig:
+    """Small models of every proportion."""
+    heads = draw(st.integers(1, largest))
+    return ModelConfig(
+        vocab_size=draw(st.integers(1, 200)),
+        context_length=draw(st.integers(1, 64)),
+        emb_dim=heads * draw(st.integers(1, largest)),
+        n_heads=heads,
+        n_layers=draw(st.integers(1, largest)),
+        drop_rate=draw(st.sampled_from([0.0, 0.1, 0.5])),
+        qkv_bias=draw(st.booleans()),
+        weight_tying=draw(st.booleans()),
+    )

@@ -1,0 +1,175 @@
+"""Holds the memory estimate against measurements over a grid and prints docs/accuracy.md: ``make accuracy``.
+
+Every cell is one forward pass or training step. The small models run on real tensors under the tracker and on fake
+tensors; GPT-2's published sizes run on fake tensors, which take no memory.
+"""
+
+import argparse
+import itertools
+import os
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from gptcli.analysis.optimizers import OPTIMIZERS
+from gptcli.analysis.step import StepOptions, sweep_step
+from gptcli.commands._verify import measured_run
+from gptcli.config import ModelConfig, load_config
+
+PAGE = Path(__file__).parents[1] / "docs" / "accuracy.md"
+
+GRID: dict[str, list[Any]] = {
+    "mode": ["inference", "training"],
+    "batch": [1, 4],
+    "tokens": [16, 64, 256],
+    "dtype": ["fp32", "bf16"],
+    "attention": ["sdpa", "explicit"],
+    "recompute": ["none", "block"],
+    "tied": [False, True],
+    "drop_rate": [0.0, 0.1],
+    "optimizer_impl": ["for-loop", "foreach"],
+    "vocab_size": [512, 50257],
+}
+# Of the published sizes every pair of values is covered by some cell, not every combination.
+WIDE: dict[str, list[Any]] = {
+    "model": ["gpt2-124m", "gpt2-medium", "gpt2-xl"],
+    "mode": ["inference", "training", "training"],
+    "batch": [1, 4],
+    "tokens": [16, 256, 1024],
+    "dtype": ["fp32", "bf16", "amp"],
+    "attention": ["sdpa", "explicit"],
+    "recompute": ["none", "block"],
+    "tied": [False, True],
+    "drop_rate": [0.0, 0.1],
+    "optimizer": list(OPTIMIZERS),
+    "optimizer_impl": ["for-loop", "foreach", "fused"],
+}
+Cell = dict[str, Any]
+
+
+def cells_of_grid() -> Iterator[Cell]:
+    """Yield every combination once; what makes no difference at inference is left at its first value."""
+    for values in itertools.product(*GRID.values()):
+        cell = dict(zip(GRID, values, strict=True))
+        trained_only = ("recompute", "optimizer_impl")
+        if cell["mode"] == "training" or all(cell[key] == GRID[key][0] for key in trained_only):
+            yield {"model": "tiny", "optimizer": "adamw", **cell}
+
+
+def covering_cells(choices: dict[str, list[Any]], seed: int = 0) -> list[Cell]:
+    """Choose few cells so that every pair of values stands together in one (greedy, from random candidates)."""
+    generator = random.Random(seed)  # noqa: S311  # which cells are drawn is no secret
+    keys = list(choices)
+    missing = {
+        (a, x, b, y) for a, b in itertools.combinations(keys, 2) for x in set(choices[a]) for y in set(choices[b])
+    }
+    cells = []
+    while missing:
+        candidates = [{key: generator.choice(choices[key]) for key in keys} for _ in range(50)]
+        a, x, b, y = min(missing, key=str)
+        candidates.append({**candidates[0], a: x, b: y})
+        best = max(candidates, key=lambda cell: len(missing & _pairs(cell)))
+        missing -= _pairs(best)
+        cells.append(best)
+    return cells
+
+
+def _pairs(cell: Cell) -> set[tuple[str, Any, str, Any]]:
+    return {(a, cell[a], b, cell[b]) for a, b in itertools.combinations(cell, 2)}
+
+
+def config_of(cell: Cell) -> ModelConfig:
+    """Return the model of a cell."""
+    changes = [f"{key}={cell[key]}" for key in ("vocab_size", "drop_rate") if key in cell]
+    return load_config(cell["model"], set_values=changes, flags={"weight_tying": cell["tied"]}, environ={}).config
+
+
+def options_of(cell: Cell) -> StepOptions:
+    """Return what runs in a cell."""
+    keys = ("mode", "batch", "tokens", "attention", "recompute", "optimizer", "optimizer_impl")
+    amp = cell["dtype"] == "amp"
+    return StepOptions(dtype="fp32" if amp else cell["dtype"], amp=amp, **{key: cell[key] for key in keys})
+
+
+def errors_of(cell: Cell, *, fake: bool) -> tuple[int, int]:
+    """Return estimate minus measurement, and the measurement, in bytes."""
+    from gptcli.model.measure import forward_peak, training_step
+
+    config, options = config_of(cell), options_of(cell)
+    run = measured_run(options, fake=fake)
+    measured = training_step(config, run).peak if options.mode == "training" else forward_peak(config, run)
+    return sweep_step(config, options).peak - measured, measured
+
+
+def run_cells(name: str, cells: list[Cell], *, fake: bool) -> tuple[str, list[str]]:
+    """Measure cells and return a row of the table and a line for each that is off."""
+    off = []
+    worst = 0.0
+    for number, cell in enumerate(cells, 1):
+        if sys.stderr.isatty() or number % 100 == 0:
+            print(f"{name}: {number} of {len(cells)}", file=sys.stderr)
+        error, measured = errors_of(cell, fake=fake)
+        worst = max(worst, abs(error) / measured)
+        if error:
+            off.append(f"- {cell}: {error:+,} of {measured:,} bytes ({error / measured:+.4%})")
+    how = "fake tensors" if fake else "real tensors, CPU"
+    return f"| {name} | {how} | {len(cells)} | {len(cells) - len(off)} | {worst:.4%} |", off
+
+
+def page(rows: list[str], off: list[str]) -> str:
+    """Return docs/accuracy.md."""
+    import torch
+
+    sections = [
+        "# Accuracy",
+        "Printed by `make accuracy`, and by nothing else. Each cell is one forward pass or training step: the peak",
+        "that `gptcli memory` estimates against the peak that a tracker of live storages measured.",
+        "",
+        f"torch {torch.__version__.partition('+')[0]}, CPU.",
+        "",
+        "| model | measured on | cells | exact to the byte | largest error |",
+        "|---|---|---|---|---|",
+        *rows,
+        "| all | CUDA | not measured | not measured | not measured |",
+        "",
+        "`tiny` is measured in every combination of:",
+        "",
+        *(f"- {key}: {', '.join(map(str, values))}" for key, values in GRID.items()),
+        "",
+        "The published sizes in cells that cover every pair of:",
+        "",
+        *(f"- {key}: {', '.join(map(str, dict.fromkeys(values)))}" for key, values in WIDE.items()),
+        "",
+        "## Cells that are not exact",
+        "",
+        *(off or ["None."]),
+    ]
+    return "\n".join(sections) + "\n"
+
+
+def main() -> int:
+    """Measure, write the page and exit with 1 if a cell is off by more than one percent."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="every twentieth cell, printed and not written")
+    step = 20 if parser.parse_args().quick else 1
+    small, wide = list(cells_of_grid())[::step], covering_cells(WIDE)[::step]
+    os.environ.setdefault("OMP_NUM_THREADS", "2")
+    results = [
+        run_cells("tiny", small, fake=False),
+        run_cells("tiny", small, fake=True),
+        *(
+            run_cells(name, [cell for cell in wide if cell["model"] == name], fake=True)
+            for name in dict.fromkeys(WIDE["model"])
+        ),
+    ]
+    text = page([row for row, _ in results], [line for _, lines in results for line in lines])
+    print(text)
+    if step == 1:
+        PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
