@@ -131,10 +131,14 @@ class PartsTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Leave columns out before a figure is cut."""
-        yield first_that_fits([self._table(without) for without in _WITHOUT], console, options)
+        yield first_that_fits(self._tables(), console, options)
 
-    def _table(self, without: frozenset[str]) -> Table:
-        table = plain_table()
+    def _tables(self) -> Iterator[Table]:
+        yield from (self._table(without) for without in _WITHOUT)
+        yield self._table(_WITHOUT[-1], wrap=True)
+
+    def _table(self, without: frozenset[str], *, wrap: bool = False) -> Table:
+        table = plain_table(wrap=wrap)
         shown = [name for name in _COLUMNS if name not in without]
         for name in shown:
             table.add_column("Forward pass" if name == "Part" else name, **_COLUMNS[name])

@@ -1,6 +1,6 @@
 """``gptcli params`` as text."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -59,12 +59,12 @@ def params_text(report: ParamsReport, depth: int, asked: "Asked | None" = None) 
     return Group(*parts[:-1])
 
 
-def first_that_fits(tables: Sequence[Table], console: Console, options: ConsoleOptions) -> Table:
+def first_that_fits(tables: Iterable[Table], console: Console, options: ConsoleOptions) -> Table:
     """Return the first table that needs no more than the width at hand, or else the last."""
-    fitting = (
-        table for table in tables if console.measure(table, options=_unbounded(options)).maximum <= options.max_width
-    )
-    return next(fitting, tables[-1])
+    for table in tables:
+        if console.measure(table, options=_unbounded(options)).maximum <= options.max_width:
+            break
+    return table
 
 
 def _unbounded(options: ConsoleOptions) -> ConsoleOptions:
@@ -90,12 +90,16 @@ class ParamsText:
         choices = _WITHOUT if options.max_width >= _WIDE else _WITHOUT[1:]
         yield model_line(self._config)
         yield ""
-        yield first_that_fits([self._table(without) for without in choices], console, options)
+        yield first_that_fits(self._tables(choices), console, options)
         yield ""
         yield _explanation(self._report, self._config)
 
-    def _table(self, without: frozenset[str]) -> Table:
-        table = plain_table()
+    def _tables(self, choices: Sequence[frozenset[str]]) -> Iterator[Table]:
+        yield from (self._table(without) for without in choices)
+        yield self._table(choices[-1], wrap=True)
+
+    def _table(self, without: frozenset[str], *, wrap: bool = False) -> Table:
+        table = plain_table(wrap=wrap)
         table.padding = (0, 1 if "In one" in without else 2, 0, 0)
         rows = [row for part in self._report.parts for row in self._rows(part, level=1)]
         total = Text(count(self._report.total), style=TOTAL)
