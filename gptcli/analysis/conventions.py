@@ -132,6 +132,7 @@ def count_by(config: ModelConfig, convention: Convention) -> int:
         config,
         weight_tying=bool(chosen.tied),
         qkv_bias=chosen.biases == "qkv",
+        bias=chosen.biases != "none",
         vocab_size=_padded(config.vocab_size) if chosen.padded else config.vocab_size,
     )
     sizes = sizes_of(supposed)
@@ -167,10 +168,9 @@ def _weights(config: ModelConfig, convention: Convention) -> Iterator[tuple[Shap
             continue
         if not _counts(node, convention.parts, head=node is network.lm_head):
             continue
-        for name, shape in node.weights().items():
-            bias_left_out = convention.biases == "none" and name == "bias"
+        for shape in node.weights().values():
             vector_left_out = convention.parts == "matrices" and (times is None or len(shape) == 1)
-            if not bias_left_out and not vector_left_out:
+            if not vector_left_out:
                 yield shape, times
 
 
@@ -197,6 +197,8 @@ def _normal(config: ModelConfig, convention: Convention) -> Convention:
 
 
 def _own_biases(config: ModelConfig) -> Biases:
+    if not config.bias:
+        return "none"
     return "qkv" if config.qkv_bias else "no qkv"
 
 

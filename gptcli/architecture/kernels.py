@@ -185,8 +185,7 @@ def _(operation: ops.LayerNorm, out: str, reads: Sequence[Value], given: Conditi
     statistic = Amount("Layer norm statistics", (B, T), given.statistic_item)
     gradients = (
         Gradient(Amount(_PASSED_BACK, operation.shape, read.item), read.name),
-        _of_parameter(f"{out}.weight", (operation.features,), given.stream_item),
-        _of_parameter(f"{out}.bias", (operation.features,), given.stream_item),
+        *(_of_parameter(f"{out}.{name}", shape, given.stream_item) for name, shape in operation.weights().items()),
     )
     made = (value, statistic, statistic)
     return [Kernel(outs=(out,), made=made, reads=(read.name,), saves=(read.name,), gradients=gradients)]

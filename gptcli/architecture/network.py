@@ -5,6 +5,7 @@ memory ledger, the drawings - is derived from what stands here.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar, Literal
 
 from msgspec import Struct
@@ -115,14 +116,15 @@ def describe(config: ModelConfig, attention: AttentionPath = "explicit") -> Netw
         attention: ``explicit`` lists scores, mask, softmax and weighted sum; ``sdpa`` has one fused step.
     """
     stream = (B, T, C)
+    norm = partial(LayerNorm, shape=stream, features=C, eps=config.norm_eps, bias=config.bias)
     block = Block(
         label="Transformer block",
-        ln_1=LayerNorm(label="Layer norm 1", shape=stream, features=C, eps=config.norm_eps),
+        ln_1=norm(label="Layer norm 1"),
         attn=_attention(config, attention, reads="ln_1"),
         drop_1=Dropout(label="Dropout", reads=("attn",), shape=stream, rate=config.drop_rate),
         add_1=Add(label="Shortcut connection", reads=("x", "drop_1"), shape=stream),
-        ln_2=LayerNorm(label="Layer norm 2", reads=("add_1",), shape=stream, features=C, eps=config.norm_eps),
-        mlp=_feed_forward(reads="ln_2"),
+        ln_2=norm(label="Layer norm 2", reads=("add_1",)),
+        mlp=_feed_forward(config, reads="ln_2"),
         drop_2=Dropout(label="Dropout", reads=("mlp",), shape=stream, rate=config.drop_rate),
         add_2=Add(label="Shortcut connection", reads=("add_1", "drop_2"), shape=stream),
     )
@@ -134,7 +136,7 @@ def describe(config: ModelConfig, attention: AttentionPath = "explicit") -> Netw
         embed=Add(label="Token + positional embedding", reads=("wte", "wpe"), shape=stream),
         drop=Dropout(label="Dropout", reads=("embed",), shape=stream, rate=config.drop_rate),
         h=Repeat(times=L, body=block, reads=("drop",)),
-        ln_f=LayerNorm(label="Final layer norm", reads=("h",), shape=stream, features=C, eps=config.norm_eps),
+        ln_f=norm(label="Final layer norm", reads=("h",)),
         lm_head=Linear(
             label="Output head",
             reads=("ln_f",),
@@ -164,15 +166,31 @@ def _attention(config: ModelConfig, path: AttentionPath, reads: str) -> Attentio
         softmax=Softmax(label="Softmax", reads=("mask",), shape=square) if explicit else None,
         drop=Dropout(label="Dropout", reads=("softmax",), shape=square, rate=config.drop_rate) if explicit else None,
         mix=WeightedSum(label="Weighted sum of values", reads=("drop", "heads"), shape=mixed) if explicit else fused,
-        c_proj=Linear(label="Output projection", reads=("mix",), shape=mixed, inputs=C, outputs=C, to_residual=True),
+        c_proj=Linear(
+            label="Output projection",
+            reads=("mix",),
+            shape=mixed,
+            inputs=C,
+            outputs=C,
+            bias=config.bias,
+            to_residual=True,
+        ),
     )
 
 
-def _feed_forward(reads: str) -> FeedForward:
+def _feed_forward(config: ModelConfig, reads: str) -> FeedForward:
     return FeedForward(
         label="Feed forward",
         reads=(reads,),
-        c_fc=Linear(label="Expand", shape=(B, T, F), inputs=C, outputs=F),
-        act=Gelu(label="GELU", reads=("c_fc",), shape=(B, T, F)),
-        c_proj=Linear(label="Project back", reads=("act",), shape=(B, T, C), inputs=F, outputs=C, to_residual=True),
+        c_fc=Linear(label="Expand", shape=(B, T, F), inputs=C, outputs=F, bias=config.bias),
+        act=Gelu(label="GELU", reads=("c_fc",), shape=(B, T, F), exact=config.activation == "gelu"),
+        c_proj=Linear(
+            label="Project back",
+            reads=("act",),
+            shape=(B, T, C),
+            inputs=F,
+            outputs=C,
+            bias=config.bias,
+            to_residual=True,
+        ),
     )

@@ -60,9 +60,11 @@ class LayerNorm(Operation, frozen=True, kw_only=True):
     kind: ClassVar[str] = "layer_norm"
     features: Dim
     eps: float
+    bias: bool = True
 
     def weights(self) -> dict[str, Shape]:  # noqa: D102  # as in the base class
-        return {"weight": (self.features,), "bias": (self.features,)}
+        own: dict[str, Shape] = {"weight": (self.features,)}
+        return own | {"bias": (self.features,)} if self.bias else own
 
 
 class Linear(Operation, frozen=True, kw_only=True):
@@ -125,6 +127,7 @@ class FusedAttention(Operation, frozen=True, kw_only=True):
 
 
 class Gelu(Operation, frozen=True, kw_only=True):
-    """GELU in its tanh form (Hendrycks and Gimpel 2016, section 2)."""
+    """GELU, exact or in its tanh form (Hendrycks and Gimpel 2016, section 2)."""
 
     kind: ClassVar[str] = "gelu"
+    exact: bool = False

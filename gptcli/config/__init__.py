@@ -1,13 +1,14 @@
 """Model configs: their keys, the presets, and every way to read one."""
 
 from gptcli.config.load import DEFAULT_CONFIG, STDIN, ResolvedConfig, load_config
-from gptcli.config.model_config import KEYS, InitScheme, ModelConfig
+from gptcli.config.model_config import KEYS, Activation, InitScheme, ModelConfig
 from gptcli.config.presets import preset_paths, preset_summary
 
 __all__ = [
     "DEFAULT_CONFIG",
     "KEYS",
     "STDIN",
+    "Activation",
     "InitScheme",
     "ModelConfig",
     "ResolvedConfig",

@@ -14,10 +14,11 @@ UNNAMED = "unnamed"
 
 Size = Annotated[int, Meta(ge=1, le=MAX_SIZE)]
 InitScheme = Literal["torch", "gpt2"]
+Activation = Literal["gelu_tanh", "gelu"]
 
 
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A GPT-2-style network, by the keys of the lecture and four of ours.
+    """A GPT-2-style network, by the keys of the lecture and six of ours.
 
     Sizes are counts. ``emb_dim`` is divisible by ``n_heads`` and ``name`` is printable (`str.isprintable`), which
     `gptcli.config.load` checks together with everything that an annotation cannot say.
@@ -31,6 +32,8 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     n_layers: Annotated[Size, Meta(description="transformer blocks, L")]
     drop_rate: Annotated[float, Meta(ge=0, lt=1, description="dropout probability while training")] = 0.0
     qkv_bias: Annotated[bool, Meta(description="bias on the query, key and value projections")] = False
+    bias: Annotated[bool, Meta(description="bias on the other linear layers and on the layer norms")] = True
+    activation: Annotated[Activation, Meta(description="GELU: its tanh form, or the exact one")] = "gelu_tanh"
     weight_tying: Annotated[bool, Meta(description="the output head is the token embedding")] = False
     norm_eps: Annotated[float, Meta(gt=0, le=1, description="added to the variance in layer norm")] = 1e-5
     init: Annotated[InitScheme, Meta(description="how random weights are drawn")] = "torch"

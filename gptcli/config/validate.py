@@ -50,12 +50,21 @@ def check_missing(entries: Mapping[str, Entry], place: str) -> list[Problem]:
 
 
 def check_together(values: Mapping[str, Any], entries: Mapping[str, Entry]) -> list[Problem]:
-    """Check what holds between keys: the width is split evenly over the heads."""
+    """Check what holds between keys: the width is split evenly over the heads; no QKV bias where nothing has one."""
+    problems = []
     width, heads = values.get("emb_dim"), values.get("n_heads")
-    if width is None or heads is None or width % heads == 0:
-        return []
-    at = max(entries["emb_dim"], entries["n_heads"], key=lambda entry: entry.line or float("inf"))
-    return [Problem(at.place, _indivisible(width, heads), at.line)]
+    if width is not None and heads is not None and width % heads != 0:
+        problems.append(_between("emb_dim", "n_heads", entries, _indivisible(width, heads)))
+    if values.get("bias") is False and values.get("qkv_bias") is True:
+        message = "bias is false, which says that nothing has a bias, and qkv_bias is true; set one as the other"
+        problems.append(_between("bias", "qkv_bias", entries, message))
+    return problems
+
+
+def _between(one: str, other: str, entries: Mapping[str, Entry], message: str) -> Problem:
+    """Place a problem between two keys at the later of them; what overrides a file comes last."""
+    at = max(entries[one], entries[other], key=lambda entry: entry.line or float("inf"))
+    return Problem(at.place, message, at.line)
 
 
 def _indivisible(width: int, heads: int) -> str:

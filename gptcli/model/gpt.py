@@ -55,13 +55,15 @@ class LayerNorm(StepModule):
     """Zero mean, unit variance, scale and shift, over the last dimension."""
 
     weight: nn.Parameter
-    bias: nn.Parameter
+    bias: nn.Parameter | None
 
     def __init__(self, operation: ops.LayerNorm, factory: Factory) -> None:
         super().__init__()
         self.operation = operation
         self._eps = operation.eps
         factory.add_parameters(self, operation)
+        if not operation.bias:
+            self.register_parameter("bias", None)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., C)."""
@@ -81,7 +83,7 @@ class Linear(StepModule):
             factory.add_parameters(self, operation)
         else:
             self.weight = tied
-        if "bias" not in operation.weights():
+        if not operation.bias:
             self.register_parameter("bias", None)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -102,11 +104,15 @@ class Dropout(StepModule):
 
 
 class Gelu(StepModule):
-    """GELU, tanh form."""
+    """GELU, exact or in its tanh form."""
+
+    def __init__(self, operation: ops.Gelu) -> None:
+        super().__init__()
+        self._approximate = "none" if operation.exact else "tanh"
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape to the same."""
-        return F.gelu(x, approximate="tanh")
+        return F.gelu(x, approximate=self._approximate)
 
 
 class Attention(StepModule):
@@ -160,7 +166,7 @@ class FeedForward(StepModule):
     def __init__(self, group: groups.FeedForward, factory: Factory) -> None:
         super().__init__()
         self.c_fc = Linear(group.c_fc, factory)
-        self.act = Gelu()
+        self.act = Gelu(group.act)
         self.c_proj = Linear(group.c_proj, factory)
 
     def forward(self, x: Tensor) -> Tensor:

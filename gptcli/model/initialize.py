@@ -84,7 +84,8 @@ def _draw_as_gpt2(module: nn.Module, operation: ops.Operation, residual_std: flo
 
 def _set_identity(module: nn.Module) -> None:
     nn.init.ones_(module.get_parameter("weight"))
-    nn.init.zeros_(module.get_parameter("bias"))
+    if getattr(module, "bias", None) is not None:
+        nn.init.zeros_(module.get_parameter("bias"))
 
 
 class _drawn_on_cpu:  # noqa: N801  # reads as a verb where it is used

@@ -36,6 +36,9 @@ _SIZES: list[_Row] = [
     ("QKV bias", "qkv_bias", _yes),
     ("Tied head", "weight_tying", _yes),
 ]
+# Said only where models differ in it.
+_RARE: list[_Row] = [("Other biases", "bias", _yes), ("GELU", "activation", lambda name: _GELU[name])]
+_GELU = {"gelu_tanh": "tanh form", "gelu": "exact"}
 _FIGURES: list[_Row] = [
     ("Parameters", "parameters", short_count),
     ("  untied", "parameters_untied", short_count),
@@ -56,7 +59,8 @@ def compare_text(report: CompareReport) -> Group:
     table.add_column("", no_wrap=True)
     for model in report.models:
         table.add_column(Text(model.name, style=TITLE), justify="right", overflow="fold")
-    for rows, pick in ((_SIZES, _of_config), (_FIGURES, _of_model)):
+    rare = [row for row in _RARE if row[1] in report.differing]
+    for rows, pick in ((_SIZES + rare, _of_config), (_FIGURES, _of_model)):
         for label, key, words in rows:
             differs = key in report.differing
             marked = Text.assemble((f"{_MARK} " if differs else "  ", ACCENT), label)

@@ -12,9 +12,19 @@ def model_line(config: ModelConfig, *, tying: bool | None = None) -> Text:
     facts = (
         f"{_many(config.n_layers, 'layer')}, {_many(config.n_heads, 'head')}, {config.emb_dim} wide, "
         f"context {config.context_length}, "
-        f"{'QKV bias' if config.qkv_bias else 'no QKV bias'}, {'tied' if tied else 'untied'}"
+        f"{_biases(config)}{_activation(config)}, {'tied' if tied else 'untied'}"
     )
     return Text.assemble((config.name, TITLE), "  ", (facts, QUIET))
+
+
+def _biases(config: ModelConfig) -> str:
+    if not config.bias:
+        return "no biases"
+    return "QKV bias" if config.qkv_bias else "no QKV bias"
+
+
+def _activation(config: ModelConfig) -> str:
+    return ", exact GELU" if config.activation == "gelu" else ""
 
 
 def _many(number: int, thing: str) -> str:

@@ -24,10 +24,13 @@ def _measured(config: ModelConfig, options: StepOptions, *, fake: bool) -> int:
     return training_step(config, run).peak if options.mode == "training" else forward_peak(config, run)
 
 
+BIASES = [(False, False), (True, False), (True, True)]
+
+
 def random_case(seed: int) -> tuple[ModelConfig, StepOptions]:
     """Draw from all that moves the peak, corners such as one head and one token included."""
     draw = random.Random(seed).choice
-    heads = draw([1, 2, 4])
+    heads, biases = draw([1, 2, 4]), draw(BIASES)
     config = ModelConfig(
         vocab_size=draw([17, 512, 3000]),
         context_length=64,
@@ -35,7 +38,9 @@ def random_case(seed: int) -> tuple[ModelConfig, StepOptions]:
         n_heads=heads,
         n_layers=draw([1, 2, 3, 4, 5, 7]),
         drop_rate=draw([0.0, 0.1]),
-        qkv_bias=draw([False, True]),
+        bias=biases[0],
+        qkv_bias=biases[1],
+        activation=draw(["gelu_tanh", "gelu"]),
         weight_tying=draw([False, True]),
     )
     dtype = draw(["fp32", "bf16", "fp16", "amp"])
