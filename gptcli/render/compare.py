@@ -25,6 +25,8 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
+_GELU = {"gelu_tanh": "tanh form", "gelu": "exact"}
+
 _Row = tuple[str, str, Callable[[Any], str]]
 _SIZES: list[_Row] = [
     ("Layers", "n_layers", count),
@@ -38,7 +40,6 @@ _SIZES: list[_Row] = [
 ]
 # Said only where models differ in it.
 _RARE: list[_Row] = [("Other biases", "bias", _yes), ("GELU", "activation", lambda name: _GELU[name])]
-_GELU = {"gelu_tanh": "tanh form", "gelu": "exact"}
 _FIGURES: list[_Row] = [
     ("Parameters", "parameters", short_count),
     ("  untied", "parameters_untied", short_count),
