@@ -51,12 +51,22 @@ class NaiveGelu(nn.Module):
         return 0.5 * x * (1 + torch.tanh(inner))
 
 
+class NaiveFeedForward(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(width, 4 * width), NaiveGelu(), nn.Linear(4 * width, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.layers(x)
+        return out
+
+
 class NaiveBlock(nn.Module):
     def __init__(self, cfg: dict[str, Any]) -> None:
         super().__init__()
         width = cfg["emb_dim"]
         self.att = NaiveAttention(width, cfg["context_length"], cfg["n_heads"], cfg["drop_rate"], cfg["qkv_bias"])
-        self.ff = nn.Sequential(nn.Linear(width, 4 * width), NaiveGelu(), nn.Linear(4 * width, width))
+        self.ff = NaiveFeedForward(width)
         self.norm1, self.norm2 = NaiveLayerNorm(width), NaiveLayerNorm(width)
         self.drop_shortcut = nn.Dropout(cfg["drop_rate"])
 
@@ -96,8 +106,9 @@ def as_ours(naive: NaiveGPT) -> dict[str, Tensor]:
     }
     for index, block in enumerate(naive.trf_blocks):
         assert isinstance(block, NaiveBlock)
-        assert isinstance(block.ff[0], nn.Linear)
-        assert isinstance(block.ff[2], nn.Linear)
+        expand, back = block.ff.layers[0], block.ff.layers[2]
+        assert isinstance(expand, nn.Linear)
+        assert isinstance(back, nn.Linear)
         projections = (block.att.W_query, block.att.W_key, block.att.W_value)
         here = f"h.{index}"
         named |= {
@@ -108,10 +119,10 @@ def as_ours(naive: NaiveGPT) -> dict[str, Tensor]:
             f"{here}.attn.c_proj.bias": block.att.out_proj.bias,
             f"{here}.ln_2.weight": block.norm2.scale,
             f"{here}.ln_2.bias": block.norm2.shift,
-            f"{here}.mlp.c_fc.weight": block.ff[0].weight,
-            f"{here}.mlp.c_fc.bias": block.ff[0].bias,
-            f"{here}.mlp.c_proj.weight": block.ff[2].weight,
-            f"{here}.mlp.c_proj.bias": block.ff[2].bias,
+            f"{here}.mlp.c_fc.weight": expand.weight,
+            f"{here}.mlp.c_fc.bias": expand.bias,
+            f"{here}.mlp.c_proj.weight": back.weight,
+            f"{here}.mlp.c_proj.bias": back.bias,
         }
         if block.att.W_query.bias is not None:
             named[f"{here}.attn.c_attn.bias"] = torch.cat([p.bias for p in projections])

@@ -1,0 +1,160 @@
+"""What names and shapes tell: missing, unexpected, misshaped and transposed tensors."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from gptcli.architecture import describe, each_weight, shape_sizes, sizes_of
+from gptcli.checkpoints.layouts import split_index
+from gptcli.checkpoints.matching import Matched, Part
+from gptcli.checkpoints.stored import COMMON_NAMES, WEIGHT_DTYPES, StoredTensor
+from gptcli.config import ModelConfig
+from gptcli.config.printable import printable
+from gptcli.reports import Finding
+
+_MOST_TOLD = 20  # findings of one kind; the rest is counted
+_HEAD = "lm_head.weight"
+
+
+def expected_shape(part: Part, described: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape in which a part of a weight should be stored."""
+    rows = (described[0] // part.place.parts, *described[1:])
+    return rows[::-1] if part.place.transposed else rows
+
+
+def structure_findings(matched: Matched, config: ModelConfig, encoding_size: int) -> list[Finding]:
+    """Hold the stored names and shapes against the described weights of a config.
+
+    Args:
+        matched: the stored tensors.
+        config: what they should be.
+        encoding_size: tokens of the encoding, beyond which rows of the vocabulary spell nothing.
+    """
+    sizes = sizes_of(config)
+    described = {w.path: shape_sizes(w.shape, sizes) for w in each_weight(describe(config), sizes)}
+    return [
+        *limited(list(_missing(matched, config, described)), "missing"),
+        *limited(list(_unexpected(matched, config, described)), "unexpected"),
+        *limited(list(_misshaped(matched, config, described)), "misshaped"),
+        *_head(matched, config),
+        *_padding(config, encoding_size),
+        *_dtypes(matched),
+        *_buffers(matched),
+    ]
+
+
+def limited(findings: list[Finding], kind: str) -> list[Finding]:
+    """Return the first findings, and one that counts the others."""
+    if len(findings) <= _MOST_TOLD:
+        return findings
+    more = f"{len(findings) - _MOST_TOLD:,} more such tensors"
+    return [*findings[:_MOST_TOLD], Finding(findings[0].severity, kind, "", more)]
+
+
+def _missing(matched: Matched, config: ModelConfig, described: dict[str, tuple[int, ...]]) -> Iterator[Finding]:
+    wanted: dict[int | None, list[str]] = defaultdict(list)
+    lost: dict[int | None, list[str]] = defaultdict(list)
+    names = matched.layout.names()
+    for path in described:
+        pattern, block = split_index(path)
+        for part, name in enumerate(names[pattern]):
+            stored = matched.wrapper + name.replace("{i}", str(block))
+            wanted[block].append(stored)
+            if part not in matched.weights.get(path, {}) and not (path == _HEAD and config.weight_tying):
+                lost[block].append(stored)
+    for block, stored_names in lost.items():
+        if block is not None and len(stored_names) == len(wanted[block]):
+            message = f"block {block} of {config.n_layers} is missing, all {len(stored_names)} tensors of it"
+            yield Finding("error", "missing", f"{_block_path(stored_names[0])}", message)
+        else:
+            for stored in stored_names:
+                yield Finding("error", "missing", stored, f"missing: {_expectation(matched)} has such a tensor")
+
+
+def _block_path(name: str) -> str:
+    pieces = name.split(".")
+    index = next(position for position, piece in enumerate(pieces) if piece.isdecimal())
+    return ".".join(pieces[: index + 1])
+
+
+def _expectation(matched: Matched) -> str:
+    return f"a model of this config in the layout of {matched.layout.label}"
+
+
+def _unexpected(matched: Matched, config: ModelConfig, described: dict[str, tuple[int, ...]]) -> Iterator[Finding]:
+    for tensor in matched.unexpected:
+        yield Finding("warning", "unexpected", printable(tensor.name), "unexpected: belongs to no part of a GPT-2")
+    for part in matched.parts():
+        if part.path in described:
+            continue
+        name = printable(part.tensor.name)
+        if part.block is not None and part.block >= config.n_layers:
+            yield Finding("error", "unexpected", name, f"unexpected: the config has blocks 0 to {config.n_layers - 1}")
+        else:
+            what = "qkv_bias" if part.path.endswith("c_attn.bias") else "bias"
+            yield Finding("error", "unexpected", name, f"unexpected: the config says {what}: false")
+
+
+def _misshaped(matched: Matched, config: ModelConfig, described: dict[str, tuple[int, ...]]) -> Iterator[Finding]:
+    for part in matched.parts():
+        if part.path not in described:
+            continue
+        expected, found = expected_shape(part, described[part.path]), part.tensor.shape
+        if found != expected:
+            yield _shape_finding(part, expected, config, matched)
+
+
+def _shape_finding(part: Part, expected: tuple[int, ...], config: ModelConfig, matched: Matched) -> Finding:
+    name, found = printable(part.tensor.name), part.tensor.shape
+    shapes = f"{list(found)}, expected {list(expected)}"
+    if len(found) == 2 and found == expected[::-1]:
+        way = "(in, out), as Conv1D stores it" if part.place.transposed else "(out, in), as torch.nn.Linear stores it"
+        message = f"transposed: shape {shapes}; {matched.layout.label} keeps this matrix as {way}"
+        return Finding("error", "transposed", name, message)
+    if part.path in ("wte.weight", _HEAD) and found[1:] == expected[1:]:
+        message = f"vocabulary differs: {found[0]:,} rows, the config says vocab_size {config.vocab_size:,}"
+        return Finding("error", "vocabulary", name, f"{message}; {_padding_word(found[0], config.vocab_size)}")
+    return Finding("error", "misshaped", name, f"misshaped: shape {shapes}")
+
+
+def _padding_word(rows: int, vocabulary: int) -> str:
+    if rows > vocabulary and rows % 64 == 0 and rows - vocabulary < 128:
+        return f"padded to a multiple of 64, so --set vocab_size={rows} reads it"
+    return f"--set vocab_size={rows} reads it"
+
+
+def _head(matched: Matched, config: ModelConfig) -> Iterator[Finding]:
+    if _HEAD in matched.weights or not config.weight_tying:
+        return
+    name = matched.layout.names()[_HEAD][0]
+    severity = "warning" if matched.layout.fixed.get("weight_tying") is False else "note"
+    usual = ", though this layout's own program always has one" if severity == "warning" else ""
+    yield Finding(severity, "tied-head", name, f"head absent: tied to the token embedding{usual}")
+
+
+def _padding(config: ModelConfig, encoding_size: int) -> Iterator[Finding]:
+    more = config.vocab_size - encoding_size
+    if 0 < more < 128 and config.vocab_size % 64 == 0:
+        what = f"padded vocabulary: {config.vocab_size:,} rows for the encoding's {encoding_size:,} tokens"
+        yield Finding("note", "padded-vocabulary", "wte.weight", f"{what}; the last {more} spell nothing")
+
+
+def _dtypes(matched: Matched) -> Iterator[Finding]:
+    by_dtype: dict[str, list[StoredTensor]] = defaultdict(list)
+    for part in matched.parts():
+        by_dtype[part.tensor.dtype].append(part.tensor)
+    for dtype, tensors in by_dtype.items():
+        if dtype not in WEIGHT_DTYPES:
+            message = f"{len(tensors)} tensors are {dtype}, which is no format of GPT-2 weights; dequantise them first"
+            yield Finding("error", "dtype", printable(tensors[0].name), message)
+    if len(by_dtype) > 1:
+        kinds = sorted(by_dtype.items(), key=lambda item: -len(item[1]))
+        told = ", ".join(f"{len(tensors)} in {COMMON_NAMES.get(dtype, dtype)}" for dtype, tensors in kinds)
+        odd = printable(kinds[-1][1][0].name)
+        yield Finding("warning", "mixed-dtypes", odd, f"dtypes are mixed: {told}, among them this tensor")
+
+
+def _buffers(matched: Matched) -> Iterator[Finding]:
+    if matched.buffers:
+        bytes_ = sum(tensor.nbytes for tensor in matched.buffers)
+        message = f"{len(matched.buffers)} mask buffers of {bytes_:,} bytes in all: no parameters, skipped"
+        yield Finding("note", "mask-buffers", printable(matched.buffers[0].name), message)

@@ -1,0 +1,219 @@
+"""A checkpoint judged: its layout, its config, and everything that is wrong with it."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gptcli.checkpoints.diagnose import limited, structure_findings
+from gptcli.checkpoints.infer import infer_config
+from gptcli.checkpoints.matching import Matched, match
+from gptcli.checkpoints.opening import model_name
+from gptcli.checkpoints.stored import COMMON_NAMES, Opened, StoredTensor
+from gptcli.config import ModelConfig, config_from_mapping
+from gptcli.config.printable import printable
+from gptcli.errors import InputError, InputProblemsError
+from gptcli.reports import CheckpointReport, Finding, TensorStats
+
+SHAPES = "shapes"
+_LAYOUT_BY_SETTINGS = (("model_type", "huggingface"), ("block_size", "nanogpt"), ("n_layers", "gptcli"))
+_MOST_NAMES = 3
+
+Counted = Callable[[Iterable[StoredTensor], int], Iterable[StoredTensor]]
+
+
+class Recognised(Struct, frozen=True, kw_only=True):
+    """An opened checkpoint whose layout and config have been found out, as far as they can be.
+
+    Attributes:
+        opened: the files.
+        matched: its tensors in a layout, or None where no layout knows its names.
+        config: the model it should hold, or None where nothing tells.
+        config_source: where that is from.
+        findings: what is wrong with files, config, names and shapes; nothing has been read of the data but what tells
+            whether the head is a copy.
+    """
+
+    opened: Opened
+    matched: Matched | None
+    config: ModelConfig | None
+    config_source: str | None
+    findings: list[Finding]
+
+    def errors(self) -> list[Finding]:
+        """Return the findings that keep it from being used."""
+        return [finding for finding in self.findings if finding.severity == "error"]
+
+
+def recognise(opened: Opened, encoding_size: int, *, n_heads: int | None = None) -> Recognised:
+    """Find layout and config of an opened checkpoint and hold its names and shapes against them.
+
+    Args:
+        opened: the files.
+        encoding_size: tokens of the encoding.
+        n_heads: the number of heads, where the user says it because shapes do not.
+    """
+    tensors = opened.source.tensors
+    matched = match(tensors, said=_layout_said(opened))
+    findings = list(opened.findings)
+    if matched is None:
+        findings.append(_unknown_layout(opened))
+        return Recognised(opened=opened, matched=None, config=None, config_source=None, findings=findings)
+    config, source, config_findings = _find_config(opened, matched)
+    if config is not None and n_heads is not None:
+        config_findings = [finding for finding in config_findings if finding.kind != "guessed-heads"]
+        config = replace(config, n_heads=n_heads)
+    findings += config_findings
+    if config is not None:
+        findings += structure_findings(matched, config, encoding_size)
+    return Recognised(opened=opened, matched=matched, config=config, config_source=source, findings=findings)
+
+
+def _layout_said(opened: Opened) -> str | None:
+    """Return the layout that the settings beside the tensors belong to."""
+    settings = opened.settings or {}
+    return next((layout for key, layout in _LAYOUT_BY_SETTINGS if key in settings), None)
+
+
+def _unknown_layout(opened: Opened) -> Finding:
+    names = [printable(name) for name in opened.source.tensors]
+    if not names:
+        return Finding("error", "no-layout", "", "holds no tensors")
+    shown = ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
+    return Finding("error", "no-layout", "", f"not a GPT-2 layout that is known here; its tensors are {shown}")
+
+
+def _find_config(opened: Opened, matched: Matched) -> tuple[ModelConfig | None, str | None, list[Finding]]:
+    from gptcli.checkpoints.content import head_is_copy  # brings NumPy
+
+    name = model_name(Path(opened.path))
+    findings: list[Finding] = []
+    if opened.settings is not None:
+        try:
+            config = config_from_mapping(opened.settings, opened.settings_place, name=name)
+        except InputProblemsError as error:
+            findings += [Finding("error", "bad-config", opened.settings_place, problem) for problem in error.problems]
+        except InputError as error:
+            findings.append(Finding("error", "bad-config", opened.settings_place, str(error)))
+        else:
+            return _as_run(matched, config), opened.settings_place, findings
+    config_or_none, guesses = infer_config(matched, name, head_is_copy(matched, opened.source))
+    return config_or_none, None if config_or_none is None else SHAPES, findings + guesses
+
+
+def _as_run(matched: Matched, config: ModelConfig) -> ModelConfig:
+    """Fill in what the layout's program computes whatever its settings say, but not what they do say."""
+    said = {"activation": matched.layout.fixed.get("activation", config.activation)}
+    return replace(config, **said) if matched.layout.settings_key else config
+
+
+def inspect(
+    recognised: Recognised,
+    *,
+    stats: bool = False,
+    other: Recognised | None = None,
+    counted: Counted = lambda tensors, _total: tensors,
+) -> CheckpointReport:
+    """Read the data as far as asked and report.
+
+    Args:
+        recognised: the checkpoint.
+        stats: read every number and report each tensor's statistics; else large files are sampled.
+        other: a checkpoint to compare with, or None.
+        counted: passes tensors on, with their amount known, to show progress.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    from gptcli.checkpoints.content import Summary, content_findings, read_whole, stats_of, summarise
+
+    opened, matched = recognised.opened, recognised.matched
+    source, tensors = opened.source, list(opened.source.tensors.values())
+    whole = stats or read_whole(source, tensors)
+    summaries: dict[str, Summary] = {}
+    table: list[TensorStats] = []
+    for tensor in counted(tensors, len(tensors)):
+        summary = summarise(source, tensor, whole=whole, moments=stats)
+        summaries[tensor.name] = summary
+        if stats:
+            table.append(stats_of(tensor, summary))
+    findings = list(recognised.findings)
+    if matched is not None:
+        findings += _grouped(content_findings(matched, recognised.config, source, summaries))
+        if other is not None:
+            from gptcli.checkpoints.against import against_findings
+
+            findings += _grouped(against_findings(recognised, other))
+    return _report(recognised, findings, table if stats else None, _bytes_read(tensors, summaries))
+
+
+def _grouped(findings: list[Finding]) -> list[Finding]:
+    kinds = dict.fromkeys(finding.kind for finding in findings)
+    return [each for kind in kinds for each in limited([f for f in findings if f.kind == kind], kind)]
+
+
+def _bytes_read(tensors: list[StoredTensor], summaries: Mapping[str, object]) -> int:
+    return sum(
+        tensor.nbytes * getattr(summaries[tensor.name], "read", 0) // tensor.numbers
+        for tensor in tensors
+        if tensor.numbers
+    )
+
+
+def _report(
+    recognised: Recognised, findings: list[Finding], stats: list[TensorStats] | None, read_bytes: int
+) -> CheckpointReport:
+    opened, matched = recognised.opened, recognised.matched
+    tensors = opened.source.tensors.values()
+    buffers = matched.buffers if matched else []
+    weights = [t for t in tensors if t not in buffers]
+    order = {"error": 0, "warning": 1, "note": 2}
+    return CheckpointReport(
+        config=recognised.config,
+        path=printable(opened.path),
+        layout=matched.layout.name if matched else None,
+        format=opened.kind,
+        files=[printable(str(file)) for file in opened.files],
+        config_source=recognised.config_source,
+        dtypes=dict(Counter(COMMON_NAMES.get(t.dtype, t.dtype) for t in weights)),
+        tensors=len(tensors),
+        parameters=sum(t.numbers for t in weights) - _counted_twice(recognised),
+        weights_bytes=sum(t.nbytes for t in weights),
+        buffer_bytes=sum(t.nbytes for t in buffers),
+        total_bytes=opened.total_bytes,
+        read_bytes=read_bytes,
+        findings=sorted(findings, key=lambda finding: order[finding.severity]),
+        stats=stats,
+        ok=not any(finding.severity == "error" for finding in findings),
+    )
+
+
+def _counted_twice(recognised: Recognised) -> int:
+    """Return the numbers of a tied head that is stored beside the embedding."""
+    config, matched = recognised.config, recognised.matched
+    if config is None or matched is None or not config.weight_tying:
+        return 0
+    head = matched.weights.get("lm_head.weight", {})
+    return sum(part.tensor.numbers for part in head.values())
+
+
+def broken_report(path: str, finding: Finding) -> CheckpointReport:
+    """Report a file that is no checkpoint, or of which nothing can be read."""
+    return CheckpointReport(
+        path=printable(path),
+        layout=None,
+        format=None,
+        files=[],
+        config_source=None,
+        dtypes={},
+        tensors=0,
+        parameters=0,
+        weights_bytes=0,
+        buffer_bytes=0,
+        total_bytes=0,
+        read_bytes=0,
+        findings=[finding],
+        ok=False,
+    )

@@ -1,0 +1,102 @@
+"""Opening a checkpoint: headers and settings, no data."""
+
+from pathlib import Path
+
+from gptcli.checkpoints.locate import Located, read_json
+from gptcli.checkpoints.safetensors_file import BrokenFileError, SafetensorsSource, read_header
+from gptcli.checkpoints.stored import Opened, StoredTensor
+from gptcli.config.printable import printable
+from gptcli.reports import Finding
+
+CONFIG_KEY = "gptcli.config"  # in the metadata of a file in our own layout
+_END_OF_TEXT = "eos_token_id"
+
+
+def open_safetensors(path: str, located: Located) -> Opened:
+    """Read the headers of one or more safetensors files.
+
+    Raises:
+        BrokenFileError: a header cannot be read.
+        OSError: a file cannot be read.
+    """
+    tensors: dict[str, StoredTensor] = {}
+    findings = list(located.findings)
+    metadata: dict[str, str] = {}
+    for file in located.files:
+        header = read_header(file)
+        metadata |= header.metadata
+        findings += header.findings
+        findings += [
+            Finding("warning", "twice", printable(tensor.name), f"stands in {printable(str(file))} a second time")
+            for tensor in header.tensors
+            if tensor.name in tensors
+        ]
+        tensors |= {tensor.name: tensor for tensor in header.tensors}
+    findings += index_findings(located, tensors)
+    settings, place = settings_beside(located)
+    if settings is None and CONFIG_KEY in metadata:
+        settings, place = _own_settings(metadata[CONFIG_KEY], located, findings)
+    return Opened(
+        path=path,
+        files=located.files,
+        kind="safetensors",
+        source=SafetensorsSource(tensors),
+        settings=settings,
+        settings_place=place,
+        total_bytes=sum(file.stat().st_size for file in located.files),
+        findings=findings,
+    )
+
+
+def settings_beside(located: Located) -> tuple[dict[str, object] | None, str]:
+    """Return the ``config.json`` that belongs to the files, with its place, if there is one.
+
+    Raises:
+        BrokenFileError: it is no JSON object.
+    """
+    if located.config is None:
+        return None, ""
+    return read_json(located.config), printable(str(located.config))
+
+
+def end_of_text_ids(located: Located) -> frozenset[int]:
+    """Return the ids at which the checkpoint's own program stops generating, as Hugging Face's configs say them."""
+    for file in (located.generation, located.config):
+        if file is None:
+            continue
+        try:
+            said = read_json(file).get(_END_OF_TEXT)
+        except (BrokenFileError, OSError):
+            continue
+        if said is not None:
+            return frozenset(i for i in (said if isinstance(said, list) else [said]) if isinstance(i, int))
+    return frozenset()
+
+
+def index_findings(located: Located, tensors: dict[str, StoredTensor]) -> list[Finding]:
+    """Hold what an index of shards says against what the shards hold."""
+    present = {file.name for file in located.files}
+    findings = []
+    for name, file in located.names.items():
+        if file in present and name not in tensors:
+            message = f"the index places it in {printable(file)}, which does not hold it"
+            findings.append(Finding("error", "missing", printable(name), message))
+    return findings
+
+
+def _own_settings(text: str, located: Located, findings: list[Finding]) -> tuple[dict[str, object] | None, str]:
+    import msgspec
+
+    place = f"metadata of {printable(str(located.files[0]))}"
+    try:
+        return msgspec.json.decode(text, type=dict[str, object]), place
+    except msgspec.DecodeError as error:
+        findings.append(Finding("warning", "bad-config", CONFIG_KEY, f"{place}: its config cannot be read: {error}"))
+        return None, ""
+
+
+def model_name(path: Path) -> str:
+    """Return what to call a checkpoint's model: a file's stem, or its directory's name where files are all called so."""
+    named = path.parent if path.stem in ("model", "pytorch_model", "ckpt", "model.safetensors.index") else path
+    name = named.resolve().name if named is not path or path.is_dir() else path.stem
+    return "".join(filter(str.isprintable, name)).strip()[:80] or "checkpoint"

@@ -1,0 +1,138 @@
+"""``gptcli checkpoint``: what a file holds and what is wrong with it, and the same weights in another layout."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from gptcli.checkpoints.layouts import LAYOUTS
+from gptcli.commands._app import command_app
+from gptcli.commands._options import JsonOption
+from gptcli.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gptcli.reports import CheckpointReport
+
+_DEFAULT = "inspect"
+
+
+class _InspectByDefault(TyperGroup):
+    """Reads ``checkpoint PATH`` as ``checkpoint inspect PATH``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the default subcommand in front of a path or an option of its own."""
+        own = {option for param in self.params for option in param.opts} | set(ctx.help_option_names)
+        if args and args[0] not in self.commands and args[0] not in own:
+            args = [_DEFAULT, *args]
+        return list(super().parse_args(ctx, args))
+
+
+app = command_app()
+
+
+@app.callback(cls=_InspectByDefault, rich_help_panel="Inspect", no_args_is_help=True)
+def checkpoint() -> None:
+    """Say what a checkpoint holds and what is wrong with it, or convert it.
+
+    [dim]$[/dim] gptcli checkpoint model.safetensors
+    [dim]$[/dim] gptcli checkpoint convert ckpt.pt my_gpt --to huggingface
+    """
+
+
+@app.command(_DEFAULT)
+def inspect_(
+    path: Annotated[
+        str, typer.Argument(metavar="PATH", help="A file, a directory, or a model's name.", show_default=False)
+    ],
+    stats: Annotated[bool, typer.Option("--stats", help="Read every number; show each tensor's statistics.")] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="Compare with another checkpoint, in any layout.", show_default=False),
+    ] = None,
+    n_heads: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Heads, where shapes alone do not tell.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Name layout, config, size, and every finding; exit with 1 where one is an error.
+
+    [dim]$[/dim] gptcli checkpoint model.safetensors
+    [dim]$[/dim] gptcli checkpoint my_model/ --stats
+    """
+    from gptcli.checkpoints.hub import find_weights
+    from gptcli.render.emit import print_json, print_text
+
+    report = _inspected(find_weights(path), stats=stats, n_heads=n_heads, against=against)
+
+    if json:
+        print_json(report)
+    else:
+        from gptcli.render.checkpoint import checkpoint_text
+
+        print_text(checkpoint_text(report))
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def _inspected(path: "Path", *, stats: bool, n_heads: int | None, against: str | None) -> "CheckpointReport":
+    from gptcli.checkpoints import BrokenFileError, broken_report, inspect, locate, recognise
+    from gptcli.commands._weights import load_weights, open_located, unreadable
+    from gptcli.render.progress import counted
+    from gptcli.tokenizer import SIZE
+
+    other = None if against is None else load_weights(against).recognised
+    try:
+        recognised = recognise(open_located(str(path), locate(path)), SIZE, n_heads=n_heads)
+        return inspect(
+            recognised, stats=stats, other=other, counted=lambda items, total: counted(items, total, "Reading")
+        )
+    except BrokenFileError as error:
+        return broken_report(str(path), error.finding)
+    except OSError as error:
+        raise unreadable(error, str(path)) from None
+
+
+@app.command()
+def convert(
+    source: Annotated[str, typer.Argument(metavar="IN", help="A checkpoint in any layout.", show_default=False)],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="OUT",
+            help="A new directory for huggingface, else a file: .safetensors or .pt.",
+            show_default=False,
+        ),
+    ],
+    to: Annotated[
+        str, typer.Option("--to", metavar="LAYOUT", help=f"One of {', '.join(LAYOUTS)}.", show_default=False)
+    ],
+    n_heads: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Heads, where shapes alone do not tell.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Write a checkpoint in another layout, so that its program loads it.
+
+    [dim]$[/dim] gptcli checkpoint convert ckpt.pt my_gpt --to huggingface
+    [dim]$[/dim] gptcli checkpoint convert gpt2/ gpt2.pt --to lecture
+    """
+    if to not in LAYOUTS:
+        raise InputError(f"--to {to}: no such layout{did_you_mean(to, LAYOUTS)}; layouts are {', '.join(LAYOUTS)}")
+    from gptcli.commands._weights import load_weights
+    from gptcli.model.convert import convert_checkpoint
+    from gptcli.render.emit import print_json, print_text
+    from gptcli.render.progress import counted
+
+    weights = load_weights(source, n_heads=n_heads)
+    report = convert_checkpoint(
+        weights.recognised, target, LAYOUTS[to], counted=lambda items, total: counted(items, total, "Writing")
+    )
+
+    if json:
+        print_json(report)
+    else:
+        from gptcli.render.checkpoint import converted_text
+
+        print_text(converted_text(report))

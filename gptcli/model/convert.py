@@ -1,0 +1,221 @@
+"""The weights of one layout written in another, so that its own program loads them."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import torch
+from torch import Tensor
+
+from gptcli.architecture import describe, each_weight, shape_sizes, sizes_of
+from gptcli.architecture.listing import INDEX
+from gptcli.checkpoints import Layout, Recognised
+from gptcli.checkpoints.content import head_is_copy
+from gptcli.checkpoints.layouts import split_index
+from gptcli.checkpoints.opening import CONFIG_KEY
+from gptcli.checkpoints.writing import Planned, write_safetensors
+from gptcli.config import ModelConfig, settings_in
+from gptcli.config.printable import printable
+from gptcli.errors import GptcliError, InputError
+from gptcli.files import WriteError, replaced_file
+from gptcli.model.load import TORCH_DTYPES, WeightReader
+from gptcli.reports import ConvertReport, Finding
+
+_HEAD = "lm_head.weight"
+_DIRECTORY_LAYOUT = "huggingface"
+_PICKLE_SUFFIXES = (".pt", ".pth")
+_DIALECTS = {"huggingface": "Hugging Face", "nanogpt": "nanoGPT"}
+
+Counted = Callable[[Iterable[Planned], int], Iterable[Planned]]
+
+
+def convert_checkpoint(recognised: Recognised, target: str, layout: Layout, *, counted: Counted) -> ConvertReport:
+    """Write a checkpoint's weights in another layout, in their own dtype.
+
+    Args:
+        recognised: a checkpoint with a config and without errors.
+        target: a new directory for Hugging Face, else a file whose suffix says the format.
+        layout: the layout to write.
+        counted: passes tensors on, with their amount known, to show progress.
+
+    Raises:
+        InputError: the target cannot be written, or is no fit for the layout.
+        GptcliError: the layout cannot hold this model.
+    """
+    assert recognised.config is not None
+    assert recognised.matched is not None
+    their = _their_config(recognised, recognised.config, layout)
+    planned = list(_plan(recognised, their, layout))
+    files = _write(target, layout, their, planned, counted)
+    return ConvertReport(
+        config=their,
+        path=printable(recognised.opened.path),
+        layout=recognised.matched.layout.name,
+        target=printable(target),
+        target_layout=layout.name,
+        files=[printable(str(file)) for file in files],
+        tensors=len(planned),
+        bytes=sum(tensor.nbytes for tensor in planned),
+        findings=list(_departures(recognised.config, their, layout)),
+    )
+
+
+def _their_config(recognised: Recognised, config: ModelConfig, layout: Layout) -> ModelConfig:
+    """Return the model as the layout's program will run it."""
+    assert recognised.matched is not None
+    their = layout.as_computed(config)
+    if (
+        their.weight_tying
+        and not config.weight_tying
+        and not head_is_copy(recognised.matched, recognised.opened.source)
+    ):
+        raise GptcliError(
+            f"{layout.label} ties the output head to the token embedding, and this checkpoint's head has weights of "
+            "its own; --to huggingface or lecture keeps them"
+        )
+    return their
+
+
+def _departures(config: ModelConfig, their: ModelConfig, layout: Layout) -> Iterator[Finding]:
+    """Say what the other program computes in another way, though the weights are the same."""
+    for key in ("activation", "norm_eps"):
+        ours, other = getattr(config, key), getattr(their, key)
+        if ours != other:
+            message = f"{layout.label} always computes {key} {other}, this model has {ours}: its logits will differ"
+            yield Finding("warning", "departs", key, message)
+
+
+def _plan(recognised: Recognised, their: ModelConfig, layout: Layout) -> Iterator[Planned]:
+    """List the tensors of the layout's own state_dict; what the model lacks is zero, which computes the same."""
+    assert recognised.matched is not None
+    sizes = sizes_of(their)
+    names = layout.names()
+    reader = WeightReader(recognised)
+    for weight in each_weight(describe(their), sizes):
+        if weight.tied_to and not layout.stores_tied_head:
+            continue
+        pattern, block = split_index(weight.path)
+        held = recognised.matched.weights
+        path = weight.path if weight.path in held or weight.path != _HEAD else "wte.weight"
+        dtype = held[path][min(held[path])].tensor.dtype if path in held else _usual_dtype(recognised)
+        shape = shape_sizes(weight.shape, sizes)
+        for part, name in enumerate(names[pattern]):
+            place = layout.places()[name.removeprefix(layout.prefix)]
+            rows = (shape[0] // place.parts, *shape[1:])
+            stored_shape = rows[::-1] if place.transposed else rows
+            make = _maker(reader, path if path in held else None, shape, dtype, part, place.parts, place.transposed)
+            yield Planned(name.replace(INDEX, str(block)), dtype, stored_shape, make)
+    if layout.mask is not None:
+        for block in range(their.n_layers):
+            yield _mask(layout.mask.replace(INDEX, str(block)), their.context_length)
+
+
+def _usual_dtype(recognised: Recognised) -> str:
+    assert recognised.matched is not None
+    return next(part.tensor.dtype for part in recognised.matched.parts())
+
+
+def _maker(
+    reader: WeightReader, path: str | None, shape: tuple[int, ...], dtype: str, part: int, parts: int, transposed: bool
+) -> Callable[[], memoryview]:
+    def make() -> memoryview:
+        if path is None:
+            return _bytes(torch.zeros(shape[0] // parts, *shape[1:], dtype=TORCH_DTYPES[dtype]))
+        rows = reader.read(path, shape, TORCH_DTYPES[dtype]).chunk(parts)[part]
+        return _bytes(rows.t() if transposed else rows)
+
+    return make
+
+
+def _mask(name: str, context: int) -> Planned:
+    """Plan the lecture's mask buffer: one above the diagonal, zero elsewhere."""
+    return Planned(name, "F32", (context, context), lambda: _bytes(torch.ones(context, context).triu(1)))
+
+
+def _bytes(tensor: Tensor) -> memoryview:
+    return tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data
+
+
+def _write(target: str, layout: Layout, their: ModelConfig, planned: list[Planned], counted: Counted) -> list[Path]:
+    suffix = Path(target).suffix
+    if layout.name == _DIRECTORY_LAYOUT:
+        return _write_directory(target, their, planned, counted)
+    if suffix in _PICKLE_SUFFIXES and layout.settings_key is None and layout.name == "gptcli":
+        raise InputError(f"{target}: gptcli's own layout is safetensors; name a file that ends in .safetensors")
+    if suffix == ".safetensors":
+        with replaced_file(target) as file:
+            _write_safetensors(file, planned, counted, _metadata(layout, their))
+    elif suffix in _PICKLE_SUFFIXES:
+        with replaced_file(target) as file:
+            _write_pickle(file, layout, their, planned, counted)
+    else:
+        raise InputError(f"{target}: the name says no format; end it in .safetensors or .pt")
+    return [Path(target)]
+
+
+def _metadata(layout: Layout, their: ModelConfig) -> dict[str, str]:
+    metadata = {"format": "pt"}
+    if layout.name == "gptcli":
+        metadata[CONFIG_KEY] = msgspec.json.encode(their).decode()
+    return metadata
+
+
+def _write_safetensors(file: Path, planned: list[Planned], counted: Counted, metadata: dict[str, str]) -> None:
+    try:
+        write_safetensors(file, counted(planned, len(planned)), planned, metadata)
+    except OSError as error:
+        raise WriteError(error.strerror or str(error)) from None
+
+
+def _write_pickle(file: Path, layout: Layout, their: ModelConfig, planned: list[Planned], counted: Counted) -> None:
+    """Write with torch.save, which needs all tensors in memory."""
+    state = {
+        each.name: torch.frombuffer(bytearray(each.data()), dtype=TORCH_DTYPES[each.dtype]).view(each.shape)
+        for each in counted(planned, len(planned))
+    }
+    content: object = state
+    if layout.settings_key is not None:
+        content = {"model": state, layout.settings_key: settings_in(_DIALECTS[layout.name], their)}
+    try:
+        torch.save(content, file)
+    except (OSError, RuntimeError) as error:
+        raise WriteError(str(error).splitlines()[0]) from None
+
+
+def _write_directory(target: str, their: ModelConfig, planned: list[Planned], counted: Counted) -> list[Path]:
+    if Path(target).suffix in (".safetensors", ".pt", ".bin"):
+        raise InputError(f"{target}: transformers loads a directory; name one, without {Path(target).suffix}")
+    with _new_directory(target) as folder:
+        _write_safetensors(folder / "model.safetensors", planned, counted, {"format": "pt"})
+        settings = {
+            "architectures": ["GPT2LMHeadModel"],
+            "model_type": "gpt2",
+            **settings_in(_DIALECTS[_DIRECTORY_LAYOUT], their),
+            "torch_dtype": str(TORCH_DTYPES[planned[0].dtype]).removeprefix("torch."),
+        }
+        encoded = msgspec.json.format(msgspec.json.encode(settings), indent=2)
+        (folder / "config.json").write_bytes(encoded + b"\n")
+    return [Path(target) / name for name in ("config.json", "model.safetensors")]
+
+
+@contextmanager
+def _new_directory(target: str) -> Iterator[Path]:
+    """Give a directory beside the target that takes its name when the block ends well, and is gone otherwise."""
+    path = Path(target)
+    try:
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise InputError(f"{target}: exists already; name a new directory")
+        temporary = Path(tempfile.mkdtemp(dir=path.absolute().parent, prefix=".gptcli-"))
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written: {error.strerror or error}") from None
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        temporary.replace(path)
+    except (OSError, WriteError) as error:
+        raise GptcliError(f"{target}: cannot be written: {getattr(error, 'strerror', None) or error}") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

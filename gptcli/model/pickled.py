@@ -1,0 +1,210 @@
+"""Files of ``torch.save``, opened with ``weights_only=True`` and nothing else: whatever else they hold is not run."""
+
+import pickle
+import warnings
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from gptcli.checkpoints.layouts import LAYOUTS
+from gptcli.checkpoints.locate import Located
+from gptcli.checkpoints.opening import index_findings, settings_beside
+from gptcli.checkpoints.pickle_calls import called_names
+from gptcli.checkpoints.safetensors_file import BrokenFileError
+from gptcli.checkpoints.stored import Opened, StoredTensor
+from gptcli.config.printable import printable, shortened
+from gptcli.reports import Finding
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# Where programs put the state_dict in what they save, the commonest first.
+_STATE_KEYS = ("model_state_dict", "state_dict", "model")
+_PORTION = 2**20
+_ZIP = b"PK"
+_MOST_NAMED = 3
+
+_DTYPES = {
+    torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64",
+    torch.int32: "I32", torch.int16: "I16", torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL",
+    torch.complex64: "C64", torch.float8_e4m3fn: "F8_E4M3", torch.float8_e5m2: "F8_E5M2",
+}  # fmt: skip
+
+
+class PickledSource:
+    """Tensors that torch has mapped from a file."""
+
+    def __init__(self, values: Mapping[str, Tensor], tensors: dict[str, StoredTensor]) -> None:
+        self.values = values
+        self.tensors = tensors
+
+    def portions(self, tensor: StoredTensor, start: int, stop: int) -> "Iterator[np.ndarray[Any, Any]]":
+        """Yield numbers ``start`` to ``stop`` in portions."""
+        flat = self.values[tensor.name].detach().reshape(-1)
+        while start < stop:
+            portion = flat[start : min(start + _PORTION, stop)]
+            yield (portion.float() if portion.is_floating_point() else portion).numpy()
+            start += _PORTION
+
+
+def open_pickles(path: str, located: Located) -> Opened:
+    """Open one or more files of ``torch.save``, mapped where their format allows.
+
+    Raises:
+        BrokenFileError: a file is truncated, would run code, or holds no state_dict.
+        OSError: a file cannot be read.
+    """
+    values: dict[str, Tensor] = {}
+    tensors: dict[str, StoredTensor] = {}
+    findings = list(located.findings)
+    settings, place = settings_beside(located)
+    extras: dict[str, int] = {}
+    for file in located.files:
+        content = _load(file)
+        state, key = _state_dict(content, file)
+        values |= state
+        tensors |= _stored(state, file, findings)
+        extras |= _extras(content, key)
+        found = _settings(content) if key is not None else None
+        if found is not None:
+            settings, place = found[1], f"{found[0]} in {printable(str(file))}"
+    findings += index_findings(located, tensors)
+    findings += [Finding("note", "extra", name, f"{size:,} bytes beside the weights") for name, size in extras.items()]
+    return Opened(
+        path=path,
+        files=located.files,
+        kind="pickle",
+        source=PickledSource(values, tensors),
+        settings=settings,
+        settings_place=place,
+        total_bytes=sum(file.stat().st_size for file in located.files),
+        findings=findings,
+        extras=extras,
+    )
+
+
+def _load(file: Path) -> object:
+    place = printable(str(file))
+    with file.open("rb") as opened:
+        zipped = opened.read(len(_ZIP)) == _ZIP
+    if zipped:
+        _check_archive(file, place)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's advice to whoever wrote the file; the error that follows is ours
+            return torch.load(file, map_location="cpu", weights_only=True, mmap=zipped)
+    except pickle.UnpicklingError as error:
+        raise BrokenFileError("unsafe-pickle", place, _refusal(file, error)) from None
+    except (EOFError, IndexError) as error:
+        raise BrokenFileError("truncated", place, f"truncated: the pickle ends early ({error})") from None
+    except OSError:
+        raise
+    except Exception as error:  # torch's reader raises whatever its parsers do on a file that is no checkpoint
+        raise BrokenFileError("broken-pickle", place, f"is broken: {_first_line(error)}") from None
+
+
+def _check_archive(file: Path, place: str) -> None:
+    """Refuse a zip file that is cut off, or whose entries unpack to more than the file holds."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        message = "truncated: the directory at the end of the archive is missing"
+        raise BrokenFileError("truncated", place, message) from None
+    if not any(Path(entry.filename).name == "data.pkl" for entry in entries):
+        raise BrokenFileError("not-a-checkpoint", place, "is a zip archive, but not one of torch.save: no data.pkl")
+    size = file.stat().st_size
+    if sum(entry.file_size for entry in entries) > size:
+        message = "is broken: its entries claim more bytes than the file has"
+        raise BrokenFileError("broken-pickle", place, message)
+
+
+def _refusal(file: Path, error: Exception) -> str:
+    """Say what the pickle wanted to call."""
+    names = _unsafe_names(file) or called_names(file)
+    if not names:
+        return f"refused: not a pickle of plain tensors: {_first_line(error)}"
+    called = ", ".join(shortened(name) for name in names[:_MOST_NAMED])
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return (
+        f"refused: opening it would call {called}{more}, so nothing of it was run; "
+        "save model.state_dict() if it is your own"
+    )
+
+
+def _unsafe_names(file: Path) -> list[str]:
+    """List what an archive's pickle calls beyond plain tensors, by torch's own reading; strangers' code first."""
+    try:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(str(file))
+    except Exception:  # no archive, or a pickle that cannot even be listed
+        return []
+    return sorted(names, key=lambda name: name.startswith("torch."))
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return printable(lines[0]) if lines else type(error).__name__
+
+
+def _state_dict(content: object, file: Path) -> tuple[dict[str, Tensor], str | None]:
+    """Return the tensors by name, and the key they stood under."""
+    place = printable(str(file))
+    if not isinstance(content, Mapping):
+        raise BrokenFileError("no-tensors", place, f"holds a {type(content).__name__}, not a state_dict")
+    for key in _STATE_KEYS:
+        inner = content.get(key)
+        if isinstance(inner, Mapping) and any(isinstance(value, Tensor) for value in inner.values()):
+            return _tensors(inner), key
+    state = _tensors(content)
+    if not state:
+        keys = ", ".join(shortened(str(key)) for key in list(content)[:5])
+        raise BrokenFileError("no-tensors", place, f"holds no state_dict; its keys are {keys or 'none'}")
+    return state, None
+
+
+def _tensors(content: Mapping[Any, Any]) -> dict[str, Tensor]:
+    return {str(name): value.detach() for name, value in content.items() if isinstance(value, Tensor)}
+
+
+def _stored(state: Mapping[str, Tensor], file: Path, findings: list[Finding]) -> dict[str, StoredTensor]:
+    """Describe the tensors of one file; one in a format that no GPT-2 is stored in is named and left out."""
+    found = {}
+    for name, value in state.items():
+        dtype = _DTYPES.get(value.dtype)
+        if dtype is None or value.layout != torch.strided:
+            message = f"{value.dtype} in {value.layout} is no format of GPT-2 weights"
+            findings.append(Finding("error", "dtype", printable(name), message))
+            continue
+        found[name] = StoredTensor(name, dtype, tuple(value.shape), file, storage=value.untyped_storage()._cdata)
+    return found
+
+
+def _settings(content: object) -> tuple[str, dict[str, object]] | None:
+    """Return the settings that a layout's program keeps beside the weights, with their key."""
+    assert isinstance(content, Mapping)
+    for layout in LAYOUTS.values():
+        found = content.get(layout.settings_key) if layout.settings_key else None
+        if isinstance(found, Mapping):
+            return str(layout.settings_key), {str(key): value for key, value in found.items()}
+    return None
+
+
+def _extras(content: object, key: str | None) -> dict[str, int]:
+    """Return the bytes of tensors beside the weights: an optimizer's state."""
+    if key is None or not isinstance(content, Mapping):
+        return {}
+    sizes = {str(name): _bytes_in(value) for name, value in content.items() if name != key}
+    return {name: size for name, size in sizes.items() if size}
+
+
+def _bytes_in(value: object, depth: int = 0) -> int:
+    if isinstance(value, Tensor):
+        return value.nbytes
+    if depth > 8 or not isinstance(value, Mapping | list | tuple):  # deeper than any optimizer
+        return 0
+    inside = value.values() if isinstance(value, Mapping) else value
+    return sum(_bytes_in(each, depth + 1) for each in inside)
