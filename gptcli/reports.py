@@ -123,9 +123,10 @@ class ConfigShowReport(Report, frozen=True, kw_only=True):
 
 
 class ValidatedFile(Struct, frozen=True):
-    """A file that holds a valid config."""
+    """A file that holds a valid config, and whose keys it is written in."""
 
     path: str
+    dialect: str
     parameters: int
     config: ModelConfig
 

@@ -14,7 +14,7 @@ ConfigOption = Annotated[
         "-c",
         metavar="NAME|PATH|-",
         envvar="GPTCLI_CONFIG",
-        help="A preset ('gptcli config list'), a YAML file, or - for standard input.",
+        help="A preset ('gptcli config list'), a YAML or JSON file, a folder with config.json, or - (standard input).",
         rich_help_panel="Model",
     ),
 ]

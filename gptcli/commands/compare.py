@@ -25,7 +25,7 @@ app = command_app()
 
 @app.command(rich_help_panel="Inspect")
 def compare(
-    configs: Annotated[list[str], typer.Argument(metavar="A B [C...]", help="Presets, YAML files, or one -.")],
+    configs: Annotated[list[str], typer.Argument(metavar="A B [C...]", help="Presets, files, folders, or one -.")],
     set_values: SetOption = None,
     tied: TiedOption = None,
     dtype: DtypeOption = "fp32",

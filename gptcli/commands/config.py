@@ -1,4 +1,4 @@
-"""``gptcli config``: list, show and validate model configs."""
+"""``gptcli config``: list, show and validate model configs; schemas of what goes in and out."""
 
 from typing import Annotated
 
@@ -16,7 +16,7 @@ app = command_app()
 
 @app.callback(rich_help_panel="Configure")
 def config() -> None:
-    """List, show and validate model configs.
+    """List, show, validate and translate model configs; print JSON Schemas.
 
     [dim]$[/dim] gptcli config list
     [dim]$[/dim] gptcli config validate my_model.yaml
@@ -61,7 +61,7 @@ def show(
     """Print the resolved config as YAML, with the place each value came from.
 
     [dim]$[/dim] gptcli config show gpt2 --set n_layers=24
-    [dim]$[/dim] gptcli config show tiny > my_model.yaml
+    [dim]$[/dim] gptcli config show path/to/config.json > my_model.yaml
     """
     from gptcli.render.emit import print_json, print_text
 
@@ -86,13 +86,15 @@ def _is_typed(context: typer.Context, option: str) -> bool:
 
 @app.command()
 def validate(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="YAML files, or -.")],
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="YAML or JSON files, folders with config.json, or -.")
+    ],
     json: JsonOption = False,
 ) -> None:
     """Check config files and name every problem of each, with its line.
 
     [dim]$[/dim] gptcli config validate my_model.yaml
-    [dim]$[/dim] gptcli config validate configs/*.yaml
+    [dim]$[/dim] gptcli config validate configs/*.yaml path/to/config.json
     """
     from gptcli.analysis.params import count_parameters
     from gptcli.render.emit import print_json, print_text
@@ -103,8 +105,9 @@ def validate(
     problems: list[str] = []
     for path in paths:
         try:
-            model = load_config(path, environ={}).config
-            valid.append(ValidatedFile(printable(path), count_parameters(model), model))
+            resolved = load_config(path, environ={})
+            model = resolved.config
+            valid.append(ValidatedFile(printable(path), resolved.dialect, count_parameters(model), model))
         except GptcliError as error:
             problems += error.problems if isinstance(error, InputProblemsError) else [str(error)]
     report = ConfigValidateReport(files=valid)
@@ -120,3 +123,23 @@ def validate(
 
     if problems:
         raise InputProblemsError(problems)
+
+
+@app.command()
+def schema(
+    command: Annotated[
+        str | None, typer.Argument(metavar="COMMAND", help="Of its --json output, not of configs.", show_default=False)
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="As everywhere; a schema is JSON anyway.", rich_help_panel="Output")
+    ] = False,
+) -> None:
+    """Print the JSON Schema of configs, or of what a command prints with --json.
+
+    [dim]$[/dim] gptcli config schema > gptcli.schema.json
+    [dim]$[/dim] gptcli config schema params
+    """
+    from gptcli.render.emit import print_json
+    from gptcli.render.schema import config_schema, report_schema
+
+    print_json(config_schema() if command is None else report_schema(command))

@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+OUR_DIALECT = "gptcli"
+
 
 class Entry(Struct, frozen=True):
     """One value before validation.
@@ -11,12 +13,16 @@ class Entry(Struct, frozen=True):
         text: the value as it was written, for error messages and for fields that hold text.
         place: where: ``mine.yaml:3``, ``preset gpt2, line 3``, ``--set n_layers=24``, ``GPTCLI_N_LAYERS``.
         line: the line in a file, 0 elsewhere; problems are told in its order.
+        key: what the file calls it, where that is not our name (``n_embd``).
+        given: False where nobody wrote it and the file's dialect implies it.
     """
 
     value: object
     text: str
     place: str
     line: int = 0
+    key: str = ""
+    given: bool = True
 
 
 class Problem(Struct, frozen=True):
@@ -28,3 +34,19 @@ class Problem(Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}"
+
+
+class Translation(Struct, frozen=True):
+    """What a file says, by our keys.
+
+    Attributes:
+        entries: its values and those that its dialect implies.
+        problems: what it says that has no counterpart here.
+        dialect: whose keys the file is written in.
+        names: our key -> the dialect's, where they differ.
+    """
+
+    entries: dict[str, Entry]
+    problems: list[Problem]
+    dialect: str = OUR_DIALECT
+    names: dict[str, str] = {}

@@ -7,27 +7,31 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gptcli.config.entries import Entry, Problem
-from gptcli.config.model_config import KEYS, LONGEST_NAME, UNNAMED, ModelConfig
+from gptcli.config.entries import OUR_DIALECT, Entry, Problem, Translation
+from gptcli.config.input_text import MAX_BYTES
+from gptcli.config.model_config import KEYS, ModelConfig
+from gptcli.config.names import HUB_FILE, model_name, name_from_path
 from gptcli.config.presets import preset_paths
-from gptcli.config.printable import printable
+from gptcli.config.printable import printable, shortened
 from gptcli.config.scalars import resolve_scalar
 from gptcli.config.validate import check_entry, check_missing, check_together
-from gptcli.config.yaml_reader import MAX_BYTES, read_yaml_mapping
+from gptcli.config.yaml_reader import read_yaml_mapping
 from gptcli.errors import InputError, InputProblemsError, closest, did_you_mean
 from gptcli.files import read_stdin
 
 DEFAULT_CONFIG = "gpt2-124m"
 STDIN = "-"
 _ENV_PREFIX = "GPTCLI_"
+_WRITTEN_OUT = 10**300  # Python refuses to write integers of more than 4,300 digits
 _OTHER_VARIABLES = ("config", "debug")  # GPTCLI_CONFIG and GPTCLI_DEBUG, which hold no key of a config
 
 
 class ResolvedConfig(Struct, frozen=True):
-    """A checked config, and for each of its keys where the value came from."""
+    """A checked config, for each of its keys where the value came from, and whose keys the file is written in."""
 
     config: ModelConfig
     sources: dict[str, str]
+    dialect: str = OUR_DIALECT
 
 
 def load_config(
@@ -40,7 +44,8 @@ def load_config(
     """Read a config and lay over it what the environment, ``--set`` and flags say, in that order.
 
     Args:
-        source: a preset's name, a path, or ``-`` for standard input.
+        source: a preset's name, a YAML or JSON file, a folder with ``config.json``, or ``-`` for standard input; in our
+            keys or in those of any dialect (`gptcli.config.dialects`).
         set_values: ``key=value`` strings.
         flags: values of dedicated options by config key (``weight_tying``); None means not given.
         environ: variables; those named ``GPTCLI_`` and a key in capitals count.
@@ -53,17 +58,47 @@ def load_config(
     entries, problems = read_yaml_mapping(data, place)
     if source in preset_paths():
         entries = {key: replace(entry, place=f"{place}, line {entry.line}") for key, entry in entries.items()}
+    file = _translated(entries, place)
     layers = (
-        entries,
+        file.entries,
         _environment_entries(os.environ if environ is None else environ, problems),
         _set_entries(set_values, problems),
         _flag_entries(flags or {}),
     )
-    return _resolve(layers, problems, place, default_name)
+    return _resolve(layers, [*problems, *file.problems], file, place, default_name)
+
+
+def config_from_mapping(mapping: Mapping[str, object], place: str, *, name: str) -> ModelConfig:
+    """Check a config that was read elsewhere, in any dialect: nanoGPT's ``model_args``, a parsed ``config.json``.
+
+    Neither the environment nor ``--set`` has a say in it.
+
+    Args:
+        mapping: its values by key.
+        place: where it comes from, for messages.
+        name: the model's name if the mapping holds none.
+
+    Raises:
+        InputProblemsError: everything that is wrong with the values.
+    """
+    problems = [
+        Problem(place, f"key {shortened(repr(key))} is not text") for key in mapping if not isinstance(key, str)
+    ]
+    entries = {key: _entry_of(value, place) for key, value in mapping.items() if isinstance(key, str)}
+    file = _translated(entries, place)
+    return _resolve([file.entries], [*problems, *file.problems], file, place, model_name(name)).config
+
+
+def _translated(entries: dict[str, Entry], place: str) -> Translation:
+    if entries.keys() <= set(KEYS):
+        return Translation(entries, [])
+    from gptcli.config.dialects import translate  # files in our own keys start faster without it
+
+    return translate(entries, place)
 
 
 def _resolve(
-    layers: Iterable[Mapping[str, Entry]], problems: list[Problem], place: str, default_name: str
+    layers: Iterable[Mapping[str, Entry]], problems: list[Problem], file: Translation, place: str, default_name: str
 ) -> ResolvedConfig:
     merged: dict[str, Entry] = {}
     values: dict[str, object] = {}
@@ -76,13 +111,15 @@ def _resolve(
             else:
                 values[key] = value
             merged[key] = entry
-    problems += check_missing(merged, place)
+    problems += check_missing(merged, place, file.names)
     problems += check_together(values, merged)
     if problems:
-        raise InputProblemsError(str(problem) for problem in sorted(problems, key=lambda problem: problem.line))
+        in_order = sorted(dict.fromkeys(problems), key=lambda problem: problem.line)
+        raise InputProblemsError(str(problem) for problem in in_order)
     values.setdefault("name", default_name)
     sources = {key: merged[key].place if key in merged else "default" for key in KEYS}
-    return ResolvedConfig(ModelConfig(**values), sources)  # type: ignore[arg-type]  # check_entry converted each
+    config = ModelConfig(**values)  # type: ignore[arg-type]  # check_entry converted each
+    return ResolvedConfig(config, sources, file.dialect)
 
 
 def _read_source(source: str) -> tuple[str, bytes, str]:
@@ -90,26 +127,47 @@ def _read_source(source: str) -> tuple[str, bytes, str]:
     if source == STDIN:
         return "<stdin>", read_stdin(MAX_BYTES + 1), "stdin"
     if not source:
-        raise InputError("--config is empty; name a preset ('gptcli config list') or a YAML file")
+        raise InputError("--config is empty; name a preset ('gptcli config list') or a YAML or JSON file")
     presets = preset_paths()
     path = presets.get(source, Path(source))
-    place = f"preset {source}" if source in presets else printable(source)
+    folder = source not in presets and _is_folder(path)
+    if folder:
+        path /= HUB_FILE
+    place = f"preset {source}" if source in presets else printable(str(path) if folder else source)
     try:
         with path.open("rb") as file:
-            return place, file.read(MAX_BYTES + 1), _name_from(path.stem)
+            return place, file.read(MAX_BYTES + 1), name_from_path(path)
     except FileNotFoundError:
+        if folder:
+            raise InputError(f"{source}: is a directory without {HUB_FILE}; name a YAML or JSON file") from None
         hint = did_you_mean(source.lower(), presets) or f"; presets are {', '.join(presets)}"
         raise InputError(f"{source}: no such preset or file{hint}") from None
     except IsADirectoryError:
-        raise InputError(f"{source}: is a directory; name a YAML file in it") from None
+        raise InputError(f"{path}: is a directory; name a YAML or JSON file in it") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputError(f"{source}: cannot be read: {reason}") from None
+        raise InputError(f"{path}: cannot be read: {reason}") from None
 
 
-def _name_from(stem: str) -> str:
-    """Make the name of a file one that a model may have."""
-    return "".join(filter(str.isprintable, stem)).strip()[:LONGEST_NAME] or UNNAMED
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # what is wrong with the path is told when it is opened
+        return False
+
+
+def _entry_of(value: object, place: str) -> Entry:
+    """Return a value with its text as a file would have it; what no file can hold is an empty tuple, which fits no key.
+
+    A tensor, say, cannot even be compared with 0.
+    """
+    if value is None or isinstance(value, bool):
+        return Entry(value, {None: "null", True: "true", False: "false"}[value], place)
+    if isinstance(value, int):
+        return Entry(value, str(value) if abs(value) < _WRITTEN_OUT else "a number of hundreds of digits", place)
+    if isinstance(value, str | float):
+        return Entry(value, repr(value), place)
+    return Entry(value if isinstance(value, list | dict) else (), f"a value of type {type(value).__name__}", place)
 
 
 def _environment_entries(environ: Mapping[str, str], problems: list[Problem]) -> dict[str, Entry]:

@@ -24,7 +24,7 @@ def check_entry(key: str, entry: Entry) -> tuple[object, Problem | None]:
     try:
         return _converted(key, entry), None
     except msgspec.ValidationError:
-        wanted = f"{key} must be {_describe(_TYPES[key])}, got {shortened(entry.text) or 'nothing'}"
+        wanted = f"{entry.key or key} must be {_describe(_TYPES[key])}, got {shortened(entry.text) or 'nothing'}"
         return None, Problem(entry.place, wanted + _suggestion(key, entry), entry.line)
 
 
@@ -40,12 +40,12 @@ def _converted(key: str, entry: Entry) -> object:
     return msgspec.convert(value, _TYPES[key])
 
 
-def check_missing(entries: Mapping[str, Entry], place: str) -> list[Problem]:
-    """Name the required keys that nobody gave, with their meaning and a value to start from."""
+def check_missing(entries: Mapping[str, Entry], place: str, names: Mapping[str, str]) -> list[Problem]:
+    """Name the required keys that nobody gave as the file's dialect does, with meaning and a value to start from."""
+    missing = [(names.get(key, key), key) for key in REQUIRED if key not in entries]
     return [
-        Problem(place, f"missing key '{key}' ({_meta(_TYPES[key], 'description')}); e.g. '{key}: {_EXAMPLES[key]}'")
-        for key in REQUIRED
-        if key not in entries
+        Problem(place, f"missing key '{name}' ({_meta(_TYPES[key], 'description')}); e.g. '{name}: {_EXAMPLES[key]}'")
+        for name, key in missing
     ]
 
 
@@ -54,7 +54,8 @@ def check_together(values: Mapping[str, Any], entries: Mapping[str, Entry]) -> l
     problems = []
     width, heads = values.get("emb_dim"), values.get("n_heads")
     if width is not None and heads is not None and width % heads != 0:
-        problems.append(_between("emb_dim", "n_heads", entries, _indivisible(width, heads)))
+        names = [entries[key].key or key for key in ("emb_dim", "n_heads")]
+        problems.append(_between("emb_dim", "n_heads", entries, _indivisible(width, heads, *names)))
     if values.get("bias") is False and values.get("qkv_bias") is True:
         message = "bias is false, which says that nothing has a bias, and qkv_bias is true; set one as the other"
         problems.append(_between("bias", "qkv_bias", entries, message))
@@ -62,20 +63,20 @@ def check_together(values: Mapping[str, Any], entries: Mapping[str, Entry]) -> l
 
 
 def _between(one: str, other: str, entries: Mapping[str, Entry], message: str) -> Problem:
-    """Place a problem between two keys at the later of them; what overrides a file comes last."""
-    at = max(entries[one], entries[other], key=lambda entry: entry.line or float("inf"))
+    """Place a problem between two keys at the later of them; what overrides a file comes last, a default first."""
+    at = max(entries[one], entries[other], key=lambda entry: (entry.given, entry.line or float("inf")))
     return Problem(at.place, message, at.line)
 
 
-def _indivisible(width: int, heads: int) -> str:
+def _indivisible(width: int, heads: int, width_key: str, heads_key: str) -> str:
     below = next(n for n in range(min(heads, width), 0, -1) if width % n == 0)
     above = next((n for n in range(heads + 1, min(width, 8 * heads) + 1) if width % n == 0), None)
     fitting = " or ".join(str(n) for n in (below, above) if n is not None)
     down, up = width - width % heads, width - width % heads + heads
     widths = " or ".join(str(n) for n in (down, up) if 0 < n <= MAX_SIZE)
     return (
-        f"emb_dim {width} is not divisible by n_heads {heads}; use n_heads {fitting}, or emb_dim {widths}, "
-        "so that every head gets the same width"
+        f"{width_key} {width} is not divisible by {heads_key} {heads}; "
+        f"use {heads_key} {fitting}, or {width_key} {widths}, so that every head gets the same width"
     )
 
 

@@ -10,18 +10,15 @@ from typing import Any
 import yaml
 
 from gptcli.config.entries import Entry, Problem
+from gptcli.config.input_text import MAX_DEPTH, decode, fatal
 from gptcli.config.printable import shortened
 from gptcli.config.scalars import resolve_scalar
-from gptcli.errors import InputProblemsError
-
-MAX_BYTES = 2**20
-MAX_DEPTH = 20
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_yaml_mapping(data: bytes, place: str) -> tuple[dict[str, Entry], list[Problem]]:
-    """Read one YAML mapping.
+    """Read one YAML mapping; a JSON object is one, and what YAML does not take of JSON is read as JSON.
 
     Args:
         data: the file's bytes, UTF-8.
@@ -33,25 +30,21 @@ def read_yaml_mapping(data: bytes, place: str) -> tuple[dict[str, Entry], list[P
     Raises:
         InputProblemsError: the bytes are no YAML mapping, or use what is refused here.
     """
-    text = _decode(data, place)
+    text = decode(data, place)
+    if _looks_like_json(text):
+        from gptcli.config.json_reader import read_json_object
+
+        if (found := read_json_object(text, place)) is not None:
+            return found
     try:
         events = _refuse_dangerous(yaml.parse(text, Loader=_LOADER), place)
         return _read_document(events, place)
     except yaml.YAMLError as error:
-        raise _fatal(place, *_explain(error, text)) from None
+        raise fatal(place, *_explain(error, text)) from None
 
 
-def _decode(data: bytes, place: str) -> str:
-    if len(data) > MAX_BYTES:
-        raise _fatal(place, 0, f"is over {MAX_BYTES:,} bytes; a model config has a dozen lines")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise _fatal(place, line, f"byte 0x{data[error.start]:02X} is not UTF-8; save the file as UTF-8") from None
-    if not text.strip():
-        raise _fatal(place, 0, "is empty; 'gptcli config show tiny' prints a config to start from")
-    return text
+def _looks_like_json(text: str) -> bool:
+    return text.lstrip().startswith("{")
 
 
 def _refuse_dangerous(events: Iterator[Any], place: str) -> Iterator[Any]:
@@ -60,15 +53,15 @@ def _refuse_dangerous(events: Iterator[Any], place: str) -> Iterator[Any]:
     for event in events:
         line = _line(event)
         if isinstance(event, yaml.AliasEvent):
-            raise _fatal(place, line, f"alias '*{event.anchor}' is not allowed; write the value out")
+            raise fatal(place, line, f"alias '*{event.anchor}' is not allowed; write the value out")
         if isinstance(event, yaml.NodeEvent) and event.anchor is not None:
-            raise _fatal(place, line, f"anchor '&{event.anchor}' is not allowed; remove it")
+            raise fatal(place, line, f"anchor '&{event.anchor}' is not allowed; remove it")
         if getattr(event, "tag", None) is not None:
-            raise _fatal(place, line, f"tag '{event.tag}' is not allowed; remove it")
+            raise fatal(place, line, f"tag '{event.tag}' is not allowed; remove it")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                raise _fatal(place, line, f"is nested more than {MAX_DEPTH} deep; a config is a flat list of keys")
+                raise fatal(place, line, f"is nested more than {MAX_DEPTH} deep; a config is a flat list of keys")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         yield event
@@ -78,14 +71,14 @@ def _read_document(events: Iterator[Any], place: str) -> tuple[dict[str, Entry],
     found: tuple[dict[str, Entry], list[Problem]] | None = None
     for event in events:
         if isinstance(event, yaml.DocumentStartEvent) and found is not None:
-            raise _fatal(place, _line(event), "holds a second document; a config is one")
+            raise fatal(place, _line(event), "holds a second document; a config is one")
         if not isinstance(event, yaml.NodeEvent):
             continue
         if not isinstance(event, yaml.MappingStartEvent):
-            raise _fatal(place, _line(event), "is not a mapping; write one 'key: value' a line")
+            raise fatal(place, _line(event), "is not a mapping; write one 'key: value' a line")
         found = _read_mapping(events, place)
     if found is None:
-        raise _fatal(place, 0, "holds no keys; 'gptcli config show tiny' prints a config to start from")
+        raise fatal(place, 0, "holds no keys; 'gptcli config show tiny' prints a config to start from")
     return found
 
 
@@ -137,15 +130,14 @@ def _line(event: Any) -> int:
 
 
 def _explain(error: yaml.YAMLError, text: str) -> tuple[int, str]:
+    language = "YAML or JSON" if _looks_like_json(text) else "YAML"
     mark = getattr(error, "problem_mark", None)
     if mark is not None:
         problem = getattr(error, "problem", None) or getattr(error, "context", None) or "syntax error"
         line = text[mark.index : mark.index + 1]
         hint = "; a tab cannot indent YAML, use spaces" if line == "\t" else ""
-        return mark.line + 1, f"is not valid YAML: {problem} at column {mark.column + 1}{hint}"
+        return mark.line + 1, f"is not valid {language}: {problem} at column {mark.column + 1}{hint}"
     position = getattr(error, "position", 0)
-    return text.count("\n", 0, position) + 1, f"is not valid YAML: {getattr(error, 'reason', None) or 'bad character'}"
-
-
-def _fatal(place: str, line: int, message: str) -> InputProblemsError:
-    return InputProblemsError([str(Problem(f"{place}:{line}" if line else place, message, line))])
+    return text.count(
+        "\n", 0, position
+    ) + 1, f"is not valid {language}: {getattr(error, 'reason', None) or 'bad character'}"

@@ -52,7 +52,7 @@ def config_validate_text(report: ConfigValidateReport) -> Group:
     """One line a valid file; the invalid ones are told as errors."""
     lines: list[RenderableType] = []
     for file in report.files:
-        facts = f"  valid: {file.config.name}, {count(file.parameters)} parameters"
+        facts = f"  valid: {file.config.name}, {count(file.parameters)} parameters, {file.dialect}'s keys"
         lines.append(Text.assemble((printable(file.path), TITLE), (facts, TOTAL)))
     return Group(*lines)
 

@@ -1,7 +1,7 @@
 """The one place where results reach stdout."""
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gptcli.reports import Report
 
@@ -28,11 +28,11 @@ def print_text(text: "RenderableType", *, wrap: bool = True) -> None:
     sys.stdout.write("".join(f"{line.rstrip(' ')}\n" for line in captured.get().split("\n")[:-1]))
 
 
-def print_json(report: Report) -> None:
+def print_json(content: Report | dict[str, Any]) -> None:
     """Print one UTF-8 JSON document and a newline: indented on a terminal, one line in a pipe."""
     import msgspec
 
-    document = msgspec.json.encode(report)
+    document = msgspec.json.encode(content)
     if sys.stdout.isatty():
         document = msgspec.json.format(document, indent=2)
     sys.stdout.flush()

@@ -29,6 +29,8 @@ TORCH_FREE = [
     ["tokenize", "Every effort moves you"],
     ["config", "list"],
     ["config", "show", "gpt2"],
+    ["config", "schema"],
+    ["config", "schema", "forward"],
     ["forward", "--help"],
     ["forward", "x", "-c", "gpt3-175b", "--device", "cpu"],
 ]

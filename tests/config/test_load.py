@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from gptcli.analysis.params import count_parameters
 from gptcli.config import ModelConfig, load_config, preset_paths, preset_summary
+from gptcli.config.input_text import MAX_BYTES
 from gptcli.config.printable import printable
 from gptcli.config.scalars import resolve_scalar
-from gptcli.config.yaml_reader import MAX_BYTES
 from gptcli.errors import GptcliError, InputError
 
 BASE = "vocab_size: 100\ncontext_length: 8\nemb_dim: 32\nn_heads: 4\nn_layers: 2\n"
