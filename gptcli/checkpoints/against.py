@@ -37,7 +37,7 @@ def against_findings(one: Recognised, other: Recognised) -> list[Finding]:
         else:
             name = printable(parts[min(parts)].tensor.name)
             findings.append(Finding("warning", "differs", name, f"{path} {difference}"))
-    return [*findings, Finding("note", "compared", printable(other.opened.path), _verdict(equal, len(findings)))]
+    return [*findings, Finding("note", "compared", printable(str(other.opened.path)), _verdict(equal, len(findings)))]
 
 
 def _verdict(equal: int, different: int) -> str:

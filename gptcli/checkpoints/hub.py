@@ -65,11 +65,9 @@ def _has_weights(folder: Path) -> bool:
 
 def _downloaded(repository: str, name: str) -> Path:
     where = f"{name}: no such file or directory, and not in the Hugging Face cache ({cache_directory()})"
+    by_hand = f"fetch model.safetensors and config.json of {repository} yourself and name their directory"
     if find_spec("huggingface_hub") is None:
-        raise GptcliError(
-            f"{where}; 'pip install gptcli[hub]' lets gptcli download it, or fetch model.safetensors and config.json "
-            f"of {repository} yourself and name their directory"
-        )
+        raise GptcliError(f"{where}; 'pip install gptcli[hub]' lets gptcli download it, or {by_hand}")
     from huggingface_hub import snapshot_download
 
     try:
@@ -77,7 +75,7 @@ def _downloaded(repository: str, name: str) -> Path:
     except Exception as error:  # whatever the client and the network beneath it raise
         reason = str(error).strip().splitlines()
         told = reason[0] if reason else type(error).__name__
-        raise GptcliError(f"{where}; the download of {repository} failed: {told}") from None
+        raise GptcliError(f"{where}; the download failed: {told}; {by_hand}") from None
 
 
 def _snapshot(download: "object", repository: str) -> str:

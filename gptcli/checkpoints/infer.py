@@ -55,8 +55,8 @@ def infer_config(matched: Matched, name: str, head_is_copy: bool | None) -> tupl
     if head_is_copy is None:
         config = replace(config, weight_tying=True)
     guess = (
-        f"shapes do not tell the number of heads: {heads} are assumed, {width // heads} wide each; "
-        "--set n_heads=N says it"
+        f"shapes do not tell the number of heads: assumed {heads}, {width // heads} wide each; "
+        "say it with --set n_heads=N"
     )
     return config, [Finding("warning", "guessed-heads", "", guess)]
 
@@ -88,7 +88,5 @@ def _missing_sizes(vocabulary: object, positions: object, blocks: bool) -> str:
 
 def _likely_heads(width: int) -> int:
     """Return the number of heads whose width is nearest to 64."""
-    return min(
-        (n for n in range(1, min(width, _MOST_HEADS) + 1) if width % n == 0),
-        key=lambda n: abs(width // n - _USUAL_HEAD),
-    )
+    divisors = (n for n in range(1, min(width, _MOST_HEADS) + 1) if width % n == 0)
+    return min(divisors, key=lambda n: abs(width // n - _USUAL_HEAD))

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from gptcli.checkpoints.diagnose import limited, structure_findings
 from gptcli.checkpoints.infer import infer_config
 from gptcli.checkpoints.matching import Matched, match
-from gptcli.checkpoints.opening import model_name
+from gptcli.checkpoints.opening import name_of
 from gptcli.checkpoints.stored import COMMON_NAMES, Opened, StoredTensor
 from gptcli.config import ModelConfig, config_from_mapping
 from gptcli.config.printable import printable
@@ -47,13 +47,12 @@ class Recognised(Struct, frozen=True, kw_only=True):
         return [finding for finding in self.findings if finding.severity == "error"]
 
 
-def recognise(opened: Opened, encoding_size: int, *, n_heads: int | None = None) -> Recognised:
+def recognise(opened: Opened, encoding_size: int) -> Recognised:
     """Find layout and config of an opened checkpoint and hold its names and shapes against them.
 
     Args:
         opened: the files.
         encoding_size: tokens of the encoding.
-        n_heads: the number of heads, where the user says it because shapes do not.
     """
     tensors = opened.source.tensors
     matched = match(tensors, said=_layout_said(opened))
@@ -62,9 +61,6 @@ def recognise(opened: Opened, encoding_size: int, *, n_heads: int | None = None)
         findings.append(_unknown_layout(opened))
         return Recognised(opened=opened, matched=None, config=None, config_source=None, findings=findings)
     config, source, config_findings = _find_config(opened, matched)
-    if config is not None and n_heads is not None:
-        config_findings = [finding for finding in config_findings if finding.kind != "guessed-heads"]
-        config = replace(config, n_heads=n_heads)
     findings += config_findings
     if config is not None:
         findings += structure_findings(matched, config, encoding_size)
@@ -88,7 +84,7 @@ def _unknown_layout(opened: Opened) -> Finding:
 def _find_config(opened: Opened, matched: Matched) -> tuple[ModelConfig | None, str | None, list[Finding]]:
     from gptcli.checkpoints.content import head_is_copy  # brings NumPy
 
-    name = model_name(Path(opened.path))
+    name = name_of(opened.path)
     findings: list[Finding] = []
     if opened.settings is not None:
         try:
@@ -172,7 +168,7 @@ def _report(
     order = {"error": 0, "warning": 1, "note": 2}
     return CheckpointReport(
         config=recognised.config,
-        path=printable(opened.path),
+        path=printable(str(opened.path)),
         layout=matched.layout.name if matched else None,
         format=opened.kind,
         files=[printable(str(file)) for file in opened.files],
@@ -199,10 +195,10 @@ def _counted_twice(recognised: Recognised) -> int:
     return sum(part.tensor.numbers for part in head.values())
 
 
-def broken_report(path: str, finding: Finding) -> CheckpointReport:
+def broken_report(path: Path, finding: Finding) -> CheckpointReport:
     """Report a file that is no checkpoint, or of which nothing can be read."""
     return CheckpointReport(
-        path=printable(path),
+        path=printable(str(path)),
         layout=None,
         format=None,
         files=[],

@@ -5,6 +5,7 @@ from pathlib import Path
 from gptcli.checkpoints.locate import Located, read_json
 from gptcli.checkpoints.safetensors_file import BrokenFileError, SafetensorsSource, read_header
 from gptcli.checkpoints.stored import Opened, StoredTensor
+from gptcli.config.names import model_name
 from gptcli.config.printable import printable
 from gptcli.reports import Finding
 
@@ -12,7 +13,7 @@ CONFIG_KEY = "gptcli.config"  # in the metadata of a file in our own layout
 _END_OF_TEXT = "eos_token_id"
 
 
-def open_safetensors(path: str, located: Located) -> Opened:
+def open_safetensors(path: Path, located: Located) -> Opened:
     """Read the headers of one or more safetensors files.
 
     Raises:
@@ -95,8 +96,13 @@ def _own_settings(text: str, located: Located, findings: list[Finding]) -> tuple
         return None, ""
 
 
-def model_name(path: Path) -> str:
-    """Return what to call a checkpoint's model: a file's stem, or its directory's name where files are all called so."""
-    named = path.parent if path.stem in ("model", "pytorch_model", "ckpt", "model.safetensors.index") else path
-    name = named.resolve().name if named is not path or path.is_dir() else path.stem
-    return "".join(filter(str.isprintable, name)).strip()[:80] or "checkpoint"
+def name_of(path: Path) -> str:
+    """Return what to call a checkpoint's model: a file's stem, or its directory's name where all are called so."""
+    if path.is_file():
+        path = path.parent if path.name.partition(".")[0] in _NAMES_OF_ALL else path.with_suffix("")
+    if path.parent.name == "snapshots":  # of the Hub's cache: models--ORGANISATION--NAME/snapshots/REVISION
+        return model_name(path.parent.parent.name.rpartition("--")[2])
+    return model_name(path.resolve().name)
+
+
+_NAMES_OF_ALL = ("model", "pytorch_model", "ckpt")

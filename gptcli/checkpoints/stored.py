@@ -77,7 +77,7 @@ class Opened(Struct, frozen=True, kw_only=True):
         extras: bytes beside the weights, by what they are: an optimizer's state.
     """
 
-    path: str
+    path: Path
     files: list[Path]
     kind: str
     source: Source

@@ -1,16 +1,19 @@
 """``--weights``: from what the user names to a checkpoint that can be run, or every reason why it cannot."""
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from msgspec import Struct
+from msgspec.structs import replace
 
-from gptcli.config import ModelConfig
+from gptcli.config import ResolvedConfig, lay_over
 from gptcli.config.printable import printable
 from gptcli.errors import GptcliError, InputError, InputProblemsError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gptcli.checkpoints import Recognised
     from gptcli.checkpoints.locate import Located
     from gptcli.checkpoints.stored import Opened
@@ -21,7 +24,7 @@ WeightsOption = Annotated[
         "--weights",
         "-w",
         metavar="PATH|NAME",
-        help="Weights of a checkpoint: a file, a directory, or a model in the Hugging Face cache.",
+        help="A checkpoint: a file, a directory, or a model's name in the Hugging Face cache.",
         show_default=False,
         rich_help_panel="Model",
     ),
@@ -35,7 +38,39 @@ class Weights(Struct, frozen=True):
     end_ids: frozenset[int]
 
 
-def open_located(path: str, located: "Located") -> "Opened":
+def load_weights(
+    name: str, *, set_values: Sequence[str] = (), tied: bool | None = None, config: ResolvedConfig | None = None
+) -> Weights:
+    """Open a checkpoint that is to be run.
+
+    Args:
+        name: what ``--weights`` says.
+        set_values: what ``--set`` says, over the checkpoint's own config.
+        tied: what ``--tied/--untied`` says, likewise.
+        config: what ``--config`` says with all that lies over it, where it was given.
+
+    Raises:
+        InputError: there is no such file.
+        InputProblemsError: everything that keeps it from being run, contradictions between options included.
+    """
+    from gptcli.checkpoints import BrokenFileError, end_of_text_ids, locate, recognise
+    from gptcli.checkpoints.hub import find_weights
+    from gptcli.tokenizer import SIZE
+
+    path = find_weights(name)
+    try:
+        located = locate(path)
+        recognised = recognise(open_located(path, located), SIZE)
+    except BrokenFileError as error:
+        raise InputError(f"{error.finding.path}: {error.finding.message}") from None
+    problems = [_told(finding.path, finding.message, str(path)) for finding in recognised.errors()]
+    if problems:
+        problems.append(f"{printable(str(path))}: cannot be run; 'gptcli checkpoint {printable(name)}' says more")
+        raise InputProblemsError(problems)
+    return Weights(as_asked(recognised, set_values=set_values, tied=tied, config=config), end_of_text_ids(located))
+
+
+def open_located(path: "Path", located: "Located") -> "Opened":
     """Open files of either format; torch is imported for pickles alone.
 
     Raises:
@@ -54,69 +89,56 @@ def open_located(path: str, located: "Located") -> "Opened":
         raise unreadable(error, path) from None
 
 
-def unreadable(error: OSError, path: str) -> GptcliError:
+def unreadable(error: OSError, path: "Path") -> GptcliError:
     """Say which file could not be read, and why."""
     return GptcliError(f"{printable(str(error.filename or path))}: cannot be read: {error.strerror or error}")
 
 
-def load_weights(name: str, *, n_heads: int | None = None) -> Weights:
-    """Open a checkpoint that is to be run.
-
-    Args:
-        name: what ``--weights`` says.
-        n_heads: the number of heads, where the user says it.
+def as_asked(
+    recognised: "Recognised",
+    *,
+    set_values: Sequence[str] = (),
+    tied: bool | None = None,
+    config: ResolvedConfig | None = None,
+) -> "Recognised":
+    """Return a checkpoint with the config that options ask for, where they do not contradict what is stored.
 
     Raises:
-        InputError: there is no such file.
-        InputProblemsError: everything that keeps it from being run.
+        InputProblemsError: they do; each contradiction names both sides.
     """
-    from gptcli.checkpoints import BrokenFileError, end_of_text_ids, locate, recognise
-    from gptcli.checkpoints.hub import find_weights
-    from gptcli.tokenizer import SIZE
-
-    path = find_weights(name)
-    try:
-        located = locate(path)
-        recognised = recognise(open_located(str(path), located), SIZE, n_heads=n_heads)
-    except BrokenFileError as error:
-        raise InputError(f"{error.finding.path}: {error.finding.message}") from None
-    problems = [_told(finding.path, finding.message, str(path)) for finding in recognised.errors()]
+    if recognised.config is None:
+        return recognised
+    place = f"--weights {printable(str(recognised.opened.path))}"
+    asked = config or lay_over(recognised.config, place, set_values=set_values, flags={"weight_tying": tied})
+    problems = _contradictions(asked, place, recognised)
     if problems:
-        problems.append(f"{printable(str(path))}: cannot be run; 'gptcli checkpoint {printable(name)}' says more")
         raise InputProblemsError(problems)
-    return Weights(recognised, end_of_text_ids(located))
+    findings = recognised.findings
+    if asked.sources["n_heads"] != place:  # a guess that somebody has confirmed
+        findings = [finding for finding in findings if finding.kind != "guessed-heads"]
+    return replace(recognised, config=asked.config, findings=findings)
+
+
+# What the tensors of a checkpoint say by being there and by their shapes.
+_STORED = ("vocab_size", "context_length", "emb_dim", "n_layers", "bias", "qkv_bias", "weight_tying")
+
+
+def _contradictions(asked: ResolvedConfig, place: str, recognised: "Recognised") -> list[str]:
+    from gptcli.checkpoints.inspection import SHAPES
+
+    stored = recognised.config
+    keys = [*_STORED] + ([] if recognised.config_source == SHAPES else ["n_heads"])
+    differing = [
+        (key, *(_word(getattr(each, key)) for each in (asked.config, stored)))
+        for key in keys
+        if getattr(asked.config, key) != getattr(stored, key)
+    ]
+    return [f"{asked.sources[key]}: {key} is {ours}, but {place} has {theirs}" for key, ours, theirs in differing]
 
 
 def _told(path: str, message: str, checkpoint: str) -> str:
     place = printable(checkpoint)
     return f"{place}: {path}: {message}" if path and path != place else f"{place}: {message}"
-
-
-def contradictions(asked: ModelConfig, sources: dict[str, str], recognised: "Recognised") -> list[str]:
-    """Name each key in which a config that was asked for differs from what a checkpoint is.
-
-    Args:
-        asked: the config that the user named, or the checkpoint's own with ``--set`` and flags over it.
-        sources: where each of its values came from.
-        recognised: the checkpoint.
-    """
-    assert recognised.config is not None
-    assert recognised.matched is not None
-    from gptcli.checkpoints.inspection import SHAPES
-
-    stored = recognised.config
-    told = [*_STORED] + ([] if recognised.config_source == SHAPES else ["n_heads"])
-    where = printable(str(Path(recognised.opened.path)))
-    differing = [
-        (key, *(_word(getattr(config, key)) for config in (asked, stored)))
-        for key in told
-        if getattr(asked, key) != getattr(stored, key)
-    ]
-    return [f"{sources[key]}: {key} is {ours}, but --weights {where} has {theirs}" for key, ours, theirs in differing]
-
-
-# What the tensors of a checkpoint say by being there and by their shapes.
-_STORED = ("vocab_size", "context_length", "emb_dim", "n_layers", "bias", "qkv_bias", "weight_tying")
 
 
 def _word(value: object) -> str:

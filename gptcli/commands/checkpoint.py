@@ -1,5 +1,6 @@
 """``gptcli checkpoint``: what a file holds and what is wrong with it, and the same weights in another layout."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -7,7 +8,7 @@ from typer.core import TyperGroup
 
 from gptcli.checkpoints.layouts import LAYOUTS
 from gptcli.commands._app import command_app
-from gptcli.commands._options import JsonOption
+from gptcli.commands._options import JsonOption, SetOption
 from gptcli.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -51,9 +52,7 @@ def inspect_(
         str | None,
         typer.Option(metavar="PATH", help="Compare with another checkpoint, in any layout.", show_default=False),
     ] = None,
-    n_heads: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Heads, where shapes alone do not tell.")
-    ] = None,
+    set_values: SetOption = None,
     json: JsonOption = False,
 ) -> None:
     """Name layout, config, size, and every finding; exit with 1 where one is an error.
@@ -64,7 +63,7 @@ def inspect_(
     from gptcli.checkpoints.hub import find_weights
     from gptcli.render.emit import print_json, print_text
 
-    report = _inspected(find_weights(path), stats=stats, n_heads=n_heads, against=against)
+    report = _inspected(find_weights(path), stats=stats, set_values=set_values or (), against=against)
 
     if json:
         print_json(report)
@@ -76,22 +75,22 @@ def inspect_(
         raise typer.Exit(1)
 
 
-def _inspected(path: "Path", *, stats: bool, n_heads: int | None, against: str | None) -> "CheckpointReport":
+def _inspected(path: "Path", *, stats: bool, set_values: Sequence[str], against: str | None) -> "CheckpointReport":
     from gptcli.checkpoints import BrokenFileError, broken_report, inspect, locate, recognise
-    from gptcli.commands._weights import load_weights, open_located, unreadable
+    from gptcli.commands._weights import as_asked, load_weights, open_located, unreadable
     from gptcli.render.progress import counted
     from gptcli.tokenizer import SIZE
 
     other = None if against is None else load_weights(against).recognised
     try:
-        recognised = recognise(open_located(str(path), locate(path)), SIZE, n_heads=n_heads)
+        recognised = as_asked(recognise(open_located(path, locate(path)), SIZE), set_values=set_values)
         return inspect(
             recognised, stats=stats, other=other, counted=lambda items, total: counted(items, total, "Reading")
         )
     except BrokenFileError as error:
-        return broken_report(str(path), error.finding)
+        return broken_report(path, error.finding)
     except OSError as error:
-        raise unreadable(error, str(path)) from None
+        raise unreadable(error, path) from None
 
 
 @app.command()
@@ -108,9 +107,7 @@ def convert(
     to: Annotated[
         str, typer.Option("--to", metavar="LAYOUT", help=f"One of {', '.join(LAYOUTS)}.", show_default=False)
     ],
-    n_heads: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Heads, where shapes alone do not tell.")
-    ] = None,
+    set_values: SetOption = None,
     json: JsonOption = False,
 ) -> None:
     """Write a checkpoint in another layout, so that its program loads it.
@@ -125,7 +122,7 @@ def convert(
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.progress import counted
 
-    weights = load_weights(source, n_heads=n_heads)
+    weights = load_weights(source, set_values=set_values or ())
     report = convert_checkpoint(
         weights.recognised, target, LAYOUTS[to], counted=lambda items, total: counted(items, total, "Writing")
     )

@@ -1,6 +1,6 @@
 """Model configs: their keys, the presets, and every way to read one."""
 
-from gptcli.config.load import DEFAULT_CONFIG, STDIN, ResolvedConfig, config_from_mapping, load_config
+from gptcli.config.load import DEFAULT_CONFIG, STDIN, ResolvedConfig, config_from_mapping, lay_over, load_config
 from gptcli.config.model_config import KEYS, Activation, InitScheme, ModelConfig
 from gptcli.config.presets import preset_paths, preset_summary
 
@@ -13,6 +13,7 @@ __all__ = [
     "ModelConfig",
     "ResolvedConfig",
     "config_from_mapping",
+    "lay_over",
     "load_config",
     "preset_paths",
     "preset_summary",

@@ -89,6 +89,37 @@ def config_from_mapping(mapping: Mapping[str, object], place: str, *, name: str)
     return _resolve([file.entries], [*problems, *file.problems], file, place, model_name(name)).config
 
 
+def lay_over(
+    config: ModelConfig,
+    place: str,
+    *,
+    set_values: Iterable[str] = (),
+    flags: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> ResolvedConfig:
+    """Lay over a config that is there already what the environment, ``--set`` and flags say, as `load_config` does.
+
+    Args:
+        config: checked.
+        place: where it is from, for messages.
+        set_values: as for `load_config`.
+        flags: as for `load_config`.
+        environ: as for `load_config`.
+
+    Raises:
+        InputProblemsError: everything that is wrong with the values, with places.
+    """
+    problems: list[Problem] = []
+    file = Translation({key: _entry_of(getattr(config, key), place) for key in KEYS}, [])
+    layers = (
+        file.entries,
+        _environment_entries(os.environ if environ is None else environ, problems),
+        _set_entries(set_values, problems),
+        _flag_entries(flags or {}),
+    )
+    return _resolve(layers, problems, file, place, config.name)
+
+
 def _translated(entries: dict[str, Entry], place: str) -> Translation:
     if entries.keys() <= set(KEYS):
         return Translation(entries, [])

@@ -17,7 +17,8 @@ from gptcli.checkpoints.content import head_is_copy
 from gptcli.checkpoints.layouts import split_index
 from gptcli.checkpoints.opening import CONFIG_KEY
 from gptcli.checkpoints.writing import Planned, write_safetensors
-from gptcli.config import ModelConfig, settings_in
+from gptcli.config import ModelConfig
+from gptcli.config.dialects import settings_in
 from gptcli.config.printable import printable
 from gptcli.errors import GptcliError, InputError
 from gptcli.files import WriteError, replaced_file
@@ -52,7 +53,7 @@ def convert_checkpoint(recognised: Recognised, target: str, layout: Layout, *, c
     files = _write(target, layout, their, planned, counted)
     return ConvertReport(
         config=their,
-        path=printable(recognised.opened.path),
+        path=printable(str(recognised.opened.path)),
         layout=recognised.matched.layout.name,
         target=printable(target),
         target_layout=layout.name,
@@ -180,7 +181,8 @@ def _write_pickle(file: Path, layout: Layout, their: ModelConfig, planned: list[
     if layout.settings_key is not None:
         content = {"model": state, layout.settings_key: settings_in(_DIALECTS[layout.name], their)}
     try:
-        torch.save(content, file)
+        with file.open("wb") as opened:
+            torch.save(content, opened)
     except (OSError, RuntimeError) as error:
         raise WriteError(str(error).splitlines()[0]) from None
 

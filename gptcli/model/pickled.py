@@ -51,7 +51,7 @@ class PickledSource:
             start += _PORTION
 
 
-def open_pickles(path: str, located: Located) -> Opened:
+def open_pickles(path: Path, located: Located) -> Opened:
     """Open one or more files of ``torch.save``, mapped where their format allows.
 
     Raises:

@@ -1,5 +1,7 @@
 """``gptcli checkpoint`` as text."""
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -58,16 +60,24 @@ def _dtypes(report: CheckpointReport) -> str:
 
 
 def _stats(stats: list[TensorStats]) -> Table:
+    prefix = _common_prefix([each.path for each in stats])
     table = plain_table(wrap=True)
     table.padding = (0, 1, 0, 0)
-    table.add_column("Tensor", style=PATH, overflow="fold")
+    table.add_column(f"{printable(prefix)}..." if prefix else "Tensor", style=PATH, overflow="fold")
     table.add_column("Shape", justify="right", no_wrap=True)
-    for heading in ("Mean", "Deviation", "Least", "Most"):
+    for heading in ("Mean", "Std", "Min", "Max"):
         table.add_column(heading, justify="right", no_wrap=True)
     for each in stats:
         numbers = (each.mean, each.std, each.min, each.max)
-        table.add_row(printable(each.path), shape(each.shape), *("-" if n is None else f"{n:.4g}" for n in numbers))
+        cells = ("-" if n is None else f"{n:.3g}" for n in numbers)
+        table.add_row(printable(each.path.removeprefix(prefix)), shape(each.shape), *cells)
     return table
+
+
+def _common_prefix(paths: Sequence[str]) -> str:
+    """Return the first word of all names, where they share it: it is said once."""
+    first = paths[0].partition(".")[0] + "." if paths else ""
+    return first if len(paths) > 1 and all(path.startswith(first) for path in paths) else ""
 
 
 def _findings(report: CheckpointReport) -> list[RenderableType]:

@@ -347,7 +347,7 @@ def test_one_and_a_half_billion_parameters_take_no_memory(tmp_path: Path) -> Non
         "import sys; from gptcli.cli import run; run(sys.argv[1:]); "
         "print(open('/proc/self/status').read(), file=sys.stderr); sys.exit('torch' in sys.modules)"
     )
-    arguments = [sys.executable, "-c", script, "checkpoint", str(file), "--json", "--n-heads", "25"]
+    arguments = [sys.executable, "-c", script, "checkpoint", str(file), "--json", "--set", "n_heads=25"]
     done = subprocess.run(arguments, capture_output=True, text=True, check=True)
     report = json.loads(done.stdout)
     assert report["parameters"] == 1_557_611_200

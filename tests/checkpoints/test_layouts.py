@@ -18,7 +18,7 @@ _SHAPES = pytest.mark.parametrize("sizes", SHAPES, ids=lambda sizes: f"C{sizes['
 
 
 def _assert_runs(path: Path, expected: torch.Tensor, layout: str, sizes: dict[str, int], *, source: str = "") -> None:
-    weights = load_weights(str(path), n_heads=sizes["n_heads"] if source == "shapes" else None)
+    weights = load_weights(str(path), set_values=[f"n_heads={sizes['n_heads']}"] if source == "shapes" else [])
     recognised = weights.recognised
     assert recognised.matched is not None
     assert recognised.config is not None

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from gptcli.config.dialects._dialect import Dialect, Entries, Key
 from gptcli.config.dialects._recognise import listed, recognise, unknown_keys
 from gptcli.config.entries import OUR_DIALECT, Entry, Problem, Translation
-from gptcli.config.model_config import KEYS
+from gptcli.config.model_config import KEYS, ModelConfig
 from gptcli.config.printable import shortened
 from gptcli.config.validate import check_entry
 from gptcli.errors import InputProblemsError
@@ -39,6 +39,20 @@ def translate(entries: Entries, place: str) -> Translation:
         translated[ours] = _ungiven(value, f"implied by {dialect.defaults}", "")
     names = {ours: key for key, rule in dialect.keys.items() for ours in rule.ours}
     return Translation(translated, [*unknown.values(), *problems], dialect.name, names)
+
+
+def settings_in(name: str, config: ModelConfig) -> dict[str, object]:
+    """Write a config down in a dialect's keys, without its name; what the dialect implies is not written.
+
+    Raises:
+        KeyError: no such dialect.
+    """
+    dialect = {each.name: each for each in _dialects()}[name]
+    return {
+        key: rule.written(getattr(config, rule.ours[0]))
+        for key, rule in dialect.keys.items()
+        if rule.ours and rule.ours != ("name",)
+    }
 
 
 @cache

@@ -30,6 +30,7 @@ class Key(Struct, frozen=True):
         null: whether null stands for the default.
         decisive: whether the key alone tells the dialect, and its value whether the rest of the file is worth judging.
         read: brings the value into our terms.
+        words: its words with ours, the usual word first, where the value is one.
     """
 
     ours: tuple[str, ...] = ()
@@ -38,6 +39,11 @@ class Key(Struct, frozen=True):
     null: bool = False
     decisive: bool = False
     read: Reading = _as_written
+    words: Mapping[str, str] = MappingProxyType({})
+
+    def written(self, value: object) -> object:
+        """Return a value of ours as the dialect writes it."""
+        return next((word for word, ours in self.words.items() if ours == value), value)
 
 
 class Dialect(Struct, frozen=True, dict=True):

@@ -89,7 +89,10 @@ DIALECT = Dialect(
         "n_layer": Key(("n_layers",), default=12, aliases=("num_hidden_layers",)),
         "n_inner": Key(read=_inner_width),
         "activation_function": Key(
-            ("activation",), default="gelu_new", read=one_of(_ACTIVATIONS, why="but gptcli's feed-forward has a GELU")
+            ("activation",),
+            default="gelu_new",
+            read=one_of(_ACTIVATIONS, why="but gptcli's feed-forward has a GELU"),
+            words=_ACTIVATIONS,
         ),
         "embd_pdrop": Key(("drop_rate",), default=0.1),
         "attn_pdrop": Key(("drop_rate",), default=0.1),
