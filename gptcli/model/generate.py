@@ -1,0 +1,177 @@
+"""Text goes on: tokens chosen one after the other, each read back into the network."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from time import perf_counter
+from typing import Literal, Protocol
+
+import torch
+from msgspec import Struct
+from torch import Tensor
+
+from gptcli.errors import GptcliError
+from gptcli.model.cache import KVCache
+from gptcli.model.gpt import GPT
+from gptcli.model.sampling import Sampling, distribution, draw
+
+FinishReason = Literal["length", "stop", "end of text"]
+
+_SEEDS = 2**64
+
+
+class Listener(Protocol):
+    """Is told of every token of one text as it comes."""
+
+    def add(self, token_id: int) -> bool:
+        """Take a token; return whether the text has reached its end with it."""
+        ...
+
+
+class Generated(Struct):
+    """The ids that one prompt was continued with, and why there are no more."""
+
+    ids: list[int]
+    finish_reason: FinishReason = "length"
+
+
+class Timing(Struct):
+    """Seconds: until the first token of all, in reading prompts (first tokens included), in the tokens after those."""
+
+    first_token: float = 0.0
+    prefill: float = 0.0
+    decode: float = 0.0
+
+
+def generate(
+    model: GPT,
+    prompts: Sequence[Sequence[int]],
+    *,
+    max_new_tokens: int,
+    sampling: Sampling = Sampling(),  # noqa: B008  # an immutable default
+    seed: int = 123,
+    cached: bool = True,
+    end_ids: frozenset[int] = frozenset(),
+    listeners: Sequence[Listener] = (),
+) -> tuple[list[Generated], Timing]:
+    """Continue prompts token by token; each as it would be continued alone.
+
+    Where a text outgrows the context, the network sees the last ``context_length`` tokens of it, as in the lecture
+    (``idx[:, -context_length:]``). Positions are counted from the start of that window, so each token then moves all
+    others to another position and the whole window is read again.
+
+    Args:
+        model: in evaluation mode.
+        prompts: token ids, none empty; those of equal length run together.
+        max_new_tokens: where a text ends at the latest.
+        sampling: how tokens are chosen.
+        seed: text ``i`` draws from a CPU generator of seed ``seed + i``, whatever the device.
+        cached: keep keys and values of what was read; else the whole window is read for every token.
+        end_ids: a text ends behind any of these.
+        listeners: one a prompt, or none at all; not told of an id of ``end_ids``.
+
+    Raises:
+        GptcliError: the network gives logits that are not numbers.
+    """
+    texts = [_Text(model, ids, (seed + i) % _SEEDS, sampling, end_ids) for i, ids in enumerate(prompts)]
+    for text, listener in zip(texts, listeners, strict=bool(listeners)):
+        text.listener = listener
+    timing = Timing()
+    with torch.inference_mode():
+        for together in _equally_long(texts):
+            _continue(model, together, max_new_tokens, cached, timing)
+    return [text.generated for text in texts], timing
+
+
+class _Text:
+    """A prompt and what has come of it."""
+
+    def __init__(
+        self, model: GPT, prompt: Sequence[int], seed: int, sampling: Sampling, end_ids: frozenset[int]
+    ) -> None:
+        self.window = list(prompt[-model.network.config.context_length :])
+        self.generated = Generated([])
+        self.listener: Listener | None = None
+        self.going = True
+        self._sampling = sampling
+        self._generator = torch.Generator().manual_seed(seed)
+        self._end_ids = end_ids
+
+    @property
+    def greedy(self) -> bool:
+        """Whether the most likely token is taken."""
+        return self._sampling.greedy
+
+    def draw(self, logits: Tensor) -> int:
+        """(V,) -> an id."""
+        return draw(distribution(logits, self._sampling), self._generator)
+
+    def add(self, token_id: int) -> None:
+        """Take the next token, unless the text has ended."""
+        if not self.going:
+            return
+        self.generated.ids.append(token_id)
+        if token_id in self._end_ids:
+            self._end("end of text")
+        elif self.listener is not None and self.listener.add(token_id):
+            self._end("stop")
+
+    def _end(self, reason: FinishReason) -> None:
+        self.generated.finish_reason, self.going = reason, False
+
+
+def _equally_long(texts: Iterable[_Text]) -> list[list[_Text]]:
+    """Return the texts in groups of one length: no padding, no mask, and each row is what it is alone."""
+    ordered = sorted(texts, key=lambda text: len(text.window))  # stable: equal ones stay in order
+    return [list(group) for _, group in groupby(ordered, key=lambda text: len(text.window))]
+
+
+def _continue(model: GPT, texts: list[_Text], max_new_tokens: int, cached: bool, timing: Timing) -> None:
+    """Continue texts of equal length together."""
+    started = last = perf_counter()
+    ids = torch.tensor([text.window for text in texts], device=model.wte.weight.device)  # (B, T)
+    cache = _cache_for(model, ids, max_new_tokens) if cached else None
+    for step in range(max_new_tokens):
+        chosen = _choose(_read(model, ids, cache), texts)  # (B,)
+        for text, token_id in zip(texts, chosen.tolist(), strict=True):
+            text.add(token_id)
+        now = perf_counter()
+        if step == 0:
+            timing.prefill += now - started
+            timing.first_token = timing.first_token or now - started
+            last = now
+        if not any(text.going for text in texts):
+            break
+        ids = torch.cat([ids, chosen[:, None]], dim=1)  # (B, T + 1)
+    timing.decode += perf_counter() - last
+
+
+def _cache_for(model: GPT, ids: Tensor, max_new_tokens: int) -> KVCache:
+    """Return a cache for the prompts (B, T) and all that is to come, or for as much as the network can see."""
+    capacity = min(ids.shape[1] + max_new_tokens, model.network.config.context_length)
+    weight = model.wte.weight
+    return KVCache(model.network, len(ids), capacity, weight.dtype, weight.device)
+
+
+def _read(model: GPT, ids: Tensor, cache: KVCache | None) -> Tensor:
+    """(B, T), the texts so far -> (B, V), the logits behind their last tokens."""
+    context = model.network.config.context_length
+    window = ids[:, -context:]  # (B, T)
+    if cache is None:
+        logits: Tensor = model(window)  # (B, T, V)
+    else:
+        if ids.shape[1] > context:
+            cache.clear()
+        logits = model(window[:, cache.length :], cache)  # (B, 1, V)
+    return logits[:, -1]
+
+
+def _choose(logits: Tensor, texts: list[_Text]) -> Tensor:
+    """(B, V) logits -> (B,) ids."""
+    highest, ids = logits.max(dim=-1)  # (B,) each
+    if highest.isnan().any():
+        raise GptcliError(
+            f"the network gives logits that are not numbers in {logits.dtype}: values overflow; use --dtype fp32 or bf16"
+        )
+    if texts[0].greedy:
+        return ids
+    return torch.tensor([text.draw(row) for text, row in zip(texts, logits, strict=True)], device=logits.device)
