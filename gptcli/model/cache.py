@@ -50,10 +50,10 @@ class KVCache:
         """How many tokens have been read."""
         return self.layers[0].length
 
-    def clear(self) -> None:
-        """Forget what was read; the memory stays."""
+    def truncate(self, length: int) -> None:
+        """Forget all but the first tokens; the memory stays."""
         for layer in self.layers:
-            layer.length = 0
+            layer.length = min(length, layer.length)
 
     def tensors(self) -> list[Tensor]:
         """Return all keys and values, block by block."""

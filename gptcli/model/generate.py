@@ -12,6 +12,7 @@ from torch import Tensor
 from gptcli.errors import GptcliError
 from gptcli.model.cache import KVCache
 from gptcli.model.gpt import GPT
+from gptcli.model.products import products_for_few_tokens
 from gptcli.model.sampling import Sampling, distribution, draw
 
 FinishReason = Literal["length", "stop", "end of text"]
@@ -76,7 +77,7 @@ def generate(
     for text, listener in zip(texts, listeners, strict=bool(listeners)):
         text.listener = listener
     timing = Timing()
-    with torch.inference_mode():
+    with torch.inference_mode(), products_for_few_tokens(model):
         for together in _equally_long(texts):
             _continue(model, together, max_new_tokens, cached, timing)
     return [text.generated for text in texts], timing
@@ -160,7 +161,7 @@ def _read(model: GPT, ids: Tensor, cache: KVCache | None) -> Tensor:
         logits: Tensor = model(window)  # (B, T, V)
     else:
         if ids.shape[1] > context:
-            cache.clear()
+            cache.truncate(0)
         logits = model(window[:, cache.length :], cache)  # (B, 1, V)
     return logits[:, -1]
 

@@ -4,6 +4,8 @@ Shapes in comments: B batch, T tokens, C embedding width, H heads, D = C / H, F 
 K keys that a token may attend to: T, and with a cache those of the tokens that were read before too.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -73,14 +75,20 @@ class LayerNorm(StepModule):
 
 
 class Linear(StepModule):
-    """``x @ weight.T + bias``; the weight is (out, in), as in ``torch.nn.Linear``."""
+    """``x @ weight.T + bias``; the weight is (out, in), as in ``torch.nn.Linear``.
+
+    Attributes:
+        product: what multiplies; generation puts its own in this place while it runs.
+    """
 
     weight: nn.Parameter
     bias: nn.Parameter | None
+    product: Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
     def __init__(self, operation: ops.Linear, factory: Factory, tied: nn.Parameter | None = None) -> None:
         super().__init__()
         self.operation = operation
+        self.product = F.linear
         if tied is None:
             factory.add_parameters(self, operation)
         else:
@@ -90,7 +98,7 @@ class Linear(StepModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., in) -> (..., out)."""
-        return F.linear(x, self.weight, self.bias)
+        return self.product(x, self.weight, self.bias)
 
 
 class Dropout(StepModule):
