@@ -53,17 +53,16 @@ def peer_of(model: GPT) -> Any:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     config = model.network.config
-    peer = GPT2LMHeadModel(
-        GPT2Config(
-            vocab_size=config.vocab_size,
-            n_positions=config.context_length,
-            n_embd=config.emb_dim,
-            n_head=config.n_heads,
-            n_layer=config.n_layers,
-            tie_word_embeddings=config.weight_tying,
-            attn_implementation="sdpa",
-        )
-    ).eval()
+    sizes = GPT2Config(
+        vocab_size=config.vocab_size,
+        n_positions=config.context_length,
+        n_embd=config.emb_dim,
+        n_head=config.n_heads,
+        n_layer=config.n_layers,
+        tie_word_embeddings=config.weight_tying,
+    )
+    peer: Any = GPT2LMHeadModel._from_config(sizes, attn_implementation="sdpa")  # type: ignore[no-untyped-call]
+    peer.eval()
     ours = dict(model.named_parameters())
     with torch.no_grad():
         for path, tensor in peer.named_parameters():

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from gptcli.errors import GptcliError
 from gptcli.model.cache import KVCache
+from gptcli.model.forward import BuildOptions, device_name
 from gptcli.model.gpt import GPT
 from gptcli.model.products import products_for_few_tokens
 from gptcli.model.sampling import Sampling, distribution, draw
+from gptcli.reports import GeneratedText, GenerateReport
 
 FinishReason = Literal["length", "stop", "end of text"]
 
@@ -28,6 +30,25 @@ class Listener(Protocol):
         ...
 
 
+class Speller(Listener, Protocol):
+    """Makes text of the tokens."""
+
+    text: str
+
+    def end(self) -> None:
+        """Learn that no more tokens come."""
+        ...
+
+
+class GenerateOptions(BuildOptions, frozen=True, kw_only=True):
+    """How to build and generate; the defaults are the command's."""
+
+    max_new_tokens: int = 20
+    sampling: Sampling = Sampling()
+    stop: tuple[str, ...] = ()
+    cached: bool = True
+
+
 class Generated(Struct):
     """The ids that one prompt was continued with, and why there are no more."""
 
@@ -35,12 +56,80 @@ class Generated(Struct):
     finish_reason: FinishReason = "length"
 
 
-class Timing(Struct):
-    """Seconds: until the first token of all, in reading prompts (first tokens included), in the tokens after those."""
+class Cost(Struct):
+    """What generation took.
+
+    Attributes:
+        first_token: seconds until the first token of all.
+        prefill: seconds in reading prompts, the first token of each included.
+        decode: seconds in all tokens after those.
+        kv_cache_bytes: of the largest cache.
+    """
 
     first_token: float = 0.0
     prefill: float = 0.0
     decode: float = 0.0
+    kv_cache_bytes: int = 0
+
+
+def run_generate(
+    model: GPT,
+    prompts: Sequence[tuple[str, list[int]]],
+    options: GenerateOptions,
+    spellers: Sequence[Speller],
+    *,
+    build_seconds: float,
+    end_ids: frozenset[int] = frozenset(),
+) -> GenerateReport:
+    """Continue prompts with a network and report.
+
+    Args:
+        model: what `build` made of the options.
+        prompts: text and token ids of each, none empty.
+        options: how it was built, how tokens are chosen, how many; ``stop`` is only reported, spellers see to it.
+        spellers: one a prompt.
+        build_seconds: what building took.
+        end_ids: a text ends behind any of these.
+    """
+    made, cost = generate(
+        model,
+        [ids for _, ids in prompts],
+        max_new_tokens=options.max_new_tokens,
+        sampling=options.sampling,
+        seed=options.seed,
+        cached=options.cached,
+        end_ids=end_ids,
+        listeners=spellers,
+    )
+    for speller in spellers:
+        speller.end()
+    texts = [
+        GeneratedText(prompt, ids, text.ids, speller.text, text.finish_reason)
+        for (prompt, ids), text, speller in zip(prompts, made, spellers, strict=True)
+    ]
+    return GenerateReport(
+        config=model.network.config,
+        texts=texts,
+        tokens_per_second=sum(len(text.ids) for text in texts) / (cost.prefill + cost.decode),
+        time_to_first_token_seconds=cost.first_token,
+        prefill_seconds=cost.prefill,
+        decode_seconds=cost.decode,
+        build_seconds=build_seconds,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        weights_bytes=sum(parameter.nbytes for parameter in model.parameters()),
+        kv_cache_bytes=cost.kv_cache_bytes if options.cached else None,
+        device=options.device,
+        device_name=device_name(options.device),
+        dtype=options.dtype,
+        seed=options.seed,
+        init=options.init,
+        attention=options.attention,
+        max_new_tokens=options.max_new_tokens,
+        temperature=options.sampling.temperature,
+        top_k=options.sampling.top_k,
+        top_p=options.sampling.top_p,
+        stop=list(options.stop),
+    )
 
 
 def generate(
@@ -53,7 +142,7 @@ def generate(
     cached: bool = True,
     end_ids: frozenset[int] = frozenset(),
     listeners: Sequence[Listener] = (),
-) -> tuple[list[Generated], Timing]:
+) -> tuple[list[Generated], Cost]:
     """Continue prompts token by token; each as it would be continued alone.
 
     Where a text outgrows the context, the network sees the last ``context_length`` tokens of it, as in the lecture
@@ -76,11 +165,11 @@ def generate(
     texts = [_Text(model, ids, (seed + i) % _SEEDS, sampling, end_ids) for i, ids in enumerate(prompts)]
     for text, listener in zip(texts, listeners, strict=bool(listeners)):
         text.listener = listener
-    timing = Timing()
+    cost = Cost()
     with torch.inference_mode(), products_for_few_tokens(model):
         for together in _equally_long(texts):
-            _continue(model, together, max_new_tokens, cached, timing)
-    return [text.generated for text in texts], timing
+            _continue(model, together, max_new_tokens, cached, cost)
+    return [text.generated for text in texts], cost
 
 
 class _Text:
@@ -126,24 +215,26 @@ def _equally_long(texts: Iterable[_Text]) -> list[list[_Text]]:
     return [list(group) for _, group in groupby(ordered, key=lambda text: len(text.window))]
 
 
-def _continue(model: GPT, texts: list[_Text], max_new_tokens: int, cached: bool, timing: Timing) -> None:
+def _continue(model: GPT, texts: list[_Text], max_new_tokens: int, cached: bool, cost: Cost) -> None:
     """Continue texts of equal length together."""
     started = last = perf_counter()
     ids = torch.tensor([text.window for text in texts], device=model.wte.weight.device)  # (B, T)
     cache = _cache_for(model, ids, max_new_tokens) if cached else None
+    if cache is not None:
+        cost.kv_cache_bytes = max(cost.kv_cache_bytes, sum(tensor.nbytes for tensor in cache.tensors()))
     for step in range(max_new_tokens):
         chosen = _choose(_read(model, ids, cache), texts)  # (B,)
         for text, token_id in zip(texts, chosen.tolist(), strict=True):
             text.add(token_id)
         now = perf_counter()
         if step == 0:
-            timing.prefill += now - started
-            timing.first_token = timing.first_token or now - started
+            cost.prefill += now - started
+            cost.first_token = cost.first_token or now - started
             last = now
         if not any(text.going for text in texts):
             break
         ids = torch.cat([ids, chosen[:, None]], dim=1)  # (B, T + 1)
-    timing.decode += perf_counter() - last
+    cost.decode += perf_counter() - last
 
 
 def _cache_for(model: GPT, ids: Tensor, max_new_tokens: int) -> KVCache:
@@ -171,7 +262,8 @@ def _choose(logits: Tensor, texts: list[_Text]) -> Tensor:
     highest, ids = logits.max(dim=-1)  # (B,) each
     if highest.isnan().any():
         raise GptcliError(
-            f"the network gives logits that are not numbers in {logits.dtype}: values overflow; use --dtype fp32 or bf16"
+            f"the network gives logits that are not numbers in {logits.dtype}: "
+            "values overflow; use --dtype fp32 or bf16"
         )
     if texts[0].greedy:
         return ids

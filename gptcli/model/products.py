@@ -19,7 +19,8 @@ def products_for_few_tokens(model: GPT) -> Iterator[None]:
     oneDNN. Results differ by rounding.
     """
     weight = model.wte.weight
-    if weight.device.type != "cpu" or weight.dtype != torch.float32 or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+    suited = weight.device.type == "cpu" and weight.dtype == torch.float32
+    if not suited or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         yield
         return
     layers = [module for module in model.modules() if isinstance(module, Linear)]

@@ -37,8 +37,8 @@ _SIZES: list[_Row] = [
     ("Tied head", "weight_tying", _yes),
 ]
 # Said only where models differ in it.
-_RARE: list[_Row] = [("Other biases", "bias", _yes), ("GELU", "activation", lambda name: _GELU[name])]
 _GELU = {"gelu_tanh": "tanh form", "gelu": "exact"}
+_RARE: list[_Row] = [("Other biases", "bias", _yes), ("GELU", "activation", lambda name: _GELU[name])]
 _FIGURES: list[_Row] = [
     ("Parameters", "parameters", short_count),
     ("  untied", "parameters_untied", short_count),
