@@ -171,8 +171,38 @@ class Stage(Struct, frozen=True):
     repeated: bool
 
 
+class TokenLoss(Struct, frozen=True):
+    """How well one token was foreseen: ``loss`` is minus the natural logarithm of the probability it was given.
+
+    Attributes:
+        position: of the token behind which the target was to come.
+        id: that token.
+        target_id: what came next.
+    """
+
+    position: int
+    id: int
+    target_id: int
+    probability: float
+    loss: float
+
+
+class TextLoss(Struct, frozen=True):
+    """Cross-entropy of a text in nats a token; ``perplexity`` is exp(mean), or null where no number is as large."""
+
+    mean: float
+    perplexity: float | None
+    tokens: list[TokenLoss]
+
+
 class ForwardReport(Report, frozen=True, kw_only=True):
-    """A forward pass; ``lengths`` counts each text's own tokens, ``pad_id`` fills the rest or is null."""
+    """A forward pass.
+
+    Attributes:
+        lengths: each text's own tokens.
+        pad_id: fills the shorter texts, or null where none is shorter.
+        loss: one a text, or null where nobody asked for it.
+    """
 
     command: str = "forward"
     input_ids: list[list[int]]
@@ -192,6 +222,60 @@ class ForwardReport(Report, frozen=True, kw_only=True):
     stages: list[Stage]
     build_seconds: float
     forward_seconds: float
+    loss: list[TextLoss] | None = None
+
+
+class GeneratedText(Struct, frozen=True):
+    """A prompt and what it was continued with.
+
+    Attributes:
+        prompt: the text as it was given.
+        prompt_ids: its tokens, all of them; the network sees no more than the context length of the last ones.
+        ids: the tokens that were generated; one that ends a text is the last of them.
+        text: what they spell, up to a stop text; ids outside the encoding and end tokens spell nothing.
+        finish_reason: ``length``, ``stop`` or ``end of text``.
+    """
+
+    prompt: str
+    prompt_ids: list[int]
+    ids: list[int]
+    text: str
+    finish_reason: str
+
+
+class GenerateReport(Report, frozen=True, kw_only=True):
+    """Texts continued token by token.
+
+    Attributes:
+        tokens_per_second: generated tokens of all texts over the seconds of generation, building left out.
+        time_to_first_token_seconds: from the start of generation.
+        prefill_seconds: reading the prompts, which gives each text its first token.
+        decode_seconds: all tokens after the first.
+        kv_cache_bytes: of the largest cache, or null where none was used; texts of equal length share one.
+        temperature: 0 where the most likely token was taken.
+    """
+
+    command: str = "generate"
+    texts: list[GeneratedText]
+    tokens_per_second: float
+    time_to_first_token_seconds: float
+    prefill_seconds: float
+    decode_seconds: float
+    build_seconds: float
+    parameters: int
+    weights_bytes: int
+    kv_cache_bytes: int | None
+    device: str
+    device_name: str | None
+    dtype: str
+    seed: int
+    init: str
+    attention: str
+    max_new_tokens: int
+    temperature: float
+    top_k: int | None
+    top_p: float | None
+    stop: list[str]
 
 
 class DtypeRow(Struct, frozen=True):

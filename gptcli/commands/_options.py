@@ -1,11 +1,11 @@
 """Options that several commands share, declared once."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from gptcli.architecture import AttentionPath
-from gptcli.config import ResolvedConfig, load_config
+from gptcli.config import InitScheme, ResolvedConfig, load_config
 
 ConfigOption = Annotated[
     str,
@@ -51,6 +51,26 @@ AttentionOption = Annotated[
     AttentionPath,
     typer.Option("--attention", help="One fused call, or scores, mask, softmax and weighted sum one by one."),
 ]
+
+
+DeviceOption = Annotated[
+    Literal["auto", "cpu", "cuda"], typer.Option("--device", help="auto takes CUDA where there is a card.")
+]
+ComputeDtypeOption = Annotated[
+    str, typer.Option("--dtype", metavar="fp32|fp16|bf16", help="Of weights and activations.")
+]
+InitOption = Annotated[
+    InitScheme | None,
+    typer.Option(
+        "--init",
+        help="How weights are drawn: as PyTorch's constructors do, or as OpenAI did.  "
+        "[dim]\\[default: the config's, torch][/dim]",
+        show_default=False,
+    ),
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Run even if the memory seems too small.")]
+
+MAX_SEED = 2**64 - 1
 
 
 def resolve(config: str, set_values: list[str] | None, tied: bool | None, *, init: str | None = None) -> ResolvedConfig:

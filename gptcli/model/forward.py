@@ -13,6 +13,7 @@ from gptcli.config import InitScheme, ModelConfig
 from gptcli.files import WriteError
 from gptcli.model.gpt import GPT
 from gptcli.model.initialize import initialize
+from gptcli.model.loss import text_loss
 from gptcli.model.tap import observed
 from gptcli.reports import ForwardReport, LogitsPreview, LogitsReport, NextToken, Stage
 
@@ -22,8 +23,8 @@ _PREVIEW_ROWS = 8
 _PREVIEW_EDGE = 3
 
 
-class ForwardOptions(Struct, frozen=True, kw_only=True):
-    """How to build and run; the defaults are the command's."""
+class BuildOptions(Struct, frozen=True, kw_only=True):
+    """How to build a network; the defaults are the commands'."""
 
     device: str = "cpu"
     dtype: str = "fp32"
@@ -31,10 +32,15 @@ class ForwardOptions(Struct, frozen=True, kw_only=True):
     init: InitScheme = "torch"
     attention: AttentionPath = "sdpa"
     dropout: bool = False
+
+
+class ForwardOptions(BuildOptions, frozen=True, kw_only=True):
+    """How to build and run; the defaults are the command's."""
+
     top: int = 5
 
 
-def build(config: ModelConfig, options: ForwardOptions) -> GPT:
+def build(config: ModelConfig, options: BuildOptions) -> GPT:
     """Build the network and draw its weights; in training mode where dropout is asked for."""
     network = describe(config, options.attention)
     model = GPT(network, dtype=DTYPES[options.dtype], device=options.device)
@@ -49,6 +55,7 @@ def run_forward(
     *,
     pad_id: int,
     token_text: Callable[[int], str | None],
+    targets: Sequence[Sequence[int]] | None = None,
     save: Path | None = None,
 ) -> ForwardReport:
     """Build, run and report.
@@ -59,6 +66,7 @@ def run_forward(
         options: device, dtype, seed and the rest.
         pad_id: fills the shorter texts on the right; under a causal mask no real position sees it.
         token_text: the text of a token id, or None where there is none.
+        targets: for the loss, what comes behind each text's first tokens, at most one a token; None for no loss.
         save: where to write ``input_ids`` (int64, B x T) and ``logits`` (float32, B x T x V) as safetensors.
     """
     started = perf_counter()
@@ -85,7 +93,7 @@ def run_forward(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         weights_bytes=sum(parameter.nbytes for parameter in model.parameters()),
         device=options.device,
-        device_name=torch.cuda.get_device_name() if options.device == "cuda" else None,
+        device_name=device_name(options.device),
         dtype=options.dtype,
         seed=options.seed,
         init=options.init,
@@ -94,7 +102,17 @@ def run_forward(
         stages=_stages(config, options.attention, shapes),
         build_seconds=built - started,
         forward_seconds=done - built,
+        loss=None
+        if targets is None
+        else [
+            text_loss(logits[row], ids, wanted) for row, (ids, wanted) in enumerate(zip(batch, targets, strict=True))
+        ],
     )
+
+
+def device_name(device: str) -> str | None:
+    """Return the card's name, or None on the CPU."""
+    return torch.cuda.get_device_name() if device == "cuda" else None
 
 
 def _stages(config: ModelConfig, attention: AttentionPath, shapes: dict[str, tuple[int, ...]]) -> list[Stage]:

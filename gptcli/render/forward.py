@@ -11,10 +11,11 @@ from gptcli.render.console import ACCENT, NUMBER, PATH, QUIET, TITLE, TOTAL, pla
 from gptcli.render.model_line import model_line
 from gptcli.render.tokens import chips, visible_token
 from gptcli.render.units import binary, count, seconds, shape
-from gptcli.reports import ForwardReport, NextToken, Stage, Token
+from gptcli.reports import ForwardReport, NextToken, Stage, TextLoss, Token
 
 TokenOf = Callable[[int], Token]
 
+_MAX_LOSSES = 64
 _MAX_IDS = 64  # a screen holds no more of them beside what follows
 
 
@@ -37,6 +38,7 @@ def forward_text(report: ForwardReport, token_of: TokenOf, *, saved: str | None 
         *_logits(report),
         "",
         *_next_tokens(report, token_of),
+        *_losses(report, token_of),
         *_facts(report, saved),
     ]
     return Group(*parts)
@@ -132,6 +134,33 @@ def _candidates(candidates: list[NextToken], token_of: TokenOf) -> Table:
         token = visible_token(token_of(candidate.id)) if candidate.text is not None else "(no such token)"
         facts = (f"logit {candidate.logit:.4f}", f"{100 * candidate.probability:.3f}%")
         table.add_row(f"  {candidate.id}", Text(token, style=ACCENT), *facts)
+    return table
+
+
+def _losses(report: ForwardReport, token_of: TokenOf) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    for number, loss in enumerate(report.loss or (), 1):
+        which = f" of text {number}" if len(report.lengths) > 1 else ""
+        perplexity = "too large for a number" if loss.perplexity is None else f"{loss.perplexity:,.4g}"
+        head = Text.assemble(f"Loss{which}  ", (f"{loss.mean:.4f}", TOTAL))
+        head.append(f"  mean of {count(len(loss.tokens))}, in nats; perplexity exp(loss) = ", style=QUIET)
+        parts += [head.append(perplexity, style=TOTAL), _token_losses(loss, token_of)]
+        more = len(loss.tokens) - _MAX_LOSSES
+        parts += [Text(f"  ... and {count(more)} more; --json prints all", style=QUIET)] if more > 0 else []
+        parts.append("")
+    return parts
+
+
+def _token_losses(loss: TextLoss, token_of: TokenOf) -> Table:
+    table = plain_table()
+    table.add_column("", justify="right", style=QUIET, no_wrap=True)
+    for heading in ("Token", "Next token"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("Probability", "Loss"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for token in loss.tokens[:_MAX_LOSSES]:
+        names = (Text(visible_token(token_of(i)), style=ACCENT) for i in (token.id, token.target_id))
+        table.add_row(f"  {token.position}", *names, f"{100 * token.probability:.4f}%", f"{token.loss:.4f}")
     return table
 
 
