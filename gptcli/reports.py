@@ -195,6 +195,14 @@ class TextLoss(Struct, frozen=True):
     tokens: list[TokenLoss]
 
 
+class WeightsFile(Struct, frozen=True):
+    """The checkpoint that was run: where it is, in whose layout, in which format."""
+
+    path: str
+    layout: str
+    format: str
+
+
 class ForwardReport(Report, frozen=True, kw_only=True):
     """A forward pass.
 
@@ -217,6 +225,7 @@ class ForwardReport(Report, frozen=True, kw_only=True):
     dtype: str
     seed: int
     init: str
+    weights: WeightsFile | None
     attention: str
     dropout: bool
     stages: list[Stage]
@@ -270,6 +279,7 @@ class GenerateReport(Report, frozen=True, kw_only=True):
     dtype: str
     seed: int
     init: str
+    weights: WeightsFile | None
     attention: str
     max_new_tokens: int
     temperature: float

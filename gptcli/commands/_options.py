@@ -77,3 +77,9 @@ def resolve(config: str, set_values: list[str] | None, tied: bool | None, *, ini
     """Load the config that the shared options describe."""
     flags = {"weight_tying": tied, "init": init}
     return load_config(config, set_values=set_values or (), flags=flags)
+
+
+def is_typed(context: typer.Context, option: str) -> bool:
+    """Return whether an option stands on the command line, not only in a variable."""
+    source = context.get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"

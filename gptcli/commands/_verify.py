@@ -11,6 +11,7 @@ from gptcli.analysis.params import count_parameters
 from gptcli.analysis.step import StepOptions, sweep_step
 from gptcli.architecture import describe, shape_sizes, sizes_of, steps
 from gptcli.architecture.dtypes import bytes_of
+from gptcli.checkpoints import Recognised
 from gptcli.config import ModelConfig
 from gptcli.model import measure
 from gptcli.model.measure import MeasuredRun
@@ -71,6 +72,14 @@ def checks(config: ModelConfig, inference: StepOptions, training: StepOptions, *
     state = optimizer_bytes(config, training.optimizer, dtype)
     yield check("optimizer state", state, step.optimizer_state, "bytes")
     yield check("peak of a training step", sweep_step(config, training).peak, step.peak, "bytes", tolerance)
+
+
+def stored_parameters(checkpoint: Recognised) -> Check:
+    """Hold the count against the numbers that a checkpoint's file holds; a tied head that is stored too counts once."""
+    assert checkpoint.config is not None
+    assert checkpoint.matched is not None
+    stored = sum(part.tensor.numbers for part in checkpoint.matched.parts()) - checkpoint.counted_twice()
+    return check("parameters in the checkpoint", count_parameters(checkpoint.config), stored, "parameters")
 
 
 def check(name: str, estimated: int, measured: int, unit: str, tolerance: float = 0.0) -> Check:

@@ -21,9 +21,9 @@ from gptcli.commands._options import (
     SetOption,
     TextsArgument,
     TiedOption,
-    resolve,
 )
 from gptcli.commands._texts import read_texts, text_names
+from gptcli.commands._weights import WeightsOption, choose_model
 from gptcli.config import DEFAULT_CONFIG
 
 app = command_app()
@@ -31,12 +31,14 @@ app = command_app()
 
 @app.command(rich_help_panel="Run")
 def forward(
+    context: typer.Context,
     texts: TextsArgument = None,
     files: FileOption = None,
     allow_special: AllowSpecialOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
     set_values: SetOption = None,
     tied: TiedOption = None,
+    weights: WeightsOption = None,
     device: DeviceOption = "auto",
     dtype: ComputeDtypeOption = "fp32",
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of the random weights.")] = 123,
@@ -72,7 +74,8 @@ def forward(
 
     check_dtype(dtype, COMPUTE_DTYPES)
     given = read_texts(texts, files, config=config)
-    model = resolve(config, set_values, tied, init=init).config
+    chosen = choose_model(context, weights, config, set_values, tied, init=init)
+    model = chosen.config
     names = text_names(texts, files)
     batch = encode_batch(given, model, allow_special=allow_special, names=names)
     wanted = None
@@ -100,7 +103,14 @@ def forward(
             device=where, dtype=dtype, seed=seed, init=model.init, attention=attention, dropout=dropout, top=top
         )
         report = run_forward(
-            model, batch, options, pad_id=pad_id(model), token_text=token_text, targets=wanted, save=target
+            model,
+            batch,
+            options,
+            pad_id=pad_id(model),
+            token_text=token_text,
+            targets=wanted,
+            save=target,
+            checkpoint=chosen.checkpoint,
         )
 
     if json:

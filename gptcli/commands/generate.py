@@ -22,7 +22,6 @@ from gptcli.commands._options import (
     SetOption,
     TextsArgument,
     TiedOption,
-    resolve,
 )
 from gptcli.commands._sampling import (
     TemperatureOption,
@@ -33,6 +32,7 @@ from gptcli.commands._sampling import (
     sampling_of,
 )
 from gptcli.commands._texts import read_texts, text_names
+from gptcli.commands._weights import ChosenModel, WeightsOption, choose_model
 from gptcli.config import DEFAULT_CONFIG, ModelConfig
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ _MOST_TOKENS = 2**20
 
 @app.command(rich_help_panel="Run")
 def generate(
+    context: typer.Context,
     prompts: TextsArgument = None,
     files: FileOption = None,
     allow_special: AllowSpecialOption = False,
@@ -60,6 +61,7 @@ def generate(
     config: ConfigOption = DEFAULT_CONFIG,
     set_values: SetOption = None,
     tied: TiedOption = None,
+    weights: WeightsOption = None,
     device: DeviceOption = "auto",
     dtype: ComputeDtypeOption = "fp32",
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of the random weights and of what is drawn.")] = 123,
@@ -90,7 +92,8 @@ def generate(
     stops = stop or []
     check_stops(stops)
     given = read_texts(prompts, files, config=config)
-    model = resolve(config, set_values, tied, init=init).config
+    chosen = choose_model(context, weights, config, set_values, tied, init=init)
+    model = chosen.config
     names = text_names(prompts, files)
     batch = encode_batch(given, model, allow_special=allow_special, names=names, any_length=True)
     where = resolve_device(device)
@@ -114,7 +117,7 @@ def generate(
         cached=not no_cache,
     )
     streamed = len(given) == 1 and not json
-    report = _run(model, list(zip(given, batch, strict=True)), options, streamed=streamed)
+    report = _run(chosen, list(zip(given, batch, strict=True)), options, streamed=streamed)
     if json:
         print_json(report)
         return
@@ -127,9 +130,10 @@ def generate(
 
 
 def _run(
-    config: ModelConfig, prompts: list[tuple[str, list[int]]], options: "GenerateOptions", *, streamed: bool
+    chosen: ChosenModel, prompts: list[tuple[str, list[int]]], options: "GenerateOptions", *, streamed: bool
 ) -> "GenerateReport":
     """Build and generate; print prompt and text as they come where they are ``streamed``."""
+    from functools import partial
     from time import perf_counter
 
     from gptcli.model.forward import build
@@ -139,16 +143,26 @@ def _run(
     from gptcli.tokenizer import TextStream
 
     started = perf_counter()
-    with working(f"Building {config.name} on {options.device}"):
-        network = build(config, options)
+    with working(f"Building {chosen.config.name} on {options.device}"):
+        network = build(chosen.config, options, chosen.checkpoint)
     build_seconds = perf_counter() - started
     spellers = [TextStream(options.stop, print_piece if streamed else None) for _ in prompts]
+    run = partial(
+        run_generate,
+        network,
+        prompts,
+        options,
+        spellers,
+        build_seconds=build_seconds,
+        end_ids=chosen.weights.end_ids if chosen.weights else frozenset(),
+        checkpoint=chosen.checkpoint,
+    )
     if not streamed:
         with working("Generating"):
-            return run_generate(network, prompts, options, spellers, build_seconds=build_seconds)
+            return run()
     print_piece(prompts[0][0], prominent=True)
     try:
-        return run_generate(network, prompts, options, spellers, build_seconds=build_seconds)
+        return run()
     finally:
         print_piece("\n")
 

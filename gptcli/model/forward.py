@@ -9,13 +9,15 @@ from msgspec import Struct
 from torch import Tensor
 
 from gptcli.architecture import AttentionPath, describe, sizes_of, steps
+from gptcli.checkpoints import Recognised
 from gptcli.config import InitScheme, ModelConfig
+from gptcli.config.printable import printable
 from gptcli.files import WriteError
 from gptcli.model.gpt import GPT
 from gptcli.model.initialize import initialize
 from gptcli.model.loss import text_loss
 from gptcli.model.tap import observed
-from gptcli.reports import ForwardReport, LogitsPreview, LogitsReport, NextToken, Stage
+from gptcli.reports import ForwardReport, LogitsPreview, LogitsReport, NextToken, Stage, WeightsFile
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -40,8 +42,16 @@ class ForwardOptions(BuildOptions, frozen=True, kw_only=True):
     top: int = 5
 
 
-def build(config: ModelConfig, options: BuildOptions) -> GPT:
-    """Build the network and draw its weights; in training mode where dropout is asked for."""
+def build(config: ModelConfig, options: BuildOptions, checkpoint: Recognised | None = None) -> GPT:
+    """Build the network and draw its weights, or take a checkpoint's; in training mode where dropout is asked for."""
+    if checkpoint is not None:
+        from gptcli.model.load import load_model
+
+        dtype = DTYPES[options.dtype]
+        model = load_model(checkpoint, attention=options.attention, dtype=dtype, device=options.device)
+        if options.dropout:
+            torch.manual_seed(options.seed)
+        return model.train(options.dropout)
     network = describe(config, options.attention)
     model = GPT(network, dtype=DTYPES[options.dtype], device=options.device)
     initialize(model, options.init, options.seed, advance_for_tied_head=options.dropout)
@@ -57,6 +67,7 @@ def run_forward(
     token_text: Callable[[int], str | None],
     targets: Sequence[Sequence[int]] | None = None,
     save: Path | None = None,
+    checkpoint: Recognised | None = None,
 ) -> ForwardReport:
     """Build, run and report.
 
@@ -68,9 +79,10 @@ def run_forward(
         token_text: the text of a token id, or None where there is none.
         targets: for the loss, what comes behind each text's first tokens, at most one a token; None for no loss.
         save: where to write ``input_ids`` (int64, B x T) and ``logits`` (float32, B x T x V) as safetensors.
+        checkpoint: whose weights to use instead of random ones; ``config`` is then its own.
     """
     started = perf_counter()
-    model = build(config, options)
+    model = build(config, options, checkpoint)
     built = perf_counter()
     lengths = [len(ids) for ids in batch]
     longest = max(lengths)
@@ -97,6 +109,7 @@ def run_forward(
         dtype=options.dtype,
         seed=options.seed,
         init=options.init,
+        weights=weights_of(checkpoint),
         attention=options.attention,
         dropout=options.dropout,
         stages=_stages(config, options.attention, shapes),
@@ -108,6 +121,13 @@ def run_forward(
             text_loss(logits[row], ids, wanted) for row, (ids, wanted) in enumerate(zip(batch, targets, strict=True))
         ],
     )
+
+
+def weights_of(checkpoint: Recognised | None) -> WeightsFile | None:
+    """Return what a report says of the checkpoint that was run, or None for random weights."""
+    if checkpoint is None or checkpoint.matched is None:
+        return None
+    return WeightsFile(printable(str(checkpoint.opened.path)), checkpoint.matched.layout.name, checkpoint.opened.kind)
 
 
 def device_name(device: str) -> str | None:

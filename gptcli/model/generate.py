@@ -9,9 +9,10 @@ import torch
 from msgspec import Struct
 from torch import Tensor
 
+from gptcli.checkpoints import Recognised
 from gptcli.errors import GptcliError
 from gptcli.model.cache import KVCache
-from gptcli.model.forward import BuildOptions, device_name
+from gptcli.model.forward import BuildOptions, device_name, weights_of
 from gptcli.model.gpt import GPT
 from gptcli.model.products import products_for_few_tokens
 from gptcli.model.sampling import Sampling, distribution, draw
@@ -80,6 +81,7 @@ def run_generate(
     *,
     build_seconds: float,
     end_ids: frozenset[int] = frozenset(),
+    checkpoint: Recognised | None = None,
 ) -> GenerateReport:
     """Continue prompts with a network and report.
 
@@ -90,6 +92,7 @@ def run_generate(
         spellers: one a prompt.
         build_seconds: what building took.
         end_ids: a text ends behind any of these.
+        checkpoint: whose weights the network has, or None for random ones.
     """
     made, cost = generate(
         model,
@@ -123,6 +126,7 @@ def run_generate(
         dtype=options.dtype,
         seed=options.seed,
         init=options.init,
+        weights=weights_of(checkpoint),
         attention=options.attention,
         max_new_tokens=options.max_new_tokens,
         temperature=options.sampling.temperature,

@@ -6,12 +6,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gptcli.checkpoints.layouts import LAYOUTS
 from gptcli.config.printable import printable
 from gptcli.render.console import ACCENT, NUMBER, PATH, QUIET, TITLE, TOTAL, plain_table
 from gptcli.render.model_line import model_line
 from gptcli.render.tokens import chips, visible_token
 from gptcli.render.units import binary, count, seconds, shape
-from gptcli.reports import ForwardReport, NextToken, Stage, TextLoss, Token
+from gptcli.reports import ForwardReport, NextToken, Stage, TextLoss, Token, WeightsFile
 
 TokenOf = Callable[[int], Token]
 
@@ -176,8 +177,15 @@ def _facts(report: ForwardReport, saved: str | None) -> list[RenderableType]:
         table.add_row("dropout", f"on, as in training; {_masks(report)}")
     if saved:
         table.add_row("saved", Text(printable(saved), style=PATH))
-    note = f"Weights are random (seed {report.seed}): until a model is trained, every guess is chance."
-    return [table, "", Text(note, style=QUIET)]
+    return [table, "", weights_line(report.weights, report.seed, "every guess is chance")]
+
+
+def weights_line(weights: WeightsFile | None, seed: int, consequence: str) -> Text:
+    """Say where the weights are from; of random ones, what follows until a model is trained."""
+    if weights is None:
+        return Text(f"Weights are random (seed {seed}): until a model is trained, {consequence}.", style=QUIET)
+    layout = LAYOUTS[weights.layout].label
+    return Text.assemble(("Weights of ", QUIET), (weights.path, PATH), (f", {layout}, {weights.format}", QUIET))
 
 
 _ATTENTION = {"sdpa": "fused attention", "explicit": "explicit attention"}

@@ -5,6 +5,7 @@ from rich.text import Text
 
 from gptcli.render.console import QUIET, TOTAL, plain_table
 from gptcli.render.emit import print_piece
+from gptcli.render.forward import weights_line
 from gptcli.render.model_line import model_line
 from gptcli.render.units import binary, count, seconds
 from gptcli.reports import GenerateReport
@@ -38,8 +39,8 @@ def generate_facts(report: GenerateReport, vocabulary: int) -> Group:
     table.add_row("speed", _speed(report))
     table.add_row("memory", _memory(report))
     table.add_row("device", f"{device}, {report.dtype}, {_ATTENTION[report.attention]}")
-    note = f"Weights are random (seed {report.seed}): until a model is trained, what it says is chance."
-    return Group("", model_line(report.config), table, "", Text(note, style=QUIET))
+    note = weights_line(report.weights, report.seed, "what it says is chance")
+    return Group("", model_line(report.config), table, "", note)
 
 
 def _generated(report: GenerateReport, vocabulary: int) -> Text:
