@@ -212,3 +212,15 @@ def test_a_broken_budget_of_memory_is_told_and_force_goes_on(cli: Cli, monkeypat
     monkeypatch.setattr("gptcli.model.device.free_bytes", lambda _device: 1000)
     assert cli("generate", "x", *TINY).code == 1
     assert cli("generate", "x", *TINY, "-n", "1", "--force").code == 0
+
+
+@pytest.mark.parametrize(
+    ("prompt", "options", "text"),
+    [
+        ("Hello, I am", ["-n", "6"], " Featureiman Byeswickattribute argue"),
+        (EFFORT, ["-n", "10", "--set", "context_length=256"], " rentingetic wasnم refres RexMeCHicular stren"),
+    ],
+)
+def test_the_lectures_own_words(cli: Cli, prompt: str, options: list[str], text: str) -> None:
+    """What the untrained network of seed 123 says in Raschka 2024, sections 4.7 and 5.1.1."""
+    assert cli("generate", prompt, *options, "--device", "cpu").out == f"{prompt}{text}\n"
