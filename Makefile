@@ -28,7 +28,7 @@ accuracy: $(VENV)/.installed-dev
 	$(BIN)/python -m tools.accuracy
 
 bench: $(VENV)/.installed-dev
-	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.decode
 
 clean:
