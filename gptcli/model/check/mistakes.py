@@ -16,6 +16,8 @@ from torch.nn import functional as F
 from gptcli.config import ModelConfig
 from gptcli.model.check.recipe import Bias, Function, Recipe, later
 
+OTHER_HEADS = "other-heads"
+
 
 class Mistake(Struct, frozen=True):
     """A mistake.
@@ -36,6 +38,24 @@ class Mistake(Struct, frozen=True):
 def mistakes_for(config: ModelConfig) -> Iterator[Mistake]:
     """Yield the mistakes that can be made in a model."""
     yield from (mistake for mistake in MISTAKES if mistake.activation in (None, config.activation))
+    for heads in range(1, config.emb_dim + 1):
+        if config.emb_dim % heads == 0 and heads != config.n_heads:
+            yield from _other_heads(heads, config)
+
+
+def _other_heads(heads: int, config: ModelConfig) -> Iterator[Mistake]:
+    """Yield the mistake of so many heads, with scores scaled by their width or by what it should be."""
+    hint = (
+        f"wrong head split: {_many(heads)}, {config.emb_dim // heads} wide, where the config has {config.n_heads}; "
+        f"if that is meant, --set n_heads={heads}"
+    )
+    split = {"heads": lambda qkv, _heads: Recipe().heads(qkv, heads)}
+    yield Mistake(OTHER_HEADS, hint, {**split, "scale": lambda width, _head_width: sqrt(heads / width)})
+    yield Mistake(OTHER_HEADS, hint, split)
+
+
+def _many(heads: int) -> str:
+    return "1 head" if heads == 1 else f"{heads} heads"
 
 
 def _same(x: Tensor) -> Tensor:
@@ -71,10 +91,6 @@ def _heads_inside_out(qkv: Tensor, heads: int) -> Tensor:
 
 def _heads_before_parts(qkv: Tensor, heads: int) -> Tensor:
     return qkv.view(*qkv.shape[:2], heads, 3, -1).permute(3, 0, 2, 1, 4)
-
-
-def _one_head(qkv: Tensor, _heads: int) -> Tensor:
-    return Recipe().heads(qkv, 1)
 
 
 def _reordered(order: tuple[int, ...], qkv: Tensor, heads: int) -> Tensor:
@@ -358,9 +374,6 @@ MISTAKES: tuple[Mistake, ...] = (
         {"heads": _heads_before_parts},
     ),
     Mistake(
-        "one-head", "wrong head split: everything is one head of emb_dim; split it into n_heads", {"heads": _one_head}
-    ),
-    Mistake(
         "query-key-swapped",
         "query and key are swapped: the order is query, key, value, and scores are query @ key^T",
         {"heads": partial(_reordered, (1, 0, 2))},
@@ -450,7 +463,12 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "activation-twice",
         "an activation behind the second layer of the feed forward too; it stands between the two alone",
-        {"back": lambda x, weight, bias: F.gelu(F.linear(x, weight, bias), approximate="tanh")},
+        {"fed": lambda x: F.gelu(x, approximate="tanh")},
+    ),
+    Mistake(
+        "activation-twice",
+        "an activation behind the second layer of the feed forward too; it stands between the two alone",
+        {"fed": F.gelu},
     ),
     Mistake(
         "expand-bias-unused",

@@ -58,6 +58,10 @@ def _activate(x: Tensor, exact: bool) -> Tensor:
     return F.gelu(x, approximate="none" if exact else "tanh")
 
 
+def _same(x: Tensor) -> Tensor:
+    return x
+
+
 def _block(x: Tensor, norm_1: Function, attend: Function, norm_2: Function, feed: Function) -> Tensor:
     x = x + attend(norm_1(x))
     return x + feed(norm_2(x))
@@ -87,6 +91,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
         expand: x, weight, bias -> (B, T, F).
         activate: (B, T, F), whether the exact GELU is asked for -> (B, T, F).
         back: (B, T, F), weight, bias -> (B, T, C).
+        fed: the second layer's output -> the feed forward's.
         block: x, norm 1, attention, norm 2, feed forward as functions -> x of the next block.
         finish: x, norm, head as functions -> logits.
         head: x, the head's weight, the embedding's weight -> logits.
@@ -104,6 +109,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     expand: Callable[[Tensor, Tensor, Bias], Tensor] = F.linear
     activate: Callable[[Tensor, bool], Tensor] = _activate
     back: Callable[[Tensor, Tensor, Bias], Tensor] = F.linear
+    fed: Function = _same
     block: Callable[[Tensor, Function, Function, Function, Function], Tensor] = _block
     finish: Callable[[Tensor, Function, Function], Tensor] = _finish
     head: Callable[[Tensor, Tensor, Tensor], Tensor] = _head
@@ -183,7 +189,7 @@ class Rerun:
         self._keep(path, IN, x)
         x = self._linear(f"{path}.c_fc", x, self._recipe.expand)
         x = self._recipe.activate(x, self._config.activation == "gelu")
-        return self._keep(path, OUT, self._linear(f"{path}.c_proj", x, self._recipe.back))
+        return self._keep(path, OUT, self._recipe.fed(self._linear(f"{path}.c_proj", x, self._recipe.back)))
 
     def _linear(self, path: str, x: Tensor, compute: Callable[..., Tensor]) -> Tensor:
         weight, bias = self._weight(f"{path}.weight"), self._bias(path)

@@ -1,8 +1,10 @@
 """Which known mistake reproduces what was found: ours is run again with each, from the same input."""
 
+import sys
 from collections.abc import Callable, Mapping
 from itertools import combinations
 
+import torch
 from msgspec.structs import replace
 from torch import Tensor
 
@@ -15,10 +17,11 @@ Values = Mapping[Key, Tensor]
 Together = tuple[Mistake, ...]  # mistakes made at the same time
 _Section = Callable[[Rerun], Mapping[Key, Tensor]]
 _EMBEDDED = "drop"  # the step whose output the first block takes
+_AS_NEAR = 1000  # mistakes that differ by less than so many times what rounding does cannot be told apart
 # The decisions inside attention and inside feed forward, where several mistakes may hide behind one output.
 _CROWDED = {
     ".attn": {"qkv", "heads", "scale", "mask", "softmax", "merge", "project"},
-    ".mlp": {"expand", "activate", "back"},
+    ".mlp": {"expand", "activate", "back", "fed"},
 }
 
 
@@ -91,32 +94,42 @@ class Search:
         return {**readers, **rerun.values}
 
     def _best(self, alternatives: list[Together], section: _Section, departing: Port) -> list[Together]:
-        scored = [(self._score(together, section, departing), together) for together in alternatives]
-        most = max((score for score, _ in scored), default=0)
-        return [together for score, together in scored if score == most and most > 0]
+        scored = [(*self._score(together, section, departing), together) for together in alternatives]
+        most = max((score for score, _, _ in scored), default=0)
+        if not most:
+            return []
+        nearest = min(apart for score, apart, _ in scored if score == most)
+        limit = _AS_NEAR * max(nearest, torch.finfo(self._theirs[departing.key].dtype).eps)
+        return [together for score, apart, together in scored if score == most and apart <= limit]
 
-    def _score(self, together: Together, section: _Section, departing: Port) -> int:
-        """Return how many ports agree from the departing one on, or 0 where that or one before it does not."""
+    def _score(self, together: Together, section: _Section, departing: Port) -> tuple[int, float]:
+        """Return how many ports agree from the departing one on, and how far that one is apart for its size.
+
+        The number is 0 where that port or one before it does not agree.
+        """
         try:
             values = section(Rerun(self._model, _recipe(together)))
         except (RuntimeError, IndexError):  # no such mistake can be made in this model: its shapes do not allow it
-            return 0
-        score, reached = 0, False
+            return 0, 0.0
+        score, nearness = 0, 0.0
         for port in self._listed:
             if port.key not in values or port.key not in self._theirs:
                 continue
-            reached = reached or port == departing
-            if not self._agrees(values[port.key], port):
-                return score
-            score += reached
-        return score
+            apart = self._apart(values[port.key], port)
+            if apart > self._tolerance:
+                break
+            if port == departing:
+                nearness = apart
+            score += bool(score) or port == departing
+        return score, nearness
 
-    def _agrees(self, value: Tensor, port: Port) -> bool:
+    def _apart(self, value: Tensor, port: Port) -> float:
+        """Return how far theirs is from a value, relative to the largest number in it."""
         found = self._theirs[port.key]
         expected = put_beside(value, found, port.path)
         if expected.shape != found.shape:
-            return False
-        return difference(expected, found) <= self._tolerance * magnitude(expected)
+            return float("inf")
+        return difference(expected, found) / max(magnitude(expected), sys.float_info.min)
 
 
 def _before(index: int) -> str:
