@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from gptcli import commands
 from gptcli.config import preset_paths
 from gptcli.render import schema as schemas
+from tests import naive_nanogpt
 from tests.conftest import Cli, gptcli_process
 
 DOCUMENTS = [
@@ -29,6 +30,7 @@ DOCUMENTS = [
     ["compare", "gpt2-124m", "gpt2"],
     ["verify", "-c", "tiny", "--quick"],
     ["forward", "Every effort moves you", "Hi", "-c", "tiny", "--device", "cpu"],
+    ["check", f"{naive_nanogpt.__file__}:small_nanogpt"],
     ["config", "list"],
     ["config", "show", "tiny"],
     ["config", "validate", str(preset_paths()["tiny"])],

@@ -21,6 +21,15 @@ from tests.model.planted import IN_LECTURE, IN_NANOGPT, SIZES, WAYS, plant
 PLANTED = [(way, name) for way, (_, plants, _) in WAYS.items() for name in plants]
 
 
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Keep threads from waiting for each other over tensors of a few numbers."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def options(tmp_path: Path) -> Iterator[dict[str, list[str]]]:
     """Options by way: the lecture's class needs a config, nanoGPT's function none."""

@@ -125,7 +125,7 @@ def guest(target: Target) -> Iterator[None]:
     sys.dont_write_bytecode = True
     importlib.invalidate_caches()
     try:
-        with _stdout_on_stderr():
+        with _stdout_on_stderr(), default_dtype(torch.get_default_dtype()):
             yield
     finally:
         sys.dont_write_bytecode = bytecode

@@ -12,7 +12,7 @@ from gptcli.config import ModelConfig, ResolvedConfig
 from gptcli.errors import InputError
 from gptcli.model.check.fitting import Fitted, fit, unsettle
 from gptcli.model.check.learner import Learner, default_dtype, guest
-from gptcli.model.check.ports import IN, LOGITS, Port, Watch, difference, magnitude, ports, put_beside
+from gptcli.model.check.ports import IN, LOGITS, OUT, Port, Watch, difference, magnitude, ports, put_beside
 from gptcli.model.check.search import Search, Together, Values
 from gptcli.model.check.target import Target
 from gptcli.model.gpt import GPT
@@ -70,10 +70,16 @@ def run_check(target: Target, request: CheckRequest) -> CheckReport:
             request.admit(asked.config)
         try:
             return _check(learner, asked, request, torch.float64)
+        except _SinglePrecisionError:
+            pass
         except InputError as error:
             if not (isinstance(error.__cause__, RuntimeError) and _ABOUT_DTYPES.search(str(error.__cause__))):
                 raise
         return _check(learner, asked, request, torch.float32)
+
+
+class _SinglePrecisionError(Exception):
+    """Their code turns its numbers into single precision, whose rounding is no mistake."""
 
 
 class _Theirs(Struct, frozen=True):
@@ -156,7 +162,10 @@ def _run_theirs(
     def run(ids: Tensor) -> Values:
         with default_dtype(dtype), Watch(model, fitted.modules) as watch:
             logits = learner.logits(model, ids)
-        return {**watch.values(), (LOGITS, "out"): logits.detach().clone()}
+        values = {**watch.values(), (LOGITS, OUT): logits.detach().clone()}
+        if dtype == torch.float64 and any(value.dtype != dtype for value in values.values()):
+            raise _SinglePrecisionError
+        return values
 
     try:
         values, again = run(ids), run(ids)
