@@ -171,8 +171,46 @@ class Stage(Struct, frozen=True):
     repeated: bool
 
 
+class TokenLoss(Struct, frozen=True):
+    """How well one token was foreseen: ``loss`` is minus the natural logarithm of the probability it was given.
+
+    Attributes:
+        position: of the token behind which the target was to come.
+        id: that token.
+        target_id: what came next.
+    """
+
+    position: int
+    id: int
+    target_id: int
+    probability: float
+    loss: float
+
+
+class TextLoss(Struct, frozen=True):
+    """Cross-entropy of a text in nats a token; ``perplexity`` is exp(mean), or null where no number is as large."""
+
+    mean: float
+    perplexity: float | None
+    tokens: list[TokenLoss]
+
+
+class WeightsFile(Struct, frozen=True):
+    """The checkpoint that was run: where it is, in whose layout, in which format."""
+
+    path: str
+    layout: str
+    format: str
+
+
 class ForwardReport(Report, frozen=True, kw_only=True):
-    """A forward pass; ``lengths`` counts each text's own tokens, ``pad_id`` fills the rest or is null."""
+    """A forward pass.
+
+    Attributes:
+        lengths: each text's own tokens.
+        pad_id: fills the shorter texts, or null where none is shorter.
+        loss: one a text, or null where nobody asked for it.
+    """
 
     command: str = "forward"
     input_ids: list[list[int]]
@@ -187,11 +225,67 @@ class ForwardReport(Report, frozen=True, kw_only=True):
     dtype: str
     seed: int
     init: str
+    weights: WeightsFile | None
     attention: str
     dropout: bool
     stages: list[Stage]
     build_seconds: float
     forward_seconds: float
+    loss: list[TextLoss] | None = None
+
+
+class GeneratedText(Struct, frozen=True):
+    """A prompt and what it was continued with.
+
+    Attributes:
+        prompt: the text as it was given.
+        prompt_ids: its tokens, all of them; the network sees no more than the context length of the last ones.
+        ids: the tokens that were generated; one that ends a text is the last of them.
+        text: what they spell, up to a stop text; ids outside the encoding and end tokens spell nothing.
+        finish_reason: ``length``, ``stop`` or ``end of text``.
+    """
+
+    prompt: str
+    prompt_ids: list[int]
+    ids: list[int]
+    text: str
+    finish_reason: str
+
+
+class GenerateReport(Report, frozen=True, kw_only=True):
+    """Texts continued token by token.
+
+    Attributes:
+        tokens_per_second: generated tokens of all texts over the seconds of generation, building left out.
+        time_to_first_token_seconds: from the start of generation.
+        prefill_seconds: reading the prompts, which gives each text its first token.
+        decode_seconds: all tokens after the first.
+        kv_cache_bytes: of the largest cache, or null where none was used; texts of equal length share one.
+        temperature: 0 where the most likely token was taken.
+    """
+
+    command: str = "generate"
+    texts: list[GeneratedText]
+    tokens_per_second: float
+    time_to_first_token_seconds: float
+    prefill_seconds: float
+    decode_seconds: float
+    build_seconds: float
+    parameters: int
+    weights_bytes: int
+    kv_cache_bytes: int | None
+    device: str
+    device_name: str | None
+    dtype: str
+    seed: int
+    init: str
+    weights: WeightsFile | None
+    attention: str
+    max_new_tokens: int
+    temperature: float
+    top_k: int | None
+    top_p: float | None
+    stop: list[str]
 
 
 class DtypeRow(Struct, frozen=True):
@@ -431,6 +525,7 @@ class CheckpointReport(Report, frozen=True, kw_only=True):
 
     Attributes:
         layout: whose names and shapes it follows, or null.
+        transposed: whether a block's matrices are stored as (in, out), the way of Conv1D; null without a layout.
         format: ``safetensors`` or ``pickle``, or null where it is neither.
         config_source: where the config is from: a file, a key in one, or ``shapes``.
         parameters: numbers in weights; a tied head that is stored as well counts once.
@@ -441,6 +536,7 @@ class CheckpointReport(Report, frozen=True, kw_only=True):
     command: str = "checkpoint"
     path: str
     layout: str | None
+    transposed: bool | None
     format: str | None
     files: list[str]
     config_source: str | None

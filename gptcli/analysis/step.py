@@ -22,7 +22,7 @@ from gptcli.analysis.sweep import Buffer, Memory, Node, Sweep
 from gptcli.architecture import AttentionPath, Network, Sizes, Weight, describe, elements, size, sizes_of, weights
 from gptcli.architecture.dtypes import BITS, bytes_of
 from gptcli.architecture.kernels import INDEX, Amount, Conditions, loss_kernels
-from gptcli.architecture.symbols import ONE, B, C, T
+from gptcli.architecture.symbols import ONE, B, C, K, T
 from gptcli.config import ModelConfig
 
 # Between equal blocks memory moves by equal amounts, so its extremes lie at the ends: the first two and the last two
@@ -100,17 +100,37 @@ def _add_weights(memory: Memory, network: Network, dtype: str) -> None:
 
 
 def _generation(sweep: Sweep, network: Network, options: StepOptions, given: Conditions) -> None:
-    """A prompt of T - 1 tokens read at once into a cache for T, then one token more."""
+    """The two moments of generation up to T tokens: a prompt of T read at once, and the last of T tokens read alone.
+
+    ::
+
+        cache = KVCache(capacity=T)
+        logits = model(ids, cache)[:, -1]              # prefill
+        logits = model(ids[:, -1:], cache)[:, -1]      # decode, with T - 1 tokens in the cache
+
+    The output head runs for the last position alone. A decoding token never takes more than the prefill.
+    """
     memory, layers = sweep.memory, network.config.n_layers
     memory.add(Amount("KV cache", (B, T, C), given.item), 2 * layers)
+    network, given = _last_position_only(network), replace(given, cached=True)
     memory.begin(PREFILL)
     _inference(sweep, program_of(network, given), layers)
     memory.begin(DECODE)
-    alone_sizes = sizes_of(network.config, options.batch, 1)
+    alone_sizes = {**sizes_of(network.config, options.batch, 1), K.symbol: options.tokens}
     alone = Sweep(Memory(alone_sizes, memory.granularity), sums_in_place=False)
     alone.memory.begin(DECODE)
-    _inference(alone, program_of(network, replace(given, sizes=alone.memory.sizes)), layers)
+    _inference(alone, program_of(network, replace(given, sizes=alone_sizes, keys=K)), layers)
     memory.phases[DECODE] = memory.live + alone.memory.peak
+
+
+def _last_position_only(network: Network) -> Network:
+    """Return the network that gives the logits of each text's last token only."""
+    norm, head = network.ln_f, network.lm_head
+    return replace(
+        network,
+        ln_f=replace(norm, shape=(B, ONE, norm.features)),
+        lm_head=replace(head, shape=(B, ONE, head.outputs)),
+    )
 
 
 def _own_weights(network: Network, memory: Memory) -> list[tuple[Weight, int]]:
@@ -121,9 +141,9 @@ def _own_weights(network: Network, memory: Memory) -> list[tuple[Weight, int]]:
 
 def _inference(sweep: Sweep, program: Program, layers: int) -> None:
     x, _ = sweep.forward(program.before, None, saving=False)
-    x = _Blocks(sweep, program, layers, saving=False, recompute=False).forward(x)
-    logits, _ = sweep.forward(program.behind, x, saving=False)
-    sweep.release_cached()
+    blocks = _Blocks(sweep, program, layers, saving=False, recompute=False)
+    logits, _ = sweep.forward(program.behind, blocks.forward(x), saving=False)
+    blocks.leave_autocast()
     sweep.memory.release(logits)
 
 

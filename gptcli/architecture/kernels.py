@@ -10,7 +10,7 @@ from functools import singledispatch
 from msgspec import Struct
 
 from gptcli.architecture import operations as ops
-from gptcli.architecture.symbols import ONE, B, C, D, H, Shape, Sizes, T, V
+from gptcli.architecture.symbols import ONE, B, C, D, Dim, H, Shape, Sizes, T, V
 
 FP32 = 4
 INDEX = 8
@@ -84,6 +84,8 @@ class Conditions(Struct, frozen=True, kw_only=True):
         stream_item: bytes of an element on the residual path and of a parameter: ``item``, or fp32's under autocast.
         training: whether dropout is on.
         device: ``cpu`` or ``cuda``, which differ in kernels.
+        cached: whether keys and values are taken from a cache, whose layout needs no copies.
+        keys: how many keys a token may attend to: T, or with a cache those of the tokens read before too.
     """
 
     sizes: Sizes
@@ -91,6 +93,13 @@ class Conditions(Struct, frozen=True, kw_only=True):
     stream_item: int
     training: bool
     device: str
+    cached: bool = False
+    keys: Dim = T
+
+    @property
+    def square(self) -> Shape:
+        """A number for every head, query and key."""
+        return (B, H, T, self.keys)
 
     @property
     def autocast(self) -> bool:
@@ -115,7 +124,6 @@ class Conditions(Struct, frozen=True, kw_only=True):
 
 _STREAM = (B, T, C)
 _HEADS = (B, H, T, D)
-_SQUARE = (B, H, T, T)
 _PASSED_BACK = "Gradients of activations"
 
 
@@ -182,7 +190,7 @@ def _dropout(shape: Shape, rate: float, out: str, read: str, item: int, given: C
 def _(operation: ops.LayerNorm, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:
     (read,) = reads
     value = Amount(operation.label, operation.shape, given.stream_item)
-    statistic = Amount("Layer norm statistics", (B, T), given.statistic_item)
+    statistic = Amount("Layer norm statistics", operation.shape[:-1], given.statistic_item)
     gradients = (
         Gradient(Amount(_PASSED_BACK, operation.shape, read.item), read.name),
         *(_of_parameter(f"{out}.{name}", shape, given.stream_item) for name, shape in operation.weights().items()),
@@ -202,11 +210,11 @@ def _(operation: ops.Linear, out: str, reads: Sequence[Value], given: Conditions
         parameters = {bias: (operation.outputs,)} if operation.bias else {}
         for path, shape in (parameters | {weight: (operation.outputs, operation.inputs)}).items():
             casts.append(_cast_parameter(path, shape, given))
-    source = read.name
+    source, taken = read.name, (*operation.shape[:-1], operation.inputs)
     if read.item != given.item:
         source = f"{out}.input"
-        casts.append(_cast("Inputs in half precision", (B, T, operation.inputs), source, read, given.item))
-    to_input = Gradient(Amount(_PASSED_BACK, (B, T, operation.inputs), given.item), source)
+        casts.append(_cast("Inputs in half precision", taken, source, read, given.item))
+    to_input = Gradient(Amount(_PASSED_BACK, taken, given.item), source)
     to_weight = _of_weight(weight, (operation.outputs, operation.inputs), given)
     to_bias = _of_weight(bias, (operation.outputs,), given, late=True)
     product = Kernel(
@@ -263,25 +271,26 @@ def _(operation: ops.AttentionScores, out: str, reads: Sequence[Value], given: C
     q, k, _v = _query_key_value(reads[0].name)
     scaled = Kernel(
         outs=(out,),
-        made=(Amount(operation.label, _SQUARE, given.item),),
+        made=(Amount(operation.label, given.square, given.item),),
         reads=(f"{out}.raw",),
-        gradients=(Gradient(Amount(_PASSED_BACK, _SQUARE, given.item), f"{out}.raw"),),
+        gradients=(Gradient(Amount(_PASSED_BACK, given.square, given.item), f"{out}.raw"),),
     )
     return [*_query_times_key(operation.label, f"{out}.raw", q, k, given.item, given), scaled]
 
 
 def _query_times_key(label: str, out: str, q: str, k: str, item: int, given: Conditions) -> list[Kernel]:
     """``q @ k.T`` as one batched product over (BH, T, D), which copies what cannot be viewed so."""
-    copies, (q_read, k_read) = _copied_heads((q, k), item, given)
+    copies, (q_read,) = _copied_heads((q,), item, given)
+    more_copies, (k_read,) = ([], [k]) if given.cached else _copied_heads((k,), item, given)
     product = Kernel(
         outs=(out,),
-        made=(Amount(label, _SQUARE, item),),
+        made=(Amount(label, given.square, item),),
         reads=(q_read, k_read),
         holds=(q, k),
         saves=(q_read, k_read),
         gradients=tuple(Gradient(Amount(_PASSED_BACK, _HEADS, item), each) for each in (q_read, k_read)),
     )
-    return [*copies, product]
+    return [*copies, *more_copies, product]
 
 
 def _copied_heads(names: tuple[str, ...], item: int, given: Conditions) -> tuple[list[Kernel], list[str]]:
@@ -293,14 +302,14 @@ def _copied_heads(names: tuple[str, ...], item: int, given: Conditions) -> tuple
 
 @kernels.register
 def _(operation: ops.CausalMask, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:
-    mask = Amount("Causal mask", (T, T), BOOL)
+    mask = Amount("Causal mask", (T, given.keys), BOOL)
     ones, later = f"{out}.ones", f"{out}.later"
     filled = Kernel(
         outs=(out,),
-        made=(Amount(operation.label, _SQUARE, given.item),),
+        made=(Amount(operation.label, given.square, given.item),),
         reads=(reads[0].name, later),
         saves=(later,),
-        gradients=(Gradient(Amount(_PASSED_BACK, _SQUARE, given.item), reads[0].name),),
+        gradients=(Gradient(Amount(_PASSED_BACK, given.square, given.item), reads[0].name),),
     )
     return [
         Kernel(outs=(ones,), made=(mask,), differentiable=False),
@@ -311,7 +320,7 @@ def _(operation: ops.CausalMask, out: str, reads: Sequence[Value], given: Condit
 
 @kernels.register
 def _(operation: ops.Softmax, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:
-    return [_elementwise(operation.label, _SQUARE, out, reads[0].name, given.item, saves=(out,))]
+    return [_elementwise(operation.label, given.square, out, reads[0].name, given.item, saves=(out,))]
 
 
 @kernels.register
@@ -338,7 +347,7 @@ def _(operation: ops.WeightedSum, out: str, reads: Sequence[Value], given: Condi
 def _weights_times_value(
     label: str, out: str, weights: str, v: str, item: int, given: Conditions, back_item: int | None = None
 ) -> list[Kernel]:
-    copies, (v_read,) = _copied_heads((v,), item, given)
+    copies, (v_read,) = ([], [v]) if given.cached else _copied_heads((v,), item, given)
     raw = f"{out}.raw"
     product = Kernel(
         outs=(raw,),
@@ -348,7 +357,7 @@ def _weights_times_value(
         saves=(weights, v_read),
         gradients=(
             Gradient(Amount(_PASSED_BACK, _HEADS, item), v_read),
-            Gradient(Amount(_PASSED_BACK, _SQUARE, item), weights),
+            Gradient(Amount(_PASSED_BACK, given.square, item), weights),
         ),
     )
     # The gradient comes back with heads and tokens exchanged and is copied into the product's order.
@@ -397,12 +406,12 @@ def _math_attention(
     ]
     found += [scaled[0], *_causal_bias(name["bias"]), scaled[1]]
     found += _query_times_key(label, name["raw"], name["q"], name["k"], FP32, given)
-    square = (Amount(label, _SQUARE, FP32),)
+    square = (Amount(label, given.square, FP32),)
     found.append(Kernel(outs=(name["masked"],), made=square, reads=(name["raw"], name["bias"])))
-    found.append(_elementwise(label, _SQUARE, name["softmax"], name["masked"], FP32, saves=(name["softmax"],)))
-    found.append(_dropout(_SQUARE, operation.rate, name["drop"], name["softmax"], FP32, given))
+    found.append(_elementwise(label, given.square, name["softmax"], name["masked"], FP32, saves=(name["softmax"],)))
+    found.append(_dropout(given.square, operation.rate, name["drop"], name["softmax"], FP32, given))
     if low:  # the weights are returned too, in the caller's dtype, and dropped there
-        returned = (Amount(label, _SQUARE, given.item),)
+        returned = (Amount(label, given.square, given.item),)
         found.append(Kernel(outs=(f"{out}.weights",), made=returned, reads=(name["drop"],), differentiable=False))
     found += _weights_times_value(
         label, f"{name['heads']}.fp32" if low else name["heads"], name["drop"], qkv[2], FP32, given

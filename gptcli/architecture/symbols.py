@@ -35,6 +35,7 @@ F = Dim("F")
 V = Dim("V")
 L = Dim("L")
 S = Dim("S")
+K = Dim("K")
 ONE = Dim("1")
 
 MEANING = {
@@ -47,6 +48,7 @@ MEANING = {
     "V": "vocabulary entries",
     "L": "transformer blocks",
     "S": "context length",
+    "K": "keys: tokens that a token may attend to",
 }
 
 _FEED_FORWARD_FACTOR = 4  # Radford et al. 2019, GPT-2's n_inner

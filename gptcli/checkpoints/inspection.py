@@ -46,6 +46,12 @@ class Recognised(Struct, frozen=True, kw_only=True):
         """Return the findings that keep it from being used."""
         return [finding for finding in self.findings if finding.severity == "error"]
 
+    def counted_twice(self) -> int:
+        """Return the numbers of a tied head that is stored beside the embedding."""
+        if self.config is None or self.matched is None or not self.config.weight_tying:
+            return 0
+        return sum(part.tensor.numbers for part in self.matched.weights.get("lm_head.weight", {}).values())
+
 
 def recognise(opened: Opened, encoding_size: int) -> Recognised:
     """Find layout and config of an opened checkpoint and hold its names and shapes against them.
@@ -170,12 +176,13 @@ def _report(
         config=recognised.config,
         path=printable(str(opened.path)),
         layout=matched.layout.name if matched else None,
+        transposed=matched.layout.transposed if matched else None,
         format=opened.kind,
         files=[printable(str(file)) for file in opened.files],
         config_source=recognised.config_source,
         dtypes=dict(Counter(COMMON_NAMES.get(t.dtype, t.dtype) for t in weights)),
         tensors=len(tensors),
-        parameters=sum(t.numbers for t in weights) - _counted_twice(recognised),
+        parameters=sum(t.numbers for t in weights) - recognised.counted_twice(),
         weights_bytes=sum(t.nbytes for t in weights),
         buffer_bytes=sum(t.nbytes for t in buffers),
         total_bytes=opened.total_bytes,
@@ -186,20 +193,12 @@ def _report(
     )
 
 
-def _counted_twice(recognised: Recognised) -> int:
-    """Return the numbers of a tied head that is stored beside the embedding."""
-    config, matched = recognised.config, recognised.matched
-    if config is None or matched is None or not config.weight_tying:
-        return 0
-    head = matched.weights.get("lm_head.weight", {})
-    return sum(part.tensor.numbers for part in head.values())
-
-
 def broken_report(path: Path, finding: Finding) -> CheckpointReport:
     """Report a file that is no checkpoint, or of which nothing can be read."""
     return CheckpointReport(
         path=printable(str(path)),
         layout=None,
+        transposed=None,
         format=None,
         files=[],
         config_source=None,

@@ -2,11 +2,16 @@
 
 from gptcli.config import ModelConfig
 from gptcli.errors import InputProblemsError
-from gptcli.tokenizer import END_OF_TEXT_ID, SIZE, encode, token_of
+from gptcli.tokenizer import END_OF_TEXT_ID, SIZE, check_text, encode, token_of
 
 
 def encode_batch(
-    texts: list[str], config: ModelConfig, *, allow_special: bool, names: list[str] | None = None
+    texts: list[str],
+    config: ModelConfig,
+    *,
+    allow_special: bool,
+    names: list[str] | None = None,
+    any_length: bool = False,
 ) -> list[list[int]]:
     """Return the ids of each text.
 
@@ -15,16 +20,75 @@ def encode_batch(
         config: the model that is to take them.
         allow_special: read ``<|endoftext|>`` as the special token.
         names: what to call the texts in messages; by default ``text 1`` and so on.
+        any_length: let texts be longer than the context.
 
     Raises:
         InputProblemsError: an empty text, one over the context length, a token outside the vocabulary; all of them.
     """
     batch = [encode(text, allow_special=allow_special) for text in texts]
     called = names or [f"text {number}" for number in range(1, len(texts) + 1)]
-    problems = [problem for name, ids in zip(called, batch, strict=True) for problem in _problems(name, ids, config)]
+    problems = []
+    for name, ids in zip(called, batch, strict=True):
+        problems += [f"{name} is empty; a forward pass needs at least one token"] if not ids else []
+        problems += [] if any_length else _too_long(name, ids, config)
+        problems += _outside(name, ids, config)
     if problems:
         raise InputProblemsError(problems)
     return batch
+
+
+def shifted_targets(batch: list[list[int]], names: list[str]) -> list[list[int]]:
+    """Return what comes next in each text: a text of n tokens has n - 1 targets.
+
+    Raises:
+        InputProblemsError: texts of a single token, behind which nothing comes.
+    """
+    problems = [
+        f"{name} is a single token, so there is no next one to foresee; write more, or tell it with --targets"
+        for name, ids in zip(names, batch, strict=True)
+        if len(ids) == 1
+    ]
+    if problems:
+        raise InputProblemsError(problems)
+    return [ids[1:] for ids in batch]
+
+
+def encode_targets(
+    targets: list[str], batch: list[list[int]], config: ModelConfig, *, allow_special: bool, names: list[str]
+) -> list[list[int]]:
+    """Return the ids of the targets, one for each token of its text.
+
+    Raises:
+        InputProblemsError: more or fewer targets than texts, or of another number of tokens; a token outside the
+            vocabulary; all of them.
+    """
+    if len(targets) != len(batch):
+        raise InputProblemsError(
+            [f"--targets is given {_times(len(targets))} for {_many(len(batch), 'text')}; give one per text, in order"]
+        )
+    problems, encoded = [], []
+    for number, (text, ids, name) in enumerate(zip(targets, batch, names, strict=True), 1):
+        called = f"--targets {number}"
+        check_text(text, called)
+        wanted = encode(text, allow_special=allow_special)
+        if len(wanted) != len(ids):
+            problems.append(
+                f"{called} has {_many(len(wanted), 'token')}, {name} has {len(ids):,}; every token needs its next one: "
+                "'gptcli tokenize' shows both"
+            )
+        problems += _outside(called, wanted, config)
+        encoded.append(wanted)
+    if problems:
+        raise InputProblemsError(problems)
+    return encoded
+
+
+def _many(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number:,} times"
 
 
 def pad_id(config: ModelConfig) -> int:
@@ -37,20 +101,21 @@ def token_text(token_id: int) -> str | None:
     return token_of(token_id).text if token_id < SIZE else None
 
 
-def _problems(name: str, ids: list[int], config: ModelConfig) -> list[str]:
-    if not ids:
-        return [f"{name} is empty; a forward pass needs at least one token"]
-    problems = []
-    if len(ids) > config.context_length:
-        problems.append(
-            f"{name} has {len(ids):,} tokens, over the context length {config.context_length:,} of "
-            f"{config.name}; shorten it, or use --set context_length={len(ids)}"
-        )
+def _too_long(name: str, ids: list[int], config: ModelConfig) -> list[str]:
+    if len(ids) <= config.context_length:
+        return []
+    return [
+        f"{name} has {len(ids):,} tokens, over the context length {config.context_length:,} of "
+        f"{config.name}; shorten it, or use --set context_length={len(ids)}"
+    ]
+
+
+def _outside(name: str, ids: list[int], config: ModelConfig) -> list[str]:
     outside = next((position for position, token_id in enumerate(ids) if token_id >= config.vocab_size), None)
-    if outside is not None:
-        token = token_of(ids[outside])
-        problems.append(
-            f"{name}: token {token.text!r} at position {outside} has id {token.id}, outside the vocabulary "
-            f"of {config.vocab_size:,} of {config.name}; use --set vocab_size={SIZE}"
-        )
-    return problems
+    if outside is None:
+        return []
+    token = token_of(ids[outside])
+    return [
+        f"{name}: token {token.text!r} at position {outside} has id {token.id}, outside the vocabulary "
+        f"of {config.vocab_size:,} of {config.name}; use --set vocab_size={SIZE}"
+    ]

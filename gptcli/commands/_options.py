@@ -1,11 +1,11 @@
 """Options that several commands share, declared once."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from gptcli.architecture import AttentionPath
-from gptcli.config import ResolvedConfig, load_config
+from gptcli.config import InitScheme, ResolvedConfig, load_config
 
 ConfigOption = Annotated[
     str,
@@ -53,7 +53,33 @@ AttentionOption = Annotated[
 ]
 
 
+DeviceOption = Annotated[
+    Literal["auto", "cpu", "cuda"], typer.Option("--device", help="auto takes CUDA where there is a card.")
+]
+ComputeDtypeOption = Annotated[
+    str, typer.Option("--dtype", metavar="fp32|fp16|bf16", help="Of weights and activations.")
+]
+InitOption = Annotated[
+    InitScheme | None,
+    typer.Option(
+        "--init",
+        help="How weights are drawn: as PyTorch's constructors do, or as OpenAI did.  "
+        "[dim]\\[default: the config's, torch][/dim]",
+        show_default=False,
+    ),
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Run even if the memory seems too small.")]
+
+MAX_SEED = 2**64 - 1
+
+
 def resolve(config: str, set_values: list[str] | None, tied: bool | None, *, init: str | None = None) -> ResolvedConfig:
     """Load the config that the shared options describe."""
     flags = {"weight_tying": tied, "init": init}
     return load_config(config, set_values=set_values or (), flags=flags)
+
+
+def is_typed(context: typer.Context, option: str) -> bool:
+    """Return whether an option stands on the command line, not only in a variable."""
+    source = context.get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from gptcli.analysis.flops import flops_report
-from gptcli.analysis.memory import gradients_bytes, optimizer_bytes
+from gptcli.analysis.memory import gradients_bytes, kv_cache_bytes, optimizer_bytes
 from gptcli.analysis.optimizers import implementation, optimizer_named
 from gptcli.analysis.params import count_parameters
 from gptcli.analysis.step import StepOptions, sweep_step
 from gptcli.architecture import describe, shape_sizes, sizes_of, steps
 from gptcli.architecture.dtypes import bytes_of
+from gptcli.checkpoints import Recognised
 from gptcli.config import ModelConfig
 from gptcli.model import measure
 from gptcli.model.measure import MeasuredRun
@@ -17,7 +20,7 @@ from gptcli.reports import Check
 # The allocator rounds to 512 bytes and libraries keep workspaces; LLMem's published figure for one GPU is the bound.
 CUDA_TOLERANCE = 0.016
 
-CHECKS = 9
+CHECKS = 11
 
 
 def measured_run(options: StepOptions, *, fake: bool) -> MeasuredRun:
@@ -43,7 +46,7 @@ def checks(config: ModelConfig, inference: StepOptions, training: StepOptions, *
 
     Args:
         config: the model.
-        inference: the forward pass.
+        inference: the forward pass; of generation it says how much is read and cached.
         training: the training step.
         fake: measure on fake tensors.
     """
@@ -57,6 +60,11 @@ def checks(config: ModelConfig, inference: StepOptions, training: StepOptions, *
     yield check("training FLOPs", flops.training_flops, both, "FLOPs")
     peak = measure.forward_peak(config, measured_run(inference, fake=fake))
     yield check("peak of a forward pass", sweep_step(config, inference).peak, peak, "bytes", tolerance)
+    generating = replace(inference, mode="generate")
+    generated = measure.generation(config, measured_run(generating, fake=fake))
+    yield check("KV cache", kv_cache_bytes(config, generating), generated.kv_cache, "bytes")
+    peak = max(generated.prefill, generated.decode)
+    yield check("peak of generation", sweep_step(config, generating).peak, peak, "bytes", tolerance)
     step = measure.training_step(config, run)
     dtype = training.dtype
     yield check("weights", bytes_of(count_parameters(config), dtype), step.weights, "bytes")
@@ -64,6 +72,14 @@ def checks(config: ModelConfig, inference: StepOptions, training: StepOptions, *
     state = optimizer_bytes(config, training.optimizer, dtype)
     yield check("optimizer state", state, step.optimizer_state, "bytes")
     yield check("peak of a training step", sweep_step(config, training).peak, step.peak, "bytes", tolerance)
+
+
+def stored_parameters(checkpoint: Recognised) -> Check:
+    """Hold the count against the numbers that a checkpoint's file holds; a tied head that is stored too counts once."""
+    assert checkpoint.config is not None
+    assert checkpoint.matched is not None
+    stored = sum(part.tensor.numbers for part in checkpoint.matched.parts()) - checkpoint.counted_twice()
+    return check("parameters in the checkpoint", count_parameters(checkpoint.config), stored, "parameters")
 
 
 def check(name: str, estimated: int, measured: int, unit: str, tolerance: float = 0.0) -> Check:

@@ -7,7 +7,8 @@ import typer
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gptcli.config import ResolvedConfig, lay_over
+from gptcli.commands._options import is_typed, resolve
+from gptcli.config import ModelConfig, ResolvedConfig, lay_over
 from gptcli.config.printable import printable
 from gptcli.errors import GptcliError, InputError, InputProblemsError
 
@@ -36,6 +37,52 @@ class Weights(Struct, frozen=True):
 
     recognised: "Recognised"
     end_ids: frozenset[int]
+
+
+class ChosenModel(Struct, frozen=True):
+    """The model that options choose, and the checkpoint it is from, if it is from one."""
+
+    config: ModelConfig
+    weights: Weights | None = None
+
+    @property
+    def checkpoint(self) -> "Recognised | None":
+        """The checkpoint alone."""
+        return None if self.weights is None else self.weights.recognised
+
+
+def choose_model(
+    context: typer.Context,
+    weights: str | None,
+    config: str,
+    set_values: list[str] | None,
+    tied: bool | None,
+    *,
+    init: str | None = None,
+) -> ChosenModel:
+    """Return the model that the shared options choose: a config's, or a checkpoint's where ``--weights`` names one.
+
+    Raises:
+        InputError: as `load_weights`, and where an option has no meaning for stored weights.
+    """
+    if weights is None:
+        return ChosenModel(resolve(config, set_values, tied, init=init).config)
+    if init is not None:
+        raise InputError("--init says how random weights are drawn, and --weights brings others; leave one of them out")
+    asked = resolve(config, set_values, tied) if is_typed(context, "config") else None
+    found = load_weights(weights, set_values=set_values or (), tied=tied, config=asked)
+    _note_warnings(found.recognised)
+    assert found.recognised.config is not None
+    return ChosenModel(found.recognised.config, found)
+
+
+def _note_warnings(recognised: "Recognised") -> None:
+    """Tell on stderr what is probably not meant, before anything is run with it."""
+    from gptcli.render.errors import print_note
+
+    for finding in recognised.findings:
+        if finding.severity == "warning":
+            print_note(_told(finding.path, finding.message, str(recognised.opened.path)))
 
 
 def load_weights(

@@ -5,13 +5,22 @@ from typing import Annotated
 import typer
 
 from gptcli.commands._app import command_app
-from gptcli.commands._options import AllowSpecialOption, ConfigOption, JsonOption, SetOption, TiedOption, resolve
+from gptcli.commands._options import (
+    MAX_SEED,
+    AllowSpecialOption,
+    ConfigOption,
+    ForceOption,
+    JsonOption,
+    SetOption,
+    TiedOption,
+    is_typed,
+    resolve,
+)
 from gptcli.config import DEFAULT_CONFIG, ModelConfig, ResolvedConfig
 from gptcli.errors import GptcliError
 
 app = command_app()
 
-_MAX_SEED = 2**64 - 1
 _FP64_BYTES = 8
 
 
@@ -35,9 +44,9 @@ def check(
     set_values: SetOption = None,
     tied: TiedOption = None,
     seed: Annotated[
-        int, typer.Option(min=0, max=_MAX_SEED, help="Of the weights it draws, and of random tokens.")
+        int, typer.Option(min=0, max=MAX_SEED, help="Of the weights it draws, and of random tokens.")
     ] = 123,
-    force: Annotated[bool, typer.Option("--force", help="Run even if the memory seems too small.")] = False,
+    force: ForceOption = False,
     json: JsonOption = False,
 ) -> None:
     """Hold your own GPT against ours, step by step, and name the first that departs; exit with 1 where one does.
@@ -58,9 +67,7 @@ def check(
 
     where = parse_target(target)
     given = _given_text(text, config)
-    said = ctx.get_parameter_source("config")
-    by_hand = said is not None and said.name != "DEFAULT"
-    resolved = resolve(config, set_values, tied) if by_hand else None
+    resolved = resolve(config, set_values, tied) if is_typed(ctx, "config") else None
 
     def asked(is_class: bool) -> ResolvedConfig | None:
         return resolved or (resolve(config, set_values, tied) if is_class else None)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from gptcli.commands._app import command_app
-from gptcli.commands._options import ConfigOption, JsonOption, SetOption, TiedOption, resolve
+from gptcli.commands._options import ConfigOption, JsonOption, SetOption, TiedOption, is_typed, resolve
 from gptcli.config import DEFAULT_CONFIG, STDIN, load_config, preset_paths, preset_summary
 from gptcli.config.printable import printable
 from gptcli.errors import GptcliError, InputError, InputProblemsError
@@ -65,7 +65,7 @@ def show(
     """
     from gptcli.render.emit import print_json, print_text
 
-    if name is not None and _is_typed(context, "config"):
+    if name is not None and is_typed(context, "config"):
         raise InputError("the config is given twice, as an argument and with --config; give it once")
     resolved = resolve(config if name is None else name, set_values, tied)
     report = ConfigShowReport(config=resolved.config, sources=resolved.sources)
@@ -76,12 +76,6 @@ def show(
         from gptcli.render.config import config_show_text
 
         print_text(config_show_text(report), wrap=False)
-
-
-def _is_typed(context: typer.Context, option: str) -> bool:
-    """Return whether an option stands on the command line, not only in a variable."""
-    source = context.get_parameter_source(option)
-    return source is not None and source.name == "COMMANDLINE"
 
 
 @app.command()

@@ -7,7 +7,7 @@ import typer
 
 from gptcli.architecture.dtypes import COMPUTE_DTYPES, check_dtype
 from gptcli.commands._app import command_app
-from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption, resolve
+from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption
 from gptcli.commands._run_options import (
     AmpOption,
     BatchSizeOption,
@@ -18,6 +18,7 @@ from gptcli.commands._run_options import (
     SeqLenOption,
     step_options,
 )
+from gptcli.commands._weights import WeightsOption, choose_model
 from gptcli.config import DEFAULT_CONFIG
 from gptcli.errors import GptcliError
 
@@ -26,9 +27,11 @@ app = command_app()
 
 @app.command(rich_help_panel="Run")
 def verify(
+    context: typer.Context,
     config: ConfigOption = DEFAULT_CONFIG,
     set_values: SetOption = None,
     tied: TiedOption = None,
+    weights: WeightsOption = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Measure on fake tensors: takes no memory, any model on any machine.")
     ] = False,
@@ -60,7 +63,8 @@ def verify(
     from gptcli.reports import VerifyReport
 
     check_dtype(dtype, COMPUTE_DTYPES)
-    model = resolve(config, set_values, tied).config
+    chosen = choose_model(context, weights, config, set_values, tied)
+    model = chosen.config
     where = "cpu" if quick else resolve_device(device)
     training = checked_options(
         model,
@@ -84,10 +88,13 @@ def verify(
             f"a training step of {model.name} needs {binary(need)}, {binary(free_bytes(where))} are free on {where}; "
             "use --quick, a shorter --seq-len, or --force"
         )
-    from gptcli.commands._verify import CHECKS, checks, device_name, workspaces
+    from gptcli.commands._verify import CHECKS, checks, device_name, stored_parameters, workspaces
 
     started = perf_counter()
-    found = list(counted(checks(model, replace(training, mode="inference"), training, fake=quick), CHECKS, "Measuring"))
+    inference = replace(training, mode="inference")
+    found = list(counted(checks(model, inference, training, fake=quick), CHECKS, "Measuring"))
+    if chosen.checkpoint is not None:
+        found.insert(1, stored_parameters(chosen.checkpoint))
     report = VerifyReport(
         config=model,
         quick=quick,

@@ -9,12 +9,15 @@ from msgspec import Struct
 from torch import Tensor
 
 from gptcli.architecture import AttentionPath, describe, sizes_of, steps
+from gptcli.checkpoints import Recognised
 from gptcli.config import InitScheme, ModelConfig
+from gptcli.config.printable import printable
 from gptcli.files import WriteError
 from gptcli.model.gpt import GPT
 from gptcli.model.initialize import initialize
+from gptcli.model.loss import text_loss
 from gptcli.model.tap import observed
-from gptcli.reports import ForwardReport, LogitsPreview, LogitsReport, NextToken, Stage
+from gptcli.reports import ForwardReport, LogitsPreview, LogitsReport, NextToken, Stage, WeightsFile
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -22,8 +25,8 @@ _PREVIEW_ROWS = 8
 _PREVIEW_EDGE = 3
 
 
-class ForwardOptions(Struct, frozen=True, kw_only=True):
-    """How to build and run; the defaults are the command's."""
+class BuildOptions(Struct, frozen=True, kw_only=True):
+    """How to build a network; the defaults are the commands'."""
 
     device: str = "cpu"
     dtype: str = "fp32"
@@ -31,11 +34,24 @@ class ForwardOptions(Struct, frozen=True, kw_only=True):
     init: InitScheme = "torch"
     attention: AttentionPath = "sdpa"
     dropout: bool = False
+
+
+class ForwardOptions(BuildOptions, frozen=True, kw_only=True):
+    """How to build and run; the defaults are the command's."""
+
     top: int = 5
 
 
-def build(config: ModelConfig, options: ForwardOptions) -> GPT:
-    """Build the network and draw its weights; in training mode where dropout is asked for."""
+def build(config: ModelConfig, options: BuildOptions, checkpoint: Recognised | None = None) -> GPT:
+    """Build the network and draw its weights, or take a checkpoint's; in training mode where dropout is asked for."""
+    if checkpoint is not None:
+        from gptcli.model.load import load_model
+
+        dtype = DTYPES[options.dtype]
+        model = load_model(checkpoint, attention=options.attention, dtype=dtype, device=options.device)
+        if options.dropout:
+            torch.manual_seed(options.seed)
+        return model.train(options.dropout)
     network = describe(config, options.attention)
     model = GPT(network, dtype=DTYPES[options.dtype], device=options.device)
     initialize(model, options.init, options.seed, advance_for_tied_head=options.dropout)
@@ -49,7 +65,9 @@ def run_forward(
     *,
     pad_id: int,
     token_text: Callable[[int], str | None],
+    targets: Sequence[Sequence[int]] | None = None,
     save: Path | None = None,
+    checkpoint: Recognised | None = None,
 ) -> ForwardReport:
     """Build, run and report.
 
@@ -59,10 +77,12 @@ def run_forward(
         options: device, dtype, seed and the rest.
         pad_id: fills the shorter texts on the right; under a causal mask no real position sees it.
         token_text: the text of a token id, or None where there is none.
+        targets: for the loss, what comes behind each text's first tokens, at most one a token; None for no loss.
         save: where to write ``input_ids`` (int64, B x T) and ``logits`` (float32, B x T x V) as safetensors.
+        checkpoint: whose weights to use instead of random ones; ``config`` is then its own.
     """
     started = perf_counter()
-    model = build(config, options)
+    model = build(config, options, checkpoint)
     built = perf_counter()
     lengths = [len(ids) for ids in batch]
     longest = max(lengths)
@@ -85,16 +105,30 @@ def run_forward(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         weights_bytes=sum(parameter.nbytes for parameter in model.parameters()),
         device=options.device,
-        device_name=torch.cuda.get_device_name() if options.device == "cuda" else None,
+        device_name=device_name(options.device),
         dtype=options.dtype,
         seed=options.seed,
         init=options.init,
+        weights=weights_of(checkpoint),
         attention=options.attention,
         dropout=options.dropout,
         stages=_stages(config, options.attention, shapes),
         build_seconds=built - started,
         forward_seconds=done - built,
+        loss=[text_loss(*each) for each in zip(logits, batch, targets, strict=True)] if targets is not None else None,
     )
+
+
+def weights_of(checkpoint: Recognised | None) -> WeightsFile | None:
+    """Return what a report says of the checkpoint that was run, or None for random weights."""
+    if checkpoint is None or checkpoint.matched is None:
+        return None
+    return WeightsFile(printable(str(checkpoint.opened.path)), checkpoint.matched.layout.name, checkpoint.opened.kind)
+
+
+def device_name(device: str) -> str | None:
+    """Return the card's name, or None on the CPU."""
+    return torch.cuda.get_device_name() if device == "cuda" else None
 
 
 def _stages(config: ModelConfig, attention: AttentionPath, shapes: dict[str, tuple[int, ...]]) -> list[Stage]:

@@ -1,7 +1,10 @@
 """The network in torch, built from its description. No shape is typed here: all come from `gptcli.architecture`.
 
-Shapes in comments: B batch, T tokens, C embedding width, H heads, D = C / H, F = 4C, V vocabulary.
+Shapes in comments: B batch, T tokens, C embedding width, H heads, D = C / H, F = 4C, V vocabulary,
+K keys that a token may attend to: T, and with a cache those of the tokens that were read before too.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from gptcli.architecture import Network, Sizes, shape_sizes, size, sizes_of
 from gptcli.architecture import network as groups
 from gptcli.architecture import operations as ops
+from gptcli.model.cache import KVCache, LayerCache
 from gptcli.model.tap import Tap
 
 
@@ -71,14 +75,20 @@ class LayerNorm(StepModule):
 
 
 class Linear(StepModule):
-    """``x @ weight.T + bias``; the weight is (out, in), as in ``torch.nn.Linear``."""
+    """``x @ weight.T + bias``; the weight is (out, in), as in ``torch.nn.Linear``.
+
+    Attributes:
+        product: what multiplies; generation puts its own in this place while it runs.
+    """
 
     weight: nn.Parameter
     bias: nn.Parameter | None
+    product: Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
     def __init__(self, operation: ops.Linear, factory: Factory, tied: nn.Parameter | None = None) -> None:
         super().__init__()
         self.operation = operation
+        self.product = F.linear
         if tied is None:
             factory.add_parameters(self, operation)
         else:
@@ -88,7 +98,7 @@ class Linear(StepModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., in) -> (..., out)."""
-        return F.linear(x, self.weight, self.bias)
+        return self.product(x, self.weight, self.bias)
 
 
 class Dropout(StepModule):
@@ -128,36 +138,43 @@ class Attention(StepModule):
         self._path = path
         self._tap = tap
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, cache: LayerCache | None = None) -> Tensor:
         """(B, T, C) -> (B, T, C)."""
-        out: Tensor = self.c_proj(self._attend(self.c_attn(x)))
+        out: Tensor = self.c_proj(self._attend(self.c_attn(x), cache))
         return out
 
-    def _attend(self, qkv: Tensor) -> Tensor:
+    def _attend(self, qkv: Tensor, cache: LayerCache | None) -> Tensor:
         """(B, T, 3C) -> (B, T, C)."""
         heads = qkv.view(*qkv.shape[:2], *self._qkv_heads).permute(2, 0, 3, 1, 4)  # (3, B, H, T, D), a view
         q, k, v = self._tap(self._path, "heads", heads)  # each (B, H, T, D)
+        if cache is not None:
+            k, v = cache.extend(k, v)  # (B, H, K, D), views of the cache
         y = self._sdpa(q, k, v) if self.drop is None else self._explicit(q, k, v, self.drop)  # (B, H, T, D)
         return self._tap(self._path, "mix", y.transpose(1, 2).flatten(2))  # (B, T, C)
 
     def _sdpa(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         rate = self._fused_rate if self.training else 0.0
-        return F.scaled_dot_product_attention(q, k, v, dropout_p=rate, is_causal=True)  # (B, H, T, D)
+        causal = k.shape[2] == q.shape[2]
+        # One token alone may see every key. Torch's own causal mask would let it see the first only: it is aligned
+        # with the first key, where ours is with the last; so more tokens behind a cache bring a mask of their own.
+        mask = None if causal or q.shape[2] == 1 else _later(q, k).logical_not()  # (T, K)
+        return F.scaled_dot_product_attention(q, k, v, mask, dropout_p=rate, is_causal=causal)  # (B, H, T, D)
 
     def _explicit(self, q: Tensor, k: Tensor, v: Tensor, drop: "Dropout") -> Tensor:
-        # One name for all that is T x T, so that each is given back as soon as the next is there.
+        # One name for all that is T x K, so that each is given back as soon as the next is there.
         tap, path = self._tap, self._path
-        att = tap(path, "scores", q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5)  # (B, H, T, T)
-        att = tap(path, "mask", att.masked_fill(_later(att), float("-inf")))  # (B, H, T, T)
-        att = tap(path, "softmax", att.softmax(dim=-1))  # (B, H, T, T)
-        att = drop(att)  # (B, H, T, T)
+        att = tap(path, "scores", q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5)  # (B, H, T, K)
+        att = tap(path, "mask", att.masked_fill(_later(q, k), float("-inf")))  # (B, H, T, K)
+        att = tap(path, "softmax", att.softmax(dim=-1))  # (B, H, T, K)
+        att = drop(att)  # (B, H, T, K)
         mixed: Tensor = att @ v  # (B, H, T, D)
         return mixed
 
 
-def _later(scores: Tensor) -> Tensor:
-    """Return where a key comes after the query: (T, T)."""
-    return torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
+def _later(q: Tensor, k: Tensor) -> Tensor:
+    """Return where a key comes after the query: (T, K); the last query is as late as the last key."""
+    queries, keys = q.shape[2], k.shape[2]
+    return torch.ones(queries, keys, dtype=torch.bool, device=q.device).triu(keys - queries + 1)
 
 
 class FeedForward(StepModule):
@@ -189,9 +206,9 @@ class Block(nn.Module):
         self._path = path
         self._tap = tap
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, cache: LayerCache | None = None) -> Tensor:
         """(B, T, C) -> (B, T, C)."""
-        x = self._tap(self._path, "add_1", x + self.drop_1(self.attn(self.ln_1(x))))
+        x = self._tap(self._path, "add_1", x + self.drop_1(self.attn(self.ln_1(x), cache)))
         return self._tap(self._path, "add_2", x + self.drop_2(self.mlp(self.ln_2(x))))
 
 
@@ -231,20 +248,27 @@ class GPT(nn.Module):
         tied = self.get_parameter(network.lm_head.tied_to) if network.lm_head.tied_to else None
         self.lm_head = Linear(network.lm_head, factory, tied)
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """(B, T) token ids -> (B, T, V) logits."""
-        logits: Tensor = self.lm_head(self.ln_f(self._hidden(ids)))  # (B, T, V)
+    def forward(self, ids: Tensor, cache: KVCache | None = None) -> Tensor:
+        """(B, T) token ids -> (B, T, V) logits.
+
+        Args:
+            ids: the tokens; with a cache, those that follow what it has read.
+            cache: what earlier tokens left, to which these are added. The logits are then those of the last token
+                alone, (B, 1, V): the head is the dearest layer, and only they say what comes next.
+        """
+        logits: Tensor = self.lm_head(self.ln_f(self._hidden(ids, cache)))  # (B, T, V)
         return logits
 
-    def _hidden(self, ids: Tensor) -> Tensor:
-        """(B, T) -> (B, T, C)."""
-        x = self.drop(self._embed(ids))  # (B, T, C)
-        for block in self.h:
-            x = checkpoint(block, x, use_reentrant=False) if self.recompute else block(x)  # (B, T, C)
+    def _hidden(self, ids: Tensor, cache: KVCache | None) -> Tensor:
+        """(B, T) -> (B, T, C), with a cache (B, 1, C)."""
+        x = self.drop(self._embed(ids, cache.length if cache is not None else 0))  # (B, T, C)
+        layers = cache.layers if cache is not None else [None] * len(self.h)
+        for block, known in zip(self.h, layers, strict=True):
+            x = checkpoint(block, x, known, use_reentrant=False) if self.recompute else block(x, known)  # (B, T, C)
         hidden: Tensor = x
-        return hidden
+        return hidden if cache is None else hidden[:, -1:]
 
-    def _embed(self, ids: Tensor) -> Tensor:
-        """(B, T) -> (B, T, C)."""
-        positions = torch.arange(ids.shape[-1], device=ids.device)  # (T,)
+    def _embed(self, ids: Tensor, start: int) -> Tensor:
+        """(B, T) tokens from position ``start`` on -> (B, T, C)."""
+        positions = torch.arange(start, start + ids.shape[-1], device=ids.device)  # (T,)
         return self.tap("", "embed", self.wte(ids) + self.wpe(positions))

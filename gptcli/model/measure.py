@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from gptcli.architecture import AttentionPath, describe
 from gptcli.config import ModelConfig
+from gptcli.model.cache import KVCache
 from gptcli.model.forward import DTYPES
 from gptcli.model.gpt import GPT
 from gptcli.model.tap import observed
@@ -48,6 +49,14 @@ class MeasuredStep(Struct, frozen=True):
     peak: int
 
 
+class MeasuredGeneration(Struct, frozen=True):
+    """Bytes of the KV cache, and at the peak of reading a prompt and of reading one token."""
+
+    kv_cache: int
+    prefill: int
+    decode: int
+
+
 def storage_bytes(tensors: Iterable[Tensor]) -> int:
     """Return the bytes of the distinct storages behind some tensors."""
     storages = {tensor.untyped_storage()._cdata: tensor.untyped_storage().nbytes() for tensor in tensors}
@@ -67,6 +76,22 @@ def forward_peak(config: ModelConfig, run: MeasuredRun) -> int:
         with torch.no_grad(), _peak([*model.parameters(), ids], run) as peak, _autocast(run):
             model(ids)
     return peak() - workspaces
+
+
+def generation(config: ModelConfig, run: MeasuredRun) -> MeasuredGeneration:
+    """Read a prompt of T tokens into a cache, then the last of T tokens alone, and return what each took."""
+    with _mode(run):
+        workspaces = library_workspaces(run)
+        model, (ids,) = _build(config, run).eval(), _token_ids(config, run, 1)
+        activations = torch.bfloat16 if run.amp else DTYPES[run.dtype]
+        cache = KVCache(model.network, run.batch, run.tokens, activations, run.device)
+        existing = [*model.parameters(), *cache.tensors(), ids]
+        with torch.no_grad(), _peak(existing, run) as prefill, _autocast(run):
+            model(ids, cache)
+        cache.truncate(run.tokens - 1)
+        with torch.no_grad(), _peak(existing, run) as decode, _autocast(run):
+            model(ids[:, -1:], cache)
+        return MeasuredGeneration(storage_bytes(cache.tensors()), prefill() - workspaces, decode() - workspaces)
 
 
 def training_step(config: ModelConfig, run: MeasuredRun) -> MeasuredStep:

@@ -37,7 +37,9 @@ def check_text(report: CheckReport) -> Group:
 
 def _facts(report: CheckReport) -> Text:
     names = f"names as in {LAYOUTS[report.layout].label}"
-    facts = f"{count(report.parameters)} parameters, {names}, {report.dtype}, seed {report.seed}"
+    tokens = len(report.input_ids[0])
+    run = f"{tokens} token{'s' if tokens > 1 else ''}, forwards and backwards, in {report.dtype}, seed {report.seed}"
+    facts = f"{count(report.parameters)} parameters, {names}; run on {run}"
     return Text.assemble((printable(report.target), TITLE), "  ", (facts, QUIET))
 
 
@@ -153,4 +155,4 @@ def _value(number: float | None) -> str:
 def _number(number: float | None) -> str:
     if number is None:
         return "-"
-    return "0" if number == 0 else f"{number:.1e}"
+    return "0" if number == 0 else f"{number:.2g}"

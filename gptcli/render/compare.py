@@ -25,8 +25,6 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
-_GELU = {"gelu_tanh": "tanh form", "gelu": "exact"}
-
 _Row = tuple[str, str, Callable[[Any], str]]
 _SIZES: list[_Row] = [
     ("Layers", "n_layers", count),
@@ -39,6 +37,7 @@ _SIZES: list[_Row] = [
     ("Tied head", "weight_tying", _yes),
 ]
 # Said only where models differ in it.
+_GELU = {"gelu_tanh": "tanh form", "gelu": "exact"}
 _RARE: list[_Row] = [("Other biases", "bias", _yes), ("GELU", "activation", lambda name: _GELU[name])]
 _FIGURES: list[_Row] = [
     ("Parameters", "parameters", short_count),

@@ -1,8 +1,8 @@
 """The Rich console, and the few styles that all commands use."""
 
 import os
-import sys
 from collections.abc import Iterator
+from typing import TextIO
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Column, Table
@@ -18,9 +18,9 @@ ACCENT = "bold yellow"
 MAX_WIDTH = 100  # on a wide screen lines longer than this are hard to follow
 
 
-def make_console() -> Console:
-    """Return a console on the stdout of this moment; a broken pipe is raised, not swallowed."""
-    console = _Console(file=sys.stdout, highlight=False, soft_wrap=False, emoji=False, markup=False)
+def make_console(stream: TextIO) -> Console:
+    """Return a console on a stream; a broken pipe is raised, not swallowed."""
+    console = _Console(file=stream, highlight=False, soft_wrap=False, emoji=False, markup=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = 80
     console.width = min(console.width, MAX_WIDTH)

@@ -1,31 +1,50 @@
 """The one place where results reach stdout."""
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
+from gptcli.render.errors import colour_wanted
 from gptcli.reports import Report
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
-def print_text(text: "RenderableType", *, wrap: bool = True) -> None:
-    """Print what a renderer made of a report, in the width and the colours of stdout.
+def print_text(text: "RenderableType", *, wrap: bool = True, stream: TextIO | None = None) -> None:
+    """Print what a renderer made of a report, in the width and the colours of the stream.
 
     Args:
         text: what to print.
         wrap: break lines at that width; False leaves them as they are, for text that a program reads.
+        stream: stdout by default; stderr for what is worth knowing beside a result.
     """
     from gptcli.render.console import make_console
 
-    console = make_console()
+    stream = stream or sys.stdout
+    console = make_console(stream)
     if console.is_terminal:
         console.print(text, soft_wrap=not wrap)
         return
     with console.capture() as captured:
         console.print(text, soft_wrap=not wrap)
     # Rich fills the last column of a table; in a file or a diff the blanks behind it are noise.
-    sys.stdout.write("".join(f"{line.rstrip(' ')}\n" for line in captured.get().split("\n")[:-1]))
+    stream.write("".join(f"{line.rstrip(' ')}\n" for line in captured.get().split("\n")[:-1]))
+
+
+def print_piece(piece: str, *, prominent: bool = False) -> None:
+    """Print a piece of a text at once: as it is for a program, harmless for a terminal.
+
+    Args:
+        piece: any part of a text; nothing is added to it, no newline either.
+        prominent: let it stand out where there is colour.
+    """
+    if sys.stdout.isatty():
+        from gptcli.render.tokens import harmless
+
+        piece = harmless(piece)
+    bold = prominent and colour_wanted(sys.stdout)
+    sys.stdout.write(f"\x1b[1m{piece}\x1b[0m" if bold else piece)
+    sys.stdout.flush()
 
 
 def print_json(content: Report | dict[str, Any]) -> None:

@@ -6,15 +6,18 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gptcli.checkpoints.layouts import LAYOUTS
 from gptcli.config.printable import printable
 from gptcli.render.console import ACCENT, NUMBER, PATH, QUIET, TITLE, TOTAL, plain_table
 from gptcli.render.model_line import model_line
 from gptcli.render.tokens import chips, visible_token
 from gptcli.render.units import binary, count, seconds, shape
-from gptcli.reports import ForwardReport, NextToken, Stage, Token
+from gptcli.reports import ForwardReport, NextToken, Stage, TextLoss, Token, WeightsFile
 
 TokenOf = Callable[[int], Token]
 
+_MAX_LOSSES = 64
+_LARGE = 10**9
 _MAX_IDS = 64  # a screen holds no more of them beside what follows
 
 
@@ -37,6 +40,7 @@ def forward_text(report: ForwardReport, token_of: TokenOf, *, saved: str | None 
         *_logits(report),
         "",
         *_next_tokens(report, token_of),
+        *_losses(report, token_of),
         *_facts(report, saved),
     ]
     return Group(*parts)
@@ -135,6 +139,38 @@ def _candidates(candidates: list[NextToken], token_of: TokenOf) -> Table:
     return table
 
 
+def _losses(report: ForwardReport, token_of: TokenOf) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    for number, loss in enumerate(report.loss or (), 1):
+        which = f" of text {number}" if len(report.lengths) > 1 else ""
+        head = Text.assemble(f"Loss{which}  ", (f"{loss.mean:.4f}", TOTAL))
+        head.append(f"  mean of {count(len(loss.tokens))}, in nats; perplexity exp(loss) = ", style=QUIET)
+        parts += [head.append(_perplexity(loss.perplexity), style=TOTAL), _token_losses(loss, token_of)]
+        more = len(loss.tokens) - _MAX_LOSSES
+        parts += [Text(f"  ... and {count(more)} more; --json prints all", style=QUIET)] if more > 0 else []
+        parts.append("")
+    return parts
+
+
+def _perplexity(value: float | None) -> str:
+    if value is None:
+        return "too large for a number"
+    return f"{value:,.2f}" if value < _LARGE else f"{value:.4g}"
+
+
+def _token_losses(loss: TextLoss, token_of: TokenOf) -> Table:
+    table = plain_table()
+    table.add_column("", justify="right", style=QUIET, no_wrap=True)
+    for heading in ("Token", "Next token"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("Probability", "Loss"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for token in loss.tokens[:_MAX_LOSSES]:
+        names = (Text(visible_token(token_of(i)), style=ACCENT) for i in (token.id, token.target_id))
+        table.add_row(f"  {token.position}", *names, f"{100 * token.probability:.4f}%", f"{token.loss:.4f}")
+    return table
+
+
 def _facts(report: ForwardReport, saved: str | None) -> list[RenderableType]:
     device = f"{report.device} ({report.device_name})" if report.device_name else report.device
     table = plain_table(header=False, wrap=True)
@@ -147,8 +183,15 @@ def _facts(report: ForwardReport, saved: str | None) -> list[RenderableType]:
         table.add_row("dropout", f"on, as in training; {_masks(report)}")
     if saved:
         table.add_row("saved", Text(printable(saved), style=PATH))
-    note = f"Weights are random (seed {report.seed}): until a model is trained, every guess is chance."
-    return [table, "", Text(note, style=QUIET)]
+    return [table, "", weights_line(report.weights, report.seed, "every guess is chance")]
+
+
+def weights_line(weights: WeightsFile | None, seed: int, consequence: str) -> Text:
+    """Say where the weights are from; of random ones, what follows until a model is trained."""
+    if weights is None:
+        return Text(f"Weights are random (seed {seed}): until a model is trained, {consequence}.", style=QUIET)
+    layout = LAYOUTS[weights.layout].label
+    return Text.assemble(("Weights of ", QUIET), (weights.path, PATH), (f", {layout}, {weights.format}", QUIET))
 
 
 _ATTENTION = {"sdpa": "fused attention", "explicit": "explicit attention"}

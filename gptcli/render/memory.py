@@ -132,8 +132,8 @@ def _cells(row: DtypeRow, *, chosen: bool, tied: bool) -> list[Text]:
 def _note(report: MemoryReport) -> str:
     lines = ["1 MiB = 2^20 bytes, 1 MB = 10^6. Tied: the output head is the token embedding."]
     if report.mode == "generate":
-        lines.append("Generation is reckoned, not yet measured.")
-    elif report.device == "cuda":
+        lines.append("prefill: a prompt as long as that, read at once; decode: its last token alone.")
+    if report.device == "cuda":
         lines.append("CUDA's rules are reckoned, not measured.")
     lines.append("Scratch inside kernels is not counted.")
     return "\n".join(lines)

@@ -12,7 +12,7 @@ from gptcli.analysis.memory import kv_cache_bytes, ledger, memory_report, optimi
 from gptcli.analysis.step import StepOptions, sweep_step
 from gptcli.commands._verify import measured_run
 from gptcli.config import ModelConfig, load_config
-from gptcli.model.measure import forward_peak, training_step
+from gptcli.model.measure import forward_peak, generation, training_step
 from tests.strategies import configs
 from tools.accuracy import WIDE, config_of, covering_cells, options_of
 
@@ -68,6 +68,17 @@ def test_the_peak_is_measured_to_the_byte(seed: int) -> None:
 def test_the_peak_is_measured_to_the_byte_on_fake_tensors(seed: int) -> None:
     config, options = random_case(seed)
     assert sweep_step(config, options).peak == _measured(config, options, fake=True)
+
+
+@pytest.mark.parametrize("fake", [False, True], ids=["real", "fake"])
+@pytest.mark.parametrize("seed", range(500, 580))
+def test_generation_is_measured_to_the_byte(seed: int, fake: bool) -> None:
+    config, options = random_case(seed)
+    options = replace(options, mode="generate")
+    memory, measured = sweep_step(config, options), generation(config, measured_run(options, fake=fake))
+    assert kv_cache_bytes(config, options) == measured.kv_cache
+    assert memory.phases == {"prefill": measured.prefill, "decode": measured.decode}
+    assert memory.peak == max(measured.prefill, measured.decode) == sum(line.bytes for line in ledger(memory))
 
 
 @pytest.mark.slow

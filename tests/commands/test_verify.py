@@ -14,6 +14,8 @@ FIGURES = {
     "step shapes",
     "peak of a forward pass",
     "peak of a training step",
+    "KV cache",
+    "peak of generation",
 }
 
 
@@ -35,6 +37,7 @@ def test_every_figure_holds_without_an_error(cli: Cli, options: list[str]) -> No
     [
         ("gptcli.commands._verify.count_parameters", "parameters"),
         ("gptcli.commands._verify.gradients_bytes", "gradients"),
+        ("gptcli.commands._verify.kv_cache_bytes", "KV cache"),
         ("gptcli.commands._verify.optimizer_bytes", "optimizer state"),
     ],
 )

@@ -26,6 +26,21 @@ SCREENS = {
     "tokenize-hard": ["tokenize", "naïve 🤷🏽\n\t\x00", ""],
     "config-list": ["config", "list"],
     "config-show": ["config", "show", "gpt2", "--set", "n_layers=24"],
+    "forward-loss": [
+        "forward",
+        "every effort moves",
+        "Hi",
+        "-c",
+        "tiny",
+        "--device",
+        "cpu",
+        "--targets",
+        " effort moves you",
+        "--targets",
+        " there",
+    ],
+    "generate-tiny": ["generate", "Every effort moves you", "-c", "tiny", "--device", "cpu", "-n", "8"],
+    "generate-two": ["generate", "Every effort", "Hi", "-c", "tiny", "--device", "cpu", "-n", "6", "--top-k", "9"],
     "forward-tiny": ["forward", "Every effort moves you", "Hi", "-c", "tiny", "--device", "cpu"],
 }
 

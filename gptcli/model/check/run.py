@@ -220,17 +220,19 @@ def _compare(
     modules: Mapping[str, tuple[str, ...]],
     tolerance: float,
 ) -> Iterator[tuple[Port, CheckedStep]]:
-    """Compare at every port that was seen, in order of execution; what stands for a step that is seen is left out."""
+    """Compare at every port that was seen, in order of execution.
+
+    A step that is seen at several ports is told once, unless one who takes it gets something else.
+    """
     by_path = {step.path: step for step in listed}
-    shown: set[str] = set()
+    agreeing: dict[str, bool] = {}  # by step, whether it agreed where it was seen first
     for port in ports(listed):
         if port.key not in theirs:
             continue
         found = theirs[port.key]
         expected = put_beside(ours.outputs[port.value], found, port.path)
         step = by_path[_undropped(port.value, by_path)]
-        again = step.path in shown
-        shown.add(step.path)
+        again = step.path in agreeing
         path = LOGITS if port.path == LOGITS else port.path if again and port.side == IN else step.path
         allowed = tolerance * magnitude(expected)
         apart = difference(expected, found) if expected.shape == found.shape else None
@@ -245,8 +247,9 @@ def _compare(
             tolerance=allowed,
             ok=apart is not None and apart <= allowed,
         )
-        if not (again and checked.ok) or path == LOGITS:
+        if not again or path == LOGITS or (agreeing[step.path] and not checked.ok):
             yield port, checked
+        agreeing.setdefault(step.path, checked.ok)
 
 
 def _undropped(path: str, by_path: Mapping[str, Step]) -> str:

@@ -1,0 +1,75 @@
+"""Options that say how the next token is chosen, checked before any work."""
+
+from math import isfinite
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gptcli.errors import InputError, InputProblemsError
+
+if TYPE_CHECKING:
+    from gptcli.model.sampling import Sampling
+
+TemperatureOption = Annotated[
+    float | None,
+    typer.Option(
+        "--temperature",
+        metavar="X",
+        help="Draw tokens, the logits divided by this; 0 takes the most likely.  "
+        "[dim]\\[default: 0, or 1 with --top-k or --top-p][/dim]",
+        show_default=False,
+        rich_help_panel="Sampling",
+    ),
+]
+TopKOption = Annotated[
+    int | None,
+    typer.Option("--top-k", metavar="N", min=1, help="Draw from the N most likely.", rich_help_panel="Sampling"),
+]
+TopPOption = Annotated[
+    float | None,
+    typer.Option(
+        "--top-p",
+        metavar="P",
+        help="Draw from the fewest whose probabilities add up to P.",
+        rich_help_panel="Sampling",
+    ),
+]
+
+
+def check_sampling(temperature: float | None, top_p: float | None) -> None:
+    """Refuse what no token can be chosen by.
+
+    Raises:
+        InputProblemsError: every value that is out of range; no comparison finds NaN, so each is asked what it is.
+    """
+    problems = []
+    if temperature is not None and not (isfinite(temperature) and temperature >= 0):
+        problems.append(f"--temperature {temperature:g} is not a number from 0 on; 0 takes the most likely token")
+    if top_p is not None and not 0 < top_p <= 1:
+        problems.append(f"--top-p {top_p:g} is not above 0 and at most 1; 1 leaves all tokens in")
+    if problems:
+        raise InputProblemsError(problems)
+
+
+def sampling_of(temperature: float | None, top_k: int | None, top_p: float | None) -> "Sampling":
+    """Return what the options describe; to leave tokens to choose from is to want one drawn."""
+    from gptcli.model.sampling import Sampling
+
+    if temperature is None:
+        temperature = 0.0 if top_k is None and top_p is None else 1.0
+    return Sampling(temperature, top_k, top_p)
+
+
+def check_stops(stops: list[str]) -> None:
+    """Refuse stop texts that every text would begin with, or that no text can hold.
+
+    Raises:
+        InputError: an empty one, or a lone surrogate.
+    """
+    from gptcli.tokenizer import check_text
+
+    for number, stop in enumerate(stops, 1):
+        name = f"--stop {number}"
+        if not stop:
+            raise InputError(f"{name} is empty and would end every text at once; name a text, e.g. --stop '.'")
+        check_text(stop, name)

@@ -1,0 +1,124 @@
+"""``gptcli generate``."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from gptcli.architecture.dtypes import COMPUTE_DTYPES, check_dtype
+from gptcli.commands._app import command_app
+from gptcli.commands._generate import build_and_generate, note_cropped, runs_of
+from gptcli.commands._options import (
+    MAX_SEED,
+    AllowSpecialOption,
+    AttentionOption,
+    ComputeDtypeOption,
+    ConfigOption,
+    DeviceOption,
+    FileOption,
+    ForceOption,
+    InitOption,
+    JsonOption,
+    SetOption,
+    TextsArgument,
+    TiedOption,
+)
+from gptcli.commands._sampling import (
+    TemperatureOption,
+    TopKOption,
+    TopPOption,
+    check_sampling,
+    check_stops,
+    sampling_of,
+)
+from gptcli.commands._texts import read_texts, text_names
+from gptcli.commands._weights import WeightsOption, choose_model
+from gptcli.config import DEFAULT_CONFIG
+
+app = command_app()
+
+_MOST_TOKENS = 2**20
+
+
+@app.command(rich_help_panel="Run")
+def generate(
+    context: typer.Context,
+    prompts: TextsArgument = None,
+    files: FileOption = None,
+    allow_special: AllowSpecialOption = False,
+    max_new_tokens: Annotated[
+        int, typer.Option("--max-new-tokens", "-n", metavar="N", min=1, max=_MOST_TOKENS, help="Tokens to add.")
+    ] = 20,
+    stop: Annotated[
+        list[str] | None,
+        typer.Option("--stop", metavar="TEXT", help="End a text before this; repeatable."),
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    set_values: SetOption = None,
+    tied: TiedOption = None,
+    weights: WeightsOption = None,
+    device: DeviceOption = "auto",
+    dtype: ComputeDtypeOption = "fp32",
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of the random weights and of what is drawn.")] = 123,
+    init: InitOption = None,
+    temperature: TemperatureOption = None,
+    top_k: TopKOption = None,
+    top_p: TopPOption = None,
+    attention: AttentionOption = "sdpa",
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Read the whole text again for every token, as the lecture does.")
+    ] = False,
+    force: ForceOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Continue texts token by token: the most likely one each time, or one drawn.
+
+    [dim]$[/dim] gptcli generate "Every effort moves you"
+    [dim]$[/dim] gptcli generate "Every effort" --temperature 0.8 --top-k 40 --stop "."
+    """
+    from gptcli.analysis.step import StepOptions
+    from gptcli.commands._ids import encode_batch
+    from gptcli.commands._need import refuse_too_large
+    from gptcli.model.device import resolve_device
+    from gptcli.render.emit import print_json, print_text
+
+    check_dtype(dtype, COMPUTE_DTYPES)
+    check_sampling(temperature, top_p)
+    stops = stop or []
+    check_stops(stops)
+    given = read_texts(prompts, files, config=config)
+    chosen = choose_model(context, weights, config, set_values, tied, init=init)
+    model = chosen.config
+    names = text_names(prompts, files)
+    batch = encode_batch(given, model, allow_special=allow_special, names=names, any_length=True)
+    where = resolve_device(device)
+    if not force:
+        run = StepOptions(
+            tokens=1, mode="inference" if no_cache else "generate", dtype=dtype, attention=attention, device=where
+        )
+        refuse_too_large(model, runs_of(run, model.context_length, batch, max_new_tokens))
+    note_cropped(names, batch, model)
+    from gptcli.model.generate import GenerateOptions
+
+    options = GenerateOptions(
+        device=where,
+        dtype=dtype,
+        seed=seed,
+        init=model.init,
+        attention=attention,
+        max_new_tokens=max_new_tokens,
+        sampling=sampling_of(temperature, top_k, top_p),
+        stop=tuple(stops),
+        cached=not no_cache,
+    )
+    streamed = len(given) == 1 and not json
+    report = build_and_generate(chosen, list(zip(given, batch, strict=True)), options, streamed=streamed)
+    if json:
+        print_json(report)
+        return
+    from gptcli.render.generate import generate_facts, print_texts
+    from gptcli.tokenizer import SIZE
+
+    if not streamed:
+        print_texts(report)
+    print_text(generate_facts(report, SIZE), stream=sys.stderr)

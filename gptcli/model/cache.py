@@ -1,0 +1,60 @@
+"""The keys and values of tokens that have been read, so that the next token is all that runs (KV cache).
+
+Every block keeps what its projections gave for each token: later tokens attend to it, and under a causal mask nothing
+that comes later changes it (Pope et al. 2022, section 3.3).
+"""
+
+import torch
+from torch import Tensor
+
+from gptcli.architecture import Network, shape_sizes, size, sizes_of
+from gptcli.architecture.symbols import B, D, H, T
+
+
+class LayerCache:
+    """The keys and values of one block: two tensors of (B, H, capacity, D), of which the first ``length`` are known."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device | str) -> None:
+        self.keys = torch.empty(shape, dtype=dtype, device=device)
+        self.values = torch.empty(shape, dtype=dtype, device=device)
+        self.length = 0
+
+    def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Add (B, H, T, D) of new tokens and return all that are known, (B, H, K, D) each, as views."""
+        start, self.length = self.length, self.length + k.shape[2]
+        self.keys[:, :, start : self.length] = k
+        self.values[:, :, start : self.length] = v
+        return self.keys[:, :, : self.length], self.values[:, :, : self.length]
+
+
+class KVCache:
+    """A cache for every block: 2 L B T C numbers, allocated once, where T is its capacity.
+
+    Args:
+        network: the description, which has the shapes.
+        batch: texts at once.
+        capacity: tokens of a text that it holds; the context length at most.
+        dtype: of the keys and values: that of the activations.
+        device: where it lies.
+    """
+
+    def __init__(
+        self, network: Network, batch: int, capacity: int, dtype: torch.dtype, device: torch.device | str
+    ) -> None:
+        sizes = sizes_of(network.config, batch, capacity)
+        shape = shape_sizes((B, H, T, D), sizes)
+        self.layers = [LayerCache(shape, dtype, device) for _ in range(size(network.h.times, sizes))]
+
+    @property
+    def length(self) -> int:
+        """How many tokens have been read."""
+        return self.layers[0].length
+
+    def truncate(self, length: int) -> None:
+        """Forget all but the first tokens; the memory stays."""
+        for layer in self.layers:
+            layer.length = min(length, layer.length)
+
+    def tensors(self) -> list[Tensor]:
+        """Return all keys and values, block by block."""
+        return [tensor for layer in self.layers for tensor in (layer.keys, layer.values)]

@@ -1,0 +1,40 @@
+"""Cross-entropy of a text under a network, token by token."""
+
+from collections.abc import Sequence
+from math import exp, inf
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from gptcli.reports import TextLoss, TokenLoss
+
+_ROWS = 64  # logits of so many positions are turned to fp32 at a time, so that no second (T, V) is needed
+
+
+def text_loss(logits: Tensor, ids: Sequence[int], targets: Sequence[int]) -> TextLoss:
+    """Return what the logits (T, V) say about the targets, of which there is at least one.
+
+    Args:
+        logits: of one text; row ``i`` stands behind ``ids[i]``. Rows behind the last target do not count.
+        ids: the text.
+        targets: what came next, at most one a row.
+    """
+    wanted = torch.tensor(targets, device=logits.device)  # (n,)
+    told: list[float] = []
+    for start in range(0, len(targets), _ROWS):
+        part = slice(start, min(start + _ROWS, len(targets)))
+        told += F.cross_entropy(logits[part].float(), wanted[part], reduction="none").tolist()  # (rows,)
+    mean = sum(told) / len(told)
+    tokens = [
+        TokenLoss(position, token_id, target, exp(-loss), loss)
+        for position, (token_id, target, loss) in enumerate(zip(ids, targets, told, strict=False))
+    ]
+    return TextLoss(mean, _exp(mean), tokens)
+
+
+def _exp(value: float) -> float | None:
+    try:
+        return exp(value) if value < inf else None
+    except OverflowError:
+        return None

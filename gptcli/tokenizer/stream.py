@@ -1,0 +1,56 @@
+"""Tokens to text while they come: nothing is told that a later token could change."""
+
+from codecs import getincrementaldecoder
+from collections.abc import Callable, Sequence
+
+from gptcli.tokenizer.codec import decode_bytes
+from gptcli.tokenizer.vocabulary import SIZE
+
+
+class TextStream:
+    """Spells a text token by token, up to the first of some stop texts.
+
+    A token may be half a character and a character may be the beginning of a stop text; both are held back until it is
+    known what becomes of them. Ids outside the vocabulary spell nothing.
+
+    Args:
+        stops: texts that end this one; the one that is met is no part of it.
+        show: is given every piece of the text as soon as it is certain.
+
+    Attributes:
+        text: what is certain.
+    """
+
+    def __init__(self, stops: Sequence[str] = (), show: Callable[[str], None] | None = None) -> None:
+        self.text = ""
+        self._stops = tuple(stops)
+        self._show = show
+        self._decoder = getincrementaldecoder("utf-8")(errors="replace")
+        self._held = ""
+
+    def add(self, token_id: int) -> bool:
+        """Take a token; return whether a stop text has been met."""
+        self._held += self._decoder.decode(decode_bytes([token_id]) if token_id < SIZE else b"")
+        found = [at for at in map(self._held.find, self._stops) if at >= 0]
+        if found:
+            self._tell(min(found))
+            self._held = ""
+            return True
+        self._tell(len(self._held) - self._may_become_stop())
+        return False
+
+    def end(self) -> None:
+        """Tell what was held back: no more tokens come."""
+        self._held += self._decoder.decode(b"", final=True)
+        self._tell(len(self._held))
+
+    def _may_become_stop(self) -> int:
+        """Return the length of the longest end of what is held that a stop text begins with."""
+        lengths = range(min(len(self._held), max(map(len, self._stops), default=0)), 0, -1)
+        return next((n for n in lengths if any(stop.startswith(self._held[-n:]) for stop in self._stops)), 0)
+
+    def _tell(self, length: int) -> None:
+        piece, self._held = self._held[:length], self._held[length:]
+        self.text += piece
+        if piece and self._show is not None:
+            self._show(piece)

@@ -1,0 +1,191 @@
+"""Converted checkpoints, loaded by the program they are meant for."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from jsonschema import Draft202012Validator
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from gptcli.commands._weights import load_weights
+from gptcli.model.load import load_model
+from tests.checkpoints import peers
+from tests.checkpoints.peers import IDS, SHAPES
+from tests.conftest import Cli
+from tests.naive import NaiveGPT
+from tests.naive_nanogpt import NanoGPT
+
+pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore")]
+_SIZES = SHAPES[1]
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> dict[str, tuple[Path, nn.Module]]:
+    """Return a checkpoint of each program, with the model it was saved from."""
+    models: dict[str, Any] = {
+        "huggingface": peers.hugging_face(_SIZES),
+        "huggingface-untied": peers.hugging_face(_SIZES, tied=False),
+        "lecture": peers.lecture(_SIZES),
+        "nanogpt": peers.nanogpt(_SIZES, bias=False),
+    }
+    paths = {name: tmp_path / name for name in models}
+    models["huggingface"].save_pretrained(paths["huggingface"])
+    models["huggingface-untied"].save_pretrained(paths["huggingface-untied"])
+    torch.save(models["lecture"].state_dict(), paths["lecture"])
+    peers.save_nanogpt(models["nanogpt"], peers.nanogpt_args(_SIZES, bias=False), paths["nanogpt"])
+    return {name: (paths[name], model) for name, model in models.items()}
+
+
+def _heads(source: str) -> list[str]:
+    return ["--set", f"n_heads={_SIZES['n_heads']}"] if source == "lecture" else []
+
+
+def _assert_same(loaded: Any, model: nn.Module) -> None:
+    torch.testing.assert_close(peers.logits_of(loaded), peers.logits_of(model), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("source", ["huggingface", "huggingface-untied", "lecture", "nanogpt"])
+def test_transformers_loads_it(cli: Cli, tmp_path: Path, sources: dict[str, Any], source: str) -> None:
+    import transformers
+
+    path, model = sources[source]
+    folder = tmp_path / "converted"
+    assert cli("checkpoint", "convert", str(path), str(folder), "--to", "huggingface", *_heads(source)).code == 0
+    peer: Any = transformers.GPT2LMHeadModel
+    loaded, told = peer.from_pretrained(folder, output_loading_info=True)
+    assert not any(told[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    _assert_same(loaded, model)
+
+
+@pytest.mark.parametrize("source", ["huggingface", "huggingface-untied", "lecture"])
+@pytest.mark.parametrize("name", ["gpt.pt", "gpt.safetensors"])
+def test_the_lecture_loads_it(cli: Cli, tmp_path: Path, sources: dict[str, Any], source: str, name: str) -> None:
+    path, model = sources[source]
+    target = tmp_path / name
+    assert cli("checkpoint", "convert", str(path), str(target), "--to", "lecture", *_heads(source)).code == 0
+    state = torch.load(target, weights_only=True) if target.suffix == ".pt" else load_file(target)
+    config = {**_SIZES, "drop_rate": 0.0, "qkv_bias": source != "lecture", "weight_tying": False}
+    naive = NaiveGPT(config)
+    naive.load_state_dict(state, strict=True)
+    _assert_same(naive, model)
+
+
+@pytest.mark.parametrize("name", ["gpt.pt", "gpt.safetensors"])
+def test_nanogpt_loads_it(cli: Cli, tmp_path: Path, name: str) -> None:
+    model = peers.hugging_face(_SIZES, activation_function="gelu")
+    model.save_pretrained(tmp_path / "hf")
+    target = tmp_path / name
+    assert cli("checkpoint", "convert", str(tmp_path / "hf"), str(target), "--to", "nanogpt").code == 0
+    if target.suffix == ".pt":
+        checkpoint = torch.load(target, weights_only=True)
+        state, args = checkpoint["model"], checkpoint["model_args"]
+    else:
+        state, args = load_file(target), peers.nanogpt_args(_SIZES)
+    assert args.keys() == peers.nanogpt_args(_SIZES).keys()
+    nano = NanoGPT(args)
+    nano.load_state_dict(state, strict=True)
+    _assert_same(nano, model)
+
+
+@pytest.mark.parametrize("source", ["huggingface", "huggingface-untied", "lecture", "nanogpt"])
+def test_our_own_layout_keeps_config_and_numbers(
+    cli: Cli, tmp_path: Path, sources: dict[str, Any], source: str
+) -> None:
+    path, model = sources[source]
+    target = tmp_path / "own.safetensors"
+    assert cli("checkpoint", "convert", str(path), str(target), "--to", "gptcli", *_heads(source)).code == 0
+    recognised = load_weights(str(target)).recognised
+    assert recognised.matched is not None
+    assert recognised.config is not None
+    assert recognised.matched.layout.name == "gptcli"
+    assert recognised.config.n_heads == _SIZES["n_heads"]
+    with torch.no_grad():
+        ours = load_model(recognised, dtype=torch.float32)(IDS)
+    torch.testing.assert_close(ours, peers.logits_of(model), atol=1e-4, rtol=0)
+
+
+def test_what_is_printed_keeps_to_its_schema(cli: Cli, tmp_path: Path, sources: dict[str, Any]) -> None:
+    check = Draft202012Validator(cli("config", "schema", "checkpoint").json)
+    check.validate(cli("checkpoint", str(sources["huggingface"][0]), "--stats", "--json").json)
+    converted = cli("checkpoint", "convert", str(sources["nanogpt"][0]), str(tmp_path / "out"), "--to", "huggingface")
+    assert converted.code == 0
+    arguments = ["convert", str(sources["nanogpt"][0]), str(tmp_path / "own.safetensors"), "--to", "gptcli", "--json"]
+    check.validate(cli("checkpoint", *arguments).json)
+
+
+def test_half_precision_stays(cli: Cli, tmp_path: Path) -> None:
+    peers.hugging_face(_SIZES).bfloat16().save_pretrained(tmp_path / "hf")
+    target = tmp_path / "gpt.safetensors"
+    assert cli("checkpoint", "convert", str(tmp_path / "hf"), str(target), "--to", "nanogpt").code == 0
+    with safe_open(target, "pt") as file:
+        assert file.get_tensor("transformer.wte.weight").dtype == torch.bfloat16
+
+
+def test_other_arithmetic_is_told(cli: Cli, tmp_path: Path, sources: dict[str, Any]) -> None:
+    report = cli("checkpoint", "convert", str(sources["huggingface"][0]), str(tmp_path / "n.pt"), "--to", "nanogpt")
+    assert "activation gelu" in report.out
+    assert "warning" in report.out
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "to", "told"),
+    [
+        ("huggingface-untied", "n.pt", "nanogpt", "head has weights of its own"),
+        ("huggingface", "n.onnx", "lecture", "the name says no format"),
+        ("huggingface", "n.pt", "huggingface", "transformers loads a directory"),
+        ("huggingface", "nowhere/n.pt", "lecture", "cannot be written"),
+        ("huggingface", "lecture", "huggingface", "exists already"),
+        ("huggingface", "n.pt", "lectur", "did you mean 'lecture'?"),
+        ("huggingface", "n.pt", "gptcli", "own layout is safetensors"),
+    ],
+)
+def test_refusals_leave_nothing(
+    cli: Cli, tmp_path: Path, sources: dict[str, Any], source: str, target: str, to: str, told: str
+) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    outcome = cli("checkpoint", "convert", str(sources[source][0]), str(tmp_path / target), "--to", to)
+    assert outcome.code in (1, 2)
+    assert told in outcome.err
+    assert outcome.out == ""
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_broken_checkpoint_is_not_converted(cli: Cli, tmp_path: Path, sources: dict[str, Any]) -> None:
+    file = sources["huggingface"][0] / "model.safetensors"
+    state = load_file(file)
+    del state["transformer.ln_f.weight"]
+    save_file(state, file)
+    outcome = cli("checkpoint", "convert", str(file.parent), str(tmp_path / "out.pt"), "--to", "lecture")
+    assert outcome.code == 2
+    assert "transformer.ln_f.weight: missing" in outcome.err
+    assert not (tmp_path / "out.pt").exists()
+
+
+def test_two_checkpoints_in_different_layouts_are_compared(cli: Cli, tmp_path: Path, sources: dict[str, Any]) -> None:
+    path = sources["huggingface"][0]
+    target = tmp_path / "gpt.pt"
+    cli("checkpoint", "convert", str(path), str(target), "--to", "lecture")
+    same = cli("checkpoint", str(target), "--against", str(path), "--json", "--set", "n_heads=4").json
+    assert _kinds(same)["compared"] == "compared: all 40 weights are equal"
+
+    state = torch.load(target, weights_only=True)
+    first = "trf_blocks.1.att.W_{}.weight"
+    state[first.format("query")], state[first.format("key")] = state[first.format("key")], state[first.format("query")]
+    state["trf_blocks.0.att.out_proj.weight"] = state["trf_blocks.0.att.out_proj.weight"].t().contiguous()
+    state["trf_blocks.2.ff.layers.0.weight"] = state["trf_blocks.0.ff.layers.0.weight"].clone()
+    state["pos_emb.weight"][3, 4] += 0.5
+    torch.save(state, target)
+    report = cli("checkpoint", str(target), "--against", str(path), "--json").json
+    told = {f["path"]: f["message"] for f in report["findings"] if f["kind"] == "differs"}
+    assert "mixed up: query, key, value hold what should be key, query, value" in told[first.format("query")]
+    assert "is transposed" in told["trf_blocks.0.att.out_proj.weight"]
+    assert "holds what should be h.0.mlp.c_fc.weight" in told["trf_blocks.2.ff.layers.0.weight"]
+    assert "differs in 1 of 1,152 numbers, by 0.5" in told["pos_emb.weight"]
+    assert len(told) == 4
+
+
+def _kinds(report: dict[str, Any]) -> dict[str, str]:
+    return {finding["kind"]: finding["message"] for finding in report["findings"]}

@@ -1,0 +1,92 @@
+"""Models by name, from the cache that Hugging Face's client keeps."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from gptcli.checkpoints import hub
+from gptcli.errors import GptcliError, InputError
+from tests.checkpoints import peers
+from tests.conftest import Cli
+
+_SIZES = peers.SHAPES[0]
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    monkeypatch.delenv("HUGGINGFACE_HUB_CACHE", raising=False)
+    return tmp_path / "hub"
+
+
+def _put(cache: Path, name: str, revision: str = "abc", *, main: bool = True) -> Path:
+    folder = cache / f"models--{name.replace('/', '--')}"
+    snapshot = folder / "snapshots" / revision
+    peers.hugging_face(_SIZES).save_pretrained(snapshot)
+    if main:
+        (folder / "refs").mkdir(exist_ok=True)
+        (folder / "refs" / "main").write_text(revision)
+    return snapshot
+
+
+def test_the_main_branch_is_found(cli: Cli, cache: Path) -> None:
+    _put(cache, "me/my-gpt", "old", main=False)
+    main = _put(cache, "me/my-gpt", "new")
+    assert hub.find_weights("me/my-gpt") == main
+    report = cli("checkpoint", "me/my-gpt", "--json").json
+    assert report["config"]["name"] == "my-gpt"
+    assert report["layout"] == "huggingface"
+
+
+def test_old_names_lead_to_where_the_models_are_now(cache: Path) -> None:
+    assert hub.find_weights(str(_put(cache, "openai-community/gpt2"))).name == "abc"
+    assert hub.find_weights("gpt2") == cache / "models--openai-community--gpt2" / "snapshots" / "abc"
+
+
+def test_a_path_comes_first(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _put(cache, "gpt2")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gpt2").mkdir()
+    assert hub.find_weights("gpt2") == Path("gpt2")
+
+
+def test_without_the_client_the_error_says_how_to_get_the_file(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "find_spec", lambda _name: None)
+    with pytest.raises(GptcliError, match=r"pip install gptcli\[hub\].*fetch model.safetensors and config.json"):
+        hub.find_weights("gpt2")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("huggingface_hub") is None, reason="needs the [hub] extra")
+def test_a_download_that_fails_says_so(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    def fail(*_: object, **__: object) -> str:
+        raise ConnectionError("no route\nmore")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
+    with pytest.raises(GptcliError, match=r"the download failed: no route; fetch model\.safetensors"):
+        hub.find_weights("gpt2")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("huggingface_hub") is None, reason="needs the [hub] extra")
+def test_a_download_asks_for_safetensors_first(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    asked: list[tuple[str, list[str]]] = []
+
+    def fetch(repository: str, allow_patterns: list[str]) -> str:
+        asked.append((repository, allow_patterns))
+        return str(_put(cache, repository))
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
+    assert hub.find_weights("gpt2-xl").name == "abc"
+    assert [repository for repository, _ in asked] == ["openai-community/gpt2-xl"]
+    assert "*.safetensors" in asked[0][1]
+
+
+@pytest.mark.parametrize("name", ["", "no/such/path/at/all", "model.pt", "a b", "x" * 300, "\0"])
+def test_what_is_no_name_is_not_looked_up(cache: Path, name: str) -> None:
+    with pytest.raises(InputError, match="no such file or directory"):
+        hub.find_weights(name)
