@@ -56,10 +56,11 @@ def check(
 
     This runs the code in the file: check no file that you would not run.
 
-    A class is called with the lecture's dictionary (vocab_size, context_length, emb_dim, n_heads, n_layers, drop_rate,
-    qkv_bias) of the config. A function is called without arguments; without -c the sizes are read off its parameters.
-    The modules are named as the lecture, nanoGPT or transformers name them. Ours gets their weights, both run in
-    evaluation mode.
+    A class is called with the lecture's dictionary of the config: vocab_size,
+    context_length, emb_dim, n_heads, n_layers, drop_rate, qkv_bias. A function is
+    called without arguments; without -c the sizes are read off its parameters.
+    Name the modules as the lecture, nanoGPT or transformers name them. Ours gets
+    their weights, and both run in evaluation mode.
     """
     from gptcli.model.check.target import parse_target
     from gptcli.render.emit import print_json, print_text

@@ -16,6 +16,7 @@ from gptcli.reports import CheckedStep, CheckReport, Corner, Divergence, Finding
 
 _BAD = "bold red"
 _STYLES = {"error": _BAD, "warning": ACCENT, "note": PATH}
+_AT_DROPOUT = (".attn.softmax", ".attn.drop")  # seen at no module with weights
 _KINDS = {
     "value": "gives other numbers",
     "shape": "has another shape",
@@ -119,7 +120,8 @@ def _departure(divergence: Divergence) -> Iterator[RenderableType]:
     yield head
     if divergence.module:
         seen = {"in": "takes", "out": "gives"}[divergence.side]
-        yield Text(f"Seen in what {divergence.module} {seen}.", style=QUIET)
+        what = "the dropout in " if divergence.path.endswith(_AT_DROPOUT) else ""
+        yield Text(f"Seen in what {what}{divergence.module} {seen}.", style=QUIET)
     if divergence.expected is not None and divergence.found is not None:
         yield ""
         yield _both(divergence.expected, divergence.found)

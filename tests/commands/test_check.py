@@ -342,8 +342,13 @@ def test_numbers_that_are_none_are_null(cli: Cli, tmp_path: Path, small: list[st
     assert None in [number for row in found["found"]["values"] for number in row]
 
 
-def test_code_that_insists_on_single_precision_runs_in_it(cli: Cli, tmp_path: Path, small: list[str]) -> None:
-    pair = ("tokens + positions", "(tokens + positions).float()")
+@pytest.mark.parametrize("pair", [
+    ("tokens + positions", "(tokens + positions).float()"),
+    ("self.out_head(x)", "self.out_head(x.float())"),  # which raises while the head is in double precision
+])  # fmt: skip
+def test_code_that_insists_on_single_precision_runs_in_it(
+    cli: Cli, tmp_path: Path, small: list[str], pair: tuple[str, str]
+) -> None:
     right = cli("check", f"{write(tmp_path, swapped(LECTURE, pair))}:GPTModel", *small, "--json").json
     assert (right["ok"], right["dtype"]) == (True, "fp32")
     scaled = swapped(LECTURE, pair, ("scores / self.head_dim**0.5", "scores"))
