@@ -93,3 +93,8 @@ class NanoGPT(nn.Module):
             x = block(x)
         logits: Tensor = self.lm_head(parts["ln_f"](x))
         return logits
+
+
+def small_nanogpt() -> NanoGPT:
+    sizes = {"n_layer": 2, "n_head": 2, "n_embd": 8, "block_size": 8, "vocab_size": 20}
+    return NanoGPT({**sizes, "bias": True, "dropout": 0.0})

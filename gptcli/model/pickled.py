@@ -36,7 +36,7 @@ _DTYPES = {
 
 
 class PickledSource:
-    """Tensors that torch has mapped from a file."""
+    """Tensors that torch has mapped from a file, or that are in memory."""
 
     def __init__(self, values: Mapping[str, Tensor], tensors: dict[str, StoredTensor]) -> None:
         self.values = values
@@ -49,6 +49,12 @@ class PickledSource:
             portion = flat[start : min(start + _PORTION, stop)]
             yield (portion.float() if portion.is_floating_point() else portion).numpy()
             start += _PORTION
+
+
+def source_of(state: Mapping[str, Tensor], place: Path) -> PickledSource:
+    """Return tensors that are in memory already as if they lay in a file called ``place``."""
+    values = _tensors(state)
+    return PickledSource(values, _stored(values, place, []))
 
 
 def open_pickles(path: Path, located: Located) -> Opened:

@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from gptcli import commands
 from gptcli.config import preset_paths
 from gptcli.render import schema as schemas
+from tests import naive_nanogpt
 from tests.conftest import Cli, gptcli_process
 
 DOCUMENTS = [
@@ -29,6 +30,7 @@ DOCUMENTS = [
     ["compare", "gpt2-124m", "gpt2"],
     ["verify", "-c", "tiny", "--quick"],
     ["forward", "Every effort moves you", "Hi", "-c", "tiny", "--device", "cpu"],
+    ["check", f"{naive_nanogpt.__file__}:small_nanogpt"],
     ["generate", "Every effort moves you", "-c", "tiny", "-n", "2", "--device", "cpu"],
     ["checkpoint", str(preset_paths()["tiny"])],
     ["config", "list"],
@@ -110,8 +112,8 @@ def test_a_bad_config_fails_the_schema_of_configs(cli: Cli, change: dict[str, An
 @pytest.mark.parametrize(("command", "told"), [
     ("parms", "error: no command 'parms' prints JSON with --json (did you mean 'params'?)"),
     ("PARAMS", "(did you mean 'params'?)"),
-    ("zzz", "; those that do are checkpoint, compare, config, fit"),
-    ("", "error: no command '' prints JSON with --json; those that do are checkpoint, compare"),
+    ("zzz", "; those that do are check, checkpoint, compare, config, fit"),
+    ("", "error: no command '' prints JSON with --json; those that do are check, checkpoint, compare"),
     ("\x1b[31m", "error: no command '\\x1b[31m' prints JSON"),
     ("\udcff", "error: no command '\\udcff' prints JSON"),
 ])  # fmt: skip

@@ -31,6 +31,8 @@ TORCH_FREE = [
     ["config", "show", "gpt2"],
     ["config", "schema"],
     ["config", "schema", "forward"],
+    ["check", "--help"],
+    ["check", "/nowhere.py:GPTModel"],
     ["forward", "--help"],
     ["forward", "x", "-c", "gpt3-175b", "--device", "cpu"],
     ["generate", "--help"],
@@ -231,7 +233,7 @@ def test_wrong_usage_ends_in_2(cli: Cli, arguments: list[str]) -> None:
     assert (outcome.code, outcome.out) == (2, "")
 
 
-@pytest.mark.parametrize("command", ["tokenize", "forward", "generate", "params", "memory", "config", ""])
+@pytest.mark.parametrize("command", ["tokenize", "forward", "generate", "check", "params", "memory", "config", ""])
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_opens_with_two_examples(cli: Cli, command: str, flag: str) -> None:
     outcome = cli(*([command] if command else []), flag)

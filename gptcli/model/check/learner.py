@@ -1,0 +1,248 @@
+"""The learner's own file: loaded, built and run, and every mishap told by its line.
+
+Running it is running their code: whatever stands in the file happens. What can be kept from leaking is kept: prints
+go to stderr, imports of the file's neighbours work while it runs and are forgotten afterwards.
+"""
+
+import copy
+import importlib.util
+import inspect
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout, suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gptcli.config import ModelConfig
+from gptcli.errors import InputError, did_you_mean
+from gptcli.model.check.target import Target
+
+LECTURE_KEYS = ("vocab_size", "context_length", "emb_dim", "n_heads", "n_layers", "drop_rate", "qkv_bias")
+_MODULE_NAME = "_gptcli_checked_file"
+_MOST_NAMES = 8
+_WAY_OUT = "write a function without arguments that returns the model, and name that one"
+
+
+class Learner:
+    """A class, a function or a model in somebody's file, ready to be built.
+
+    Attributes:
+        target: what they named.
+        is_class: whether it is called with the lecture's dictionary; else it is called without arguments.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self._made_of = _find(_load(target), target)
+        self.is_class = inspect.isclass(self._made_of)
+
+    def build(self, config: ModelConfig | None, *, seed: int, dtype: torch.dtype) -> nn.Module:
+        """Make the model, in evaluation mode, on the CPU, after ``torch.manual_seed(seed)``.
+
+        Args:
+            config: what a class is called with.
+            seed: of the weights it draws.
+            dtype: of its parameters and of whatever it creates without saying a dtype.
+
+        Raises:
+            InputError: it raises, or makes something else.
+        """
+        torch.manual_seed(seed)
+        with told(self.target, self._building(), at=self._made_of), default_dtype(dtype):
+            model = self._make(config)
+            if not isinstance(model, nn.Module):
+                raise InputError(
+                    f"{self.target}: gives {_a(model)}, not a torch.nn.Module; name the class of the whole network, "
+                    "or a function that returns it"
+                )
+            return model.to(device="cpu", dtype=dtype).eval()
+
+    def _make(self, config: ModelConfig | None) -> object:
+        if isinstance(self._made_of, nn.Module):
+            return copy.deepcopy(self._made_of)
+        if not self.is_class:
+            return self._made_of()
+        assert config is not None
+        return self._made_of({key: getattr(config, key) for key in LECTURE_KEYS})
+
+    def _building(self) -> str:
+        if self.is_class:
+            return (
+                f"while {self.target.name} was called with the lecture's dictionary, whose keys are "
+                f"{', '.join(LECTURE_KEYS)}; if it takes something else, {_WAY_OUT}"
+            )
+        return f"while {self.target.name} was called without arguments"
+
+    def logits(self, model: nn.Module, ids: Tensor) -> Tensor:
+        """Run the model on (B, T) ids and return its logits, the first tensor it gives.
+
+        Raises:
+            InputError: it raises, or gives no tensor.
+        """
+        shape = " x ".join(map(str, ids.shape))
+        with told(self.target, f"while it ran on {shape} token ids", at=self._made_of), torch.no_grad():
+            output = model(ids)
+        found = first_tensor(output)
+        if found is None:
+            raise InputError(f"{self.target}: its forward returns {_a(output)}, not the logits; return them")
+        return found
+
+
+def first_tensor(output: object) -> Tensor | None:
+    """Return the tensor that a module gave, be it alone, in a tuple, in a dictionary or as ``.logits``."""
+    if isinstance(output, Tensor):
+        return output
+    logits = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
+    if isinstance(logits, Tensor):
+        return logits
+    items = output.values() if isinstance(output, Mapping) else output if isinstance(output, tuple | list) else ()
+    return next((item for item in items if isinstance(item, Tensor)), None)
+
+
+@contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    """Create tensors in a dtype while the block runs, where the code does not say another."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+@contextmanager
+def guest(target: Target) -> Iterator[None]:
+    """Let somebody's code run: its folder is importable, its prints go to stderr; nothing of it stays behind."""
+    modules, paths, bytecode = dict(sys.modules), list(sys.path), sys.dont_write_bytecode
+    folder = target.path.parent
+    sys.path.insert(0, str(folder))
+    sys.dont_write_bytecode = True
+    importlib.invalidate_caches()
+    try:
+        with _stdout_on_stderr(), default_dtype(torch.get_default_dtype()):
+            yield
+    finally:
+        sys.dont_write_bytecode = bytecode
+        sys.path[:] = paths
+        _forget(folder, modules)
+
+
+def _forget(folder: Path, before: dict[str, ModuleType]) -> None:
+    """Remove what was imported from the folder, and put back what was replaced."""
+    new = [name for name in sys.modules if "." not in name and name not in before]
+    theirs = {name for name in new if name == _MODULE_NAME or _lies_in(sys.modules[name], folder)}
+    for name in [name for name in sys.modules if name.partition(".")[0] in theirs]:
+        del sys.modules[name]
+    sys.modules.update(before)
+
+
+def _lies_in(module: ModuleType, folder: Path) -> bool:
+    file = getattr(module, "__file__", None)
+    if not file:  # a folder without __init__.py
+        return any(Path(path).resolve().parent == folder for path in getattr(module, "__path__", ()))
+    path = Path(file).resolve()
+    return folder in (path.parent, path.parent.parent if path.stem == "__init__" else None)
+
+
+@contextmanager
+def _stdout_on_stderr() -> Iterator[None]:
+    """Send to stderr what is printed, by Python or below it."""
+    sys.stdout.flush()
+    saved = None
+    with suppress(OSError, ValueError):  # a stream without a descriptor, as under some tests
+        saved = os.dup(1)
+        os.dup2(sys.stderr.fileno(), 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        sys.stderr.flush()
+        if saved is not None:
+            os.dup2(saved, 1)
+            os.close(saved)
+
+
+@contextmanager
+def told(target: Target, doing: str, *, at: object = None) -> Iterator[None]:
+    """Tell whatever their code raises in one line, with their file's name and line.
+
+    Args:
+        target: the file.
+        doing: what was being done: ``while it was loaded``.
+        at: whose definition to name where the error was raised before their code began.
+
+    Raises:
+        InputError: their code raised something.
+    """
+    try:
+        yield
+    except (InputError, MemoryError):
+        raise
+    except SystemExit as error:
+        place = _place(error, target, at)
+        raise InputError(
+            f"{place}: ends the program (SystemExit) {doing}; put that under if __name__ == '__main__':"
+        ) from error
+    except Exception as error:
+        lines = str(error).strip().splitlines()
+        message = f": {lines[0]}" if lines else ""
+        raise InputError(f"{_place(error, target, at)}: {type(error).__name__}{message} ({doing})") from error
+
+
+def _place(error: BaseException, target: Target, at: object) -> str:
+    """Return the innermost line of theirs that led to an error: file and number."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{_name(error.filename, target)}:{error.lineno}"
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if Path(frame.filename).parent == target.path.parent:
+            return f"{_name(frame.filename, target)}:{frame.lineno}"
+    code = getattr(getattr(at, "__init__", at) if inspect.isclass(at) else at, "__code__", None)
+    if code is not None and Path(code.co_filename).parent == target.path.parent:
+        return f"{_name(code.co_filename, target)}:{code.co_firstlineno}"
+    return str(target)
+
+
+def _name(filename: str, target: Target) -> str:
+    """Return a file of theirs as they would call it."""
+    return target.file if Path(filename) == target.path else str(Path(target.file).parent / Path(filename).name)
+
+
+def _load(target: Target) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(_MODULE_NAME, target.path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[_MODULE_NAME] = module  # dataclasses and pickles look their module up by its name
+    with told(target, "while it was loaded"):
+        spec.loader.exec_module(module)
+    return module
+
+
+def _find(module: ModuleType, target: Target) -> Callable[..., Any]:
+    found = getattr(module, target.name, None)
+    if found is None:
+        names = [name for name, value in vars(module).items() if _is_own(value)]
+        known = f"; it has {', '.join(names[:_MOST_NAMES])}" if names else "; it defines no class or function"
+        hint = did_you_mean(target.name, names) or known
+        raise InputError(f"{target.file}: no class or function '{target.name}'{hint}")
+    if not callable(found):
+        raise InputError(f"{target}: is {_a(found)}, not a class or a function; name one that makes the model")
+    return found  # type: ignore[no-any-return]
+
+
+def _is_own(value: object) -> bool:
+    return callable(value) and getattr(value, "__module__", None) == _MODULE_NAME
+
+
+def _a(value: object) -> str:
+    """``a dict``, ``None``."""
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"

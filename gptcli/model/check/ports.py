@@ -1,0 +1,180 @@
+"""Where two networks can be compared: what goes into a module and what comes out of it.
+
+A step that is no module - a sum, the activations' weighted mean - is seen where the module that reads it takes it in.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from msgspec import Struct
+from torch import Tensor, nn
+
+from gptcli.architecture import Step
+from gptcli.checkpoints.matching import Matched
+from gptcli.model.check.learner import first_tensor
+
+LOGITS = "logits"
+IN, OUT = "in", "out"
+Key = tuple[str, str]  # path and side of a port
+_SOURCES = ("ids", "positions")
+_HEAD = "lm_head"
+
+
+class Port(Struct, frozen=True):
+    """An input or an output of a module.
+
+    Attributes:
+        path: of the module, as described; ``logits`` for what the whole network returns.
+        side: ``in`` or ``out``.
+        value: the described step whose output stands there in a right network.
+    """
+
+    path: str
+    side: str
+    value: str
+
+    @property
+    def key(self) -> Key:
+        """What it is filed under."""
+        return self.path, self.side
+
+
+def ports(steps: list[Step]) -> list[Port]:
+    """List the ports of a described network in order of execution."""
+    return [*_ports(steps), Port(LOGITS, OUT, steps[-1].path)]
+
+
+def _ports(steps: list[Step]) -> Iterator[Port]:
+    entered: set[str] = set()
+    for step, following in zip(steps, [*steps[1:], None], strict=True):
+        for group in _groups(step.path):
+            if group not in entered and step.reads[0] not in _SOURCES and not step.group:
+                entered.add(group)
+                yield Port(group, IN, step.reads[0])
+        if not step.group and step.reads[0] not in _SOURCES:
+            yield Port(step.path, IN, step.reads[0])
+        yield Port(step.path, OUT, step.path)
+        if step.block is not None and (following is None or following.block != step.block):
+            yield Port(block_path(step.block), OUT, step.path)
+
+
+def block_path(index: int) -> str:
+    """Return the path of a block."""
+    return f"h.{index}"
+
+
+def _groups(path: str) -> Iterator[str]:
+    """``h.0.attn.c_attn`` -> ``h.0``, ``h.0.attn``."""
+    pieces = path.split(".")
+    for length in range(2, len(pieces)):
+        yield ".".join(pieces[:length])
+
+
+def modules_of(model: nn.Module, matched: Matched) -> dict[str, tuple[str, ...]]:
+    """Find their modules: by described path, the names of the module or modules that do its work.
+
+    A module with weights is found by their names; a group is the outermost module that holds all weights of it and no
+    others.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    held: dict[str, set[str]] = {}
+    for path, parts in matched.weights.items():
+        names = [part.tensor.name for _, part in sorted(parts.items())]
+        found.setdefault(path.rpartition(".")[0], tuple(name.rpartition(".")[0] for name in names))
+        for group in _groups(path.rpartition(".")[0]):
+            held.setdefault(group, set()).update(names)
+    known = set().union(*held.values()) if held else set()
+    for name, module in model.named_modules(remove_duplicate=False):
+        if not name or isinstance(module, nn.ModuleList | nn.ModuleDict):
+            continue
+        inside = {f"{name}.{each}" for each, _ in module.named_parameters(remove_duplicate=False)} & known
+        for group, wanted in held.items():
+            if inside == wanted and len(name) < len(found.get(group, (name + ".",))[0]):
+                found[group] = (name,)
+    return found
+
+
+class Watch:
+    """Keeps what passes the ports of their network while it runs; of a module that is called twice, the first call."""
+
+    def __init__(self, model: nn.Module, modules: Mapping[str, tuple[str, ...]]) -> None:
+        self._model = model
+        self._modules = modules
+        self._seen: dict[tuple[str, str, int], Tensor] = {}
+
+    def __enter__(self) -> "Watch":
+        self._stack = ExitStack()
+        for path, names in self._modules.items():
+            for part, name in enumerate(names):
+                self._hook(self._model.get_submodule(name), path, part)
+            if path.endswith(".attn"):
+                self._hook_weights_dropout(self._model.get_submodule(names[0]), f"{path}.drop")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def values(self) -> dict[Key, Tensor]:
+        """Return what was seen; the outputs of several modules that make one stand side by side."""
+        found: dict[Key, Tensor] = {}
+        for path, side, part in self._seen:
+            amount = len(self._modules.get(path, (path,)))
+            parts = [self._seen[path, side, each] for each in range(amount) if (path, side, each) in self._seen]
+            if side == IN and part == 0:
+                found[path, side] = parts[0]
+            elif side == OUT and len(parts) == amount and len({each.shape[:-1] for each in parts}) == 1:
+                found[path, side] = torch.cat(parts, dim=-1)
+        return found
+
+    def _hook(self, module: nn.Module, path: str, part: int) -> None:
+        def before(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            self._keep((path, IN, part), first_tensor((*args, *kwargs.values())))
+
+        def after(_module: nn.Module, _args: object, output: object) -> None:
+            self._keep((path, OUT, part), first_tensor(output))
+
+        self._stack.callback(module.register_forward_pre_hook(before, with_kwargs=True).remove)
+        self._stack.callback(module.register_forward_hook(after).remove)
+
+    def _hook_weights_dropout(self, attention: nn.Module, path: str) -> None:
+        """Listen at the dropout that takes the attention weights, (B, H, T, T)."""
+        for module in attention.modules():
+            if isinstance(module, nn.Dropout):
+
+                def after(_module: nn.Module, args: tuple[Any, ...], output: object) -> None:
+                    given = first_tensor(args)
+                    if given is not None and given.ndim == 4 and given.shape[-1] == given.shape[-2]:
+                        self._keep((path, IN, 0), given)
+                        self._keep((path, OUT, 0), first_tensor(output))
+
+                self._stack.callback(module.register_forward_hook(after).remove)
+
+    def _keep(self, key: tuple[str, str, int], value: Tensor | None) -> None:
+        if value is not None and value.is_floating_point() and key not in self._seen:
+            self._seen[key] = value.detach().clone()  # they may write into it later
+
+
+def put_beside(ours: Tensor, theirs: Tensor, path: str) -> Tensor:
+    """Return our value in the shape of theirs where they merely keep less or more of the same.
+
+    Positions may be looked up once or for every text; the head may be given the last token alone, as nanoGPT does.
+    """
+    if path == "wpe" and theirs.ndim == ours.ndim + 1 and theirs.shape[1:] == ours.shape:
+        return ours.expand(theirs.shape)
+    if path in (_HEAD, LOGITS) and theirs.ndim == ours.ndim and theirs.shape[1] == 1:
+        return ours[:, -1:]
+    return ours
+
+
+def difference(ours: Tensor, theirs: Tensor) -> float:
+    """Return the largest absolute difference; numbers that are NaN in both are equal, in one are infinitely apart."""
+    apart = (ours - theirs).abs()
+    apart[(ours == theirs) | (ours.isnan() & theirs.isnan())] = 0
+    return float(apart.nan_to_num(nan=float("inf"), posinf=float("inf")).max())
+
+
+def magnitude(value: Tensor) -> float:
+    """Return the largest absolute number that is finite."""
+    return float(value.nan_to_num(0, 0, 0).abs().max())

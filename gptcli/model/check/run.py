@@ -1,0 +1,341 @@
+"""Somebody's network and ours on the same ids with the same weights, up to the first step where they part."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import torch
+from msgspec import Struct
+from torch import Tensor, nn
+
+from gptcli.architecture import Step, describe, sizes_of, steps
+from gptcli.config import ModelConfig, ResolvedConfig
+from gptcli.errors import InputError
+from gptcli.model.check.fitting import Fitted, fit, unsettle
+from gptcli.model.check.learner import Learner, default_dtype, guest
+from gptcli.model.check.ports import IN, LOGITS, OUT, Port, Watch, difference, magnitude, ports, put_beside
+from gptcli.model.check.search import Search, Together, Values
+from gptcli.model.check.target import Target
+from gptcli.model.gpt import GPT
+from gptcli.model.load import load_model
+from gptcli.model.tap import observed
+from gptcli.reports import CheckedStep, CheckReport, Corner, Divergence, Finding
+
+_RANDOM_TOKENS = 8
+_CORNER = 3
+_DROPOUT = "dropout"
+_DROPOUT_HINT = (
+    "two runs on the same ids differ: dropout is still on after .eval(), as with F.dropout(x) without "
+    "training=self.training; or something else is random"
+)
+# In double precision, where only constants typed with few digits differ by more, an eps that is left out is seen; in
+# single precision only what changes a result for good.
+TOLERANCES = {torch.float64: 1e-6, torch.float32: 3e-5}
+_NAMES = {torch.float64: "fp64", torch.float32: "fp32"}
+_ABOUT_DTYPES = re.compile(r"dtype|scalar type|double|float", re.IGNORECASE)
+
+
+class CheckRequest(Struct, frozen=True, kw_only=True):
+    """What to check against.
+
+    Attributes:
+        config: gives what the options say of the model, or None where sizes are to be read off; takes whether a class
+            is to be called, for which there must be one.
+        set_values: what ``--set`` says.
+        tied: what ``--tied/--untied`` says.
+        seed: of their weights.
+        encode: the ids of the text for a model, or None for random ones.
+        admit: raises where a model would take too much memory.
+    """
+
+    config: Callable[[bool], ResolvedConfig | None]
+    set_values: tuple[str, ...] = ()
+    tied: bool | None = None
+    seed: int = 123
+    encode: Callable[[ModelConfig], list[int]] | None = None
+    admit: Callable[[ModelConfig], None]
+
+
+def run_check(target: Target, request: CheckRequest) -> CheckReport:
+    """Load somebody's network, run it beside ours and report.
+
+    It runs in double precision, so that rounding hides no mistake; where its code insists on single precision, in that.
+
+    Raises:
+        InputError: the file, or what it does, keeps it from being checked.
+    """
+    with guest(target):
+        learner = Learner(target)
+        asked = request.config(learner.is_class)
+        if asked is not None:
+            request.admit(asked.config)
+        try:
+            return _check(learner, asked, request, torch.float64)
+        except _SinglePrecisionError:
+            pass
+        except InputError as error:
+            if not (isinstance(error.__cause__, RuntimeError) and _ABOUT_DTYPES.search(str(error.__cause__))):
+                raise
+        return _check(learner, asked, request, torch.float32)
+
+
+class _SinglePrecisionError(Exception):
+    """Their code turns its numbers into single precision, whose rounding is no mistake."""
+
+
+class _Theirs(Struct, frozen=True):
+    """Their network as it ran: what was seen, whether a second run agrees, whether it looks ahead."""
+
+    values: Values
+    unsteady: Port | None
+    looks_ahead: bool | None
+
+
+class _Ours(Struct, frozen=True):
+    """Our network and the outputs of its steps."""
+
+    model: GPT
+    outputs: dict[str, Tensor]
+
+
+def _check(learner: Learner, asked: ResolvedConfig | None, request: CheckRequest, dtype: torch.dtype) -> CheckReport:
+    early_ids = _ids(asked.config, request) if asked is not None else None  # a bad text is told before the long work
+    model = learner.build(None if asked is None else asked.config, seed=request.seed, dtype=dtype)
+    unsettle(model, request.seed)
+    fitted = fit(model, learner.target, asked, set_values=request.set_values, tied=request.tied)
+    ids = _ids(fitted.config, request) if early_ids is None else early_ids
+    listed = steps(describe(fitted.config), sizes_of(fitted.config))
+    broken = _unfit(fitted.recognised.findings)
+    theirs = _run_theirs(learner, model, fitted, ids, ports(listed), dtype, may_fail=broken is not None)
+    seen: list[tuple[Port, CheckedStep]] = []
+    divergence = broken
+    if broken is None:
+        assert theirs is not None
+        ours = _run_ours(fitted, ids, dtype)
+        seen = list(_compare(theirs.values, ours, listed, fitted.modules, TOLERANCES[dtype]))
+        divergence = _first(seen, theirs, ours, listed, fitted, ids, TOLERANCES[dtype])
+    looks_ahead = None if theirs is None else theirs.looks_ahead
+    return CheckReport(
+        config=fitted.config,
+        target=str(learner.target),
+        layout=fitted.matched.layout.name,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        dtype=_NAMES[dtype],
+        seed=request.seed,
+        input_ids=ids.tolist(),
+        deterministic=None if theirs is None else theirs.unsteady is None,
+        looks_ahead=looks_ahead,
+        findings=fitted.recognised.findings,
+        first_divergence=divergence,
+        steps=[checked for _, checked in seen],
+        ok=divergence is None and not looks_ahead,
+    )
+
+
+def _ids(config: ModelConfig, request: CheckRequest) -> Tensor:
+    """Return the text's ids, or random ones, and the same backwards, so that texts that mix are noticed: (2, T)."""
+    if request.encode is not None:
+        row = torch.tensor(request.encode(config))
+    else:
+        generator = torch.Generator().manual_seed(request.seed)
+        row = torch.randint(config.vocab_size, (min(_RANDOM_TOKENS, config.context_length),), generator=generator)
+    return torch.stack([row, row.flip(0)])
+
+
+def _unfit(findings: Sequence[Finding]) -> Divergence | None:
+    """Return the first parameter that does not fit: what is compared without it means nothing."""
+    error = next((finding for finding in findings if finding.severity == "error"), None)
+    if error is None:
+        return None
+    return Divergence(path=error.path, label="Parameter", kind=error.kind, hint=error.message)
+
+
+def _run_theirs(
+    learner: Learner,
+    model: nn.Module,
+    fitted: Fitted,
+    ids: Tensor,
+    listed: list[Port],
+    dtype: torch.dtype,
+    *,
+    may_fail: bool,
+) -> _Theirs | None:
+    def run(ids: Tensor) -> Values:
+        with default_dtype(dtype), Watch(model, fitted.modules) as watch:
+            logits = learner.logits(model, ids)
+        values = {**watch.values(), (LOGITS, OUT): logits.detach().clone()}
+        if dtype == torch.float64 and any(value.dtype != dtype for value in values.values()):
+            raise _SinglePrecisionError
+        return values
+
+    try:
+        values, again = run(ids), run(ids)
+        unsteady = next((port for port in listed if _differ(values.get(port.key), again.get(port.key), dtype)), None)
+        looks_ahead = None if unsteady else _looks_ahead(run, values, ids, listed, fitted.config, dtype)
+    except InputError:
+        if may_fail:
+            return None
+        raise
+    return _Theirs(values, unsteady, looks_ahead)
+
+
+def _differ(one: Tensor | None, other: Tensor | None, dtype: torch.dtype) -> bool:
+    if one is None or other is None:
+        return one is not other
+    return one.shape != other.shape or difference(one, other) > TOLERANCES[dtype] * magnitude(one)
+
+
+def _looks_ahead(
+    run: Callable[[Tensor], Values],
+    values: Values,
+    ids: Tensor,
+    listed: list[Port],
+    config: ModelConfig,
+    dtype: torch.dtype,
+) -> bool | None:
+    """Change the last token and see whether an earlier one notices; weights and mapping have no part in it."""
+    tokens = ids.shape[1]
+    latest = [
+        port.key for port in listed if port.key in values and values[port.key].shape[:2] == ids.shape
+    ]  # nanoGPT gives logits for the last token alone
+    if tokens == 1 or config.vocab_size == 1 or not latest:
+        return None
+    changed = ids.clone()
+    changed[:, -1] = (changed[:, -1] + 1) % config.vocab_size
+    before, after = (each[latest[-1]][:, : tokens - 1] for each in (values, run(changed)))
+    return _differ(before, after, dtype)
+
+
+def _run_ours(fitted: Fitted, ids: Tensor, dtype: torch.dtype) -> _Ours:
+    model = load_model(fitted.recognised, attention="explicit", dtype=dtype)
+    found: dict[str, Tensor] = {}
+    with torch.no_grad(), default_dtype(dtype), observed(model, found.__setitem__):
+        model(ids)
+    return _Ours(model, found)
+
+
+def _compare(
+    theirs: Values,
+    ours: _Ours,
+    listed: list[Step],
+    modules: Mapping[str, tuple[str, ...]],
+    tolerance: float,
+) -> Iterator[tuple[Port, CheckedStep]]:
+    """Compare at every port that was seen, in order of execution.
+
+    A step that is seen at several ports is told once, unless one who takes it gets something else.
+    """
+    by_path = {step.path: step for step in listed}
+    agreeing: dict[str, bool] = {}  # by step, whether it agreed where it was seen first
+    for port in ports(listed):
+        if port.key not in theirs:
+            continue
+        found = theirs[port.key]
+        expected = put_beside(ours.outputs[port.value], found, port.path)
+        step = by_path[_undropped(port.value, by_path)]
+        again = step.path in agreeing
+        path = LOGITS if port.path == LOGITS else port.path if again and port.side == IN else step.path
+        allowed = tolerance * magnitude(expected)
+        apart = difference(expected, found) if expected.shape == found.shape else None
+        checked = CheckedStep(
+            path=path,
+            label="Logits" if path == LOGITS else by_path[path].label if path in by_path else "Transformer block",
+            module=_module(port, modules),
+            side=port.side,
+            shape=tuple(found.shape),
+            expected_shape=tuple(expected.shape),
+            difference=apart if apart is not None and apart < float("inf") else None,
+            tolerance=allowed,
+            ok=apart is not None and apart <= allowed,
+        )
+        if not again or path == LOGITS or (agreeing[step.path] and not checked.ok):
+            yield port, checked
+        agreeing.setdefault(step.path, checked.ok)
+
+
+def _undropped(path: str, by_path: Mapping[str, Step]) -> str:
+    """Return the step whose value stands there; in evaluation mode dropout only passes it on."""
+    while by_path[path].kind == _DROPOUT:
+        path = by_path[path].reads[0]
+    return path
+
+
+def _module(port: Port, modules: Mapping[str, tuple[str, ...]]) -> str:
+    """Return the name of their module at a port: of the whole attention for the dropout inside it."""
+    return " + ".join(modules.get(port.path) or modules.get(port.path.rpartition(".")[0], ()))
+
+
+def _first(
+    seen: list[tuple[Port, CheckedStep]],
+    theirs: _Theirs,
+    ours: _Ours,
+    listed: list[Step],
+    fitted: Fitted,
+    ids: Tensor,
+    tolerance: float,
+) -> Divergence | None:
+    order = {port.key: place for place, port in enumerate(ports(listed))}
+    departing = next(((port, checked) for port, checked in seen if not checked.ok), None)
+    unsteady = theirs.unsteady
+    if unsteady is not None and (departing is None or order[unsteady.key] <= order[departing[0].key]):
+        step = next(step for step in listed if step.path == unsteady.value)
+        return Divergence(
+            path=step.path,
+            label=step.label,
+            kind="random",
+            module=_module(unsteady, fitted.modules),
+            side=unsteady.side,
+            mistakes=["dropout-left-on"],
+            hint=_DROPOUT_HINT,
+        )
+    if departing is None:
+        return None
+    port, checked = departing
+    expected, found = put_beside(ours.outputs[port.value], theirs.values[port.key], port.path), theirs.values[port.key]
+    alike = expected.shape == found.shape
+    found_out = Search(ours.model, ports(listed), ours.outputs, theirs.values, ids, tolerance).culprits(port)
+    return Divergence(
+        path=checked.path,
+        label=checked.label,
+        kind=_kind(checked, port, alike=alike),
+        module=checked.module,
+        side=checked.side,
+        expected=_corner(expected, expected, found),
+        found=_corner(found, expected, found),
+        difference=checked.difference,
+        tolerance=checked.tolerance,
+        mistakes=list(dict.fromkeys(mistake.name for together in found_out for mistake in together)),
+        hint=_hint(found_out) or _shape_hint(checked, fitted.config),
+    )
+
+
+def _hint(found_out: list[Together]) -> str:
+    """Say in words which mistakes were found: any of several, or several at once."""
+    words = ["; and: ".join(mistake.hint for mistake in together) for together in found_out]
+    return "; or: ".join(dict.fromkeys(words))
+
+
+def _kind(checked: CheckedStep, port: Port, *, alike: bool) -> str:
+    if not alike:
+        return "shape"
+    return "input" if port.side == IN and checked.path == port.path else "value"
+
+
+def _shape_hint(checked: CheckedStep, config: ModelConfig) -> str | None:
+    if checked.path == LOGITS and checked.shape[-1:] == (config.emb_dim,) != checked.expected_shape[-1:]:
+        return "the network returns what its output head should take; apply the head"
+    return None
+
+
+def _corner(of: Tensor, expected: Tensor, found: Tensor) -> Corner:
+    """Return a few numbers of a tensor around the largest difference, or its first ones where shapes differ."""
+    where = [0] * of.ndim
+    if expected.shape == found.shape and of.numel():
+        apart = (expected - found).abs()
+        apart[expected == found] = 0
+        largest = int(apart.nan_to_num(nan=float("inf")).argmax())
+        where = [int(index) for index in torch.unravel_index(torch.tensor(largest), of.shape)]
+    rows = of[tuple(where[:-2])] if of.ndim > 1 else of[None]  # (rows, columns)
+    first = [min(at, max(0, size - _CORNER)) for at, size in zip(where[-2:], of.shape[-2:], strict=True)]
+    numbers = rows[first[0] if of.ndim > 1 else 0 :, first[-1] :][:_CORNER, :_CORNER]
+    values = [[number if abs(number) < float("inf") else None for number in row] for row in numbers.tolist()]
+    return Corner(tuple(of.shape), (*where[:-2], *first), values)

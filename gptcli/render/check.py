@@ -1,0 +1,160 @@
+"""``gptcli check`` as text."""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gptcli.checkpoints.layouts import LAYOUTS
+from gptcli.config.printable import printable
+from gptcli.render.console import ACCENT, PATH, QUIET, TITLE, TOTAL, plain_table
+from gptcli.render.model_line import model_line
+from gptcli.render.units import count, shape
+from gptcli.reports import CheckedStep, CheckReport, Corner, Divergence, Finding
+
+_BAD = "bold red"
+_STYLES = {"error": _BAD, "warning": ACCENT, "note": PATH}
+_AT_DROPOUT = (".attn.softmax", ".attn.drop")  # seen at no module with weights
+_KINDS = {
+    "value": "gives other numbers",
+    "shape": "has another shape",
+    "input": "takes something else than the step before it gave",
+    "random": "gives other numbers in every run",
+}
+
+
+def check_text(report: CheckReport) -> Group:
+    """Lay out what was compared, then the first thing that departs, with both values and what explains it."""
+    assert report.config is not None
+    parts: list[RenderableType] = [model_line(report.config), _facts(report), ""]
+    if report.findings:
+        parts += [_findings(report.findings), ""]
+    if report.steps:
+        parts += [_steps(report.steps), ""]
+    return Group(*parts, *_verdict(report))
+
+
+def _facts(report: CheckReport) -> Text:
+    names = f"names as in {LAYOUTS[report.layout].label}"
+    tokens = len(report.input_ids[0])
+    run = f"{tokens} token{'s' if tokens > 1 else ''}, forwards and backwards, in {report.dtype}, seed {report.seed}"
+    facts = f"{count(report.parameters)} parameters, {names}; run on {run}"
+    return Text.assemble((printable(report.target), TITLE), "  ", (facts, QUIET))
+
+
+def _findings(findings: list[Finding]) -> Table:
+    table = plain_table(header=False, wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for finding in findings:
+        message = Text.assemble((finding.path, TITLE), "\n" if finding.path else "", finding.message)
+        table.add_row(Text(finding.severity, style=_STYLES[finding.severity]), message)
+    return table
+
+
+def _steps(steps: list[CheckedStep]) -> Table:
+    """One line a step up to the first that departs; blocks that agree are folded."""
+    table = plain_table(wrap=True)
+    table.padding = (0, 1, 0, 0)
+    table.add_column("Step", overflow="fold")
+    table.add_column("Path", style=PATH, overflow="fold")
+    table.add_column("Shape", no_wrap=True)
+    table.add_column("Apart", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for step in _folded(steps):
+        verdict = Text("ok", style=TOTAL) if step.ok else Text("OFF", style=_BAD)
+        table.add_row(step.label, step.path, shape(step.shape), _number(step.difference), verdict)
+    return table
+
+
+def _folded(steps: list[CheckedStep]) -> Iterator[CheckedStep]:
+    """Yield the steps up to the first that departs, and one in place of each block in which none does."""
+    last = next((place for place, step in enumerate(steps) if not step.ok), len(steps) - 1)
+    departing = _block(steps[last].path) if not steps[last].ok else ""
+    for block, group in groupby(steps[: last + 1], key=lambda step: _block(step.path)):
+        inside = list(group)
+        if block in ("", departing):
+            yield from inside
+        else:
+            worst = max(inside, key=lambda step: (step.difference or 0) / (step.tolerance or 1))
+            yield CheckedStep(
+                path=block,
+                label=f"Transformer block: {len(inside)} steps",
+                module="",
+                side="out",
+                shape=inside[-1].shape,
+                expected_shape=inside[-1].expected_shape,
+                difference=worst.difference,
+                tolerance=worst.tolerance,
+                ok=True,
+            )
+
+
+def _block(path: str) -> str:
+    """``h.3.attn.c_attn`` -> ``h.3``; empty outside the blocks."""
+    pieces = path.split(".")
+    return ".".join(pieces[:2]) if pieces[0] == "h" else ""
+
+
+def _verdict(report: CheckReport) -> Iterator[RenderableType]:
+    divergence = report.first_divergence
+    if divergence is None:
+        if report.ok:
+            told = f"All {len(report.steps)} steps that can be seen agree: it is the network it should be."
+            yield Text(told, style=TOTAL)
+    elif divergence.kind in _KINDS:
+        yield from _departure(divergence)
+    else:
+        yield Text(f"Its parameters do not fit, first of all {divergence.path}; nothing else was compared.", style=_BAD)
+    if report.looks_ahead:
+        told = "It looks ahead: changing the last token changes what comes out for those before it."
+        yield Text(told, style=_BAD)
+
+
+def _departure(divergence: Divergence) -> Iterator[RenderableType]:
+    head = Text.assemble(
+        (f"First departs: {divergence.label} ", _BAD), (divergence.path, PATH), (f" {_KINDS[divergence.kind]}.", _BAD)
+    )
+    yield head
+    if divergence.module:
+        seen = {"in": "takes", "out": "gives"}[divergence.side]
+        what = "the dropout in " if divergence.path.endswith(_AT_DROPOUT) else ""
+        yield Text(f"Seen in what {what}{divergence.module} {seen}.", style=QUIET)
+    if divergence.expected is not None and divergence.found is not None:
+        yield ""
+        yield _both(divergence.expected, divergence.found)
+        if divergence.kind != "shape":
+            apart = _number(divergence.difference)
+            yield Text(f"At most {apart} apart, where {_number(divergence.tolerance)} would do.", style=QUIET)
+    yield ""
+    if divergence.hint is None:
+        yield Text("No known mistake reproduces it.")
+    else:
+        yield Text.assemble(("Probably: ", ACCENT), divergence.hint, ".")
+
+
+def _both(expected: Corner, found: Corner) -> Table:
+    table = plain_table(wrap=True)
+    for name, corner in (("expected", expected), ("found", found)):
+        table.add_column(f"{name}, {shape(corner.shape)}", no_wrap=True)
+    place = "[" + ", ".join(map(str, expected.first)) + "]"
+    table.add_row(_numbers(expected), _numbers(found))
+    if any(expected.first):
+        table.add_row(Text(f"from {place} on", style=QUIET), "")
+    return table
+
+
+def _numbers(corner: Corner) -> str:
+    return "\n".join(" ".join(f"{_value(number):>9}" for number in row) for row in corner.values)
+
+
+def _value(number: float | None) -> str:
+    return "nan" if number is None else f"{number:.5g}"
+
+
+def _number(number: float | None) -> str:
+    if number is None:
+        return "-"
+    return "0" if number == 0 else f"{number:.2g}"
