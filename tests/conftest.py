@@ -12,6 +12,8 @@ from hypothesis import settings
 
 from gptcli.cli import run
 
+# The suite runs in as many processes as there are cores; more threads would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("gptcli", deadline=None)  # no test asserts a wall-clock time
 settings.load_profile("gptcli")
 

@@ -1,5 +1,6 @@
 """Converted checkpoints, loaded by the program they are meant for."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore")]
 _SIZES = SHAPES[1]
 
 
-@pytest.fixture
-def sources(tmp_path: Path) -> dict[str, tuple[Path, nn.Module]]:
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, nn.Module]]:
     """Return a checkpoint of each program, with the model it was saved from."""
     models: dict[str, Any] = {
         "huggingface": peers.hugging_face(_SIZES),
@@ -31,7 +32,8 @@ def sources(tmp_path: Path) -> dict[str, tuple[Path, nn.Module]]:
         "lecture": peers.lecture(_SIZES),
         "nanogpt": peers.nanogpt(_SIZES, bias=False),
     }
-    paths = {name: tmp_path / name for name in models}
+    folder = tmp_path_factory.mktemp("sources")
+    paths = {name: folder / name for name in models}
     models["huggingface"].save_pretrained(paths["huggingface"])
     models["huggingface-untied"].save_pretrained(paths["huggingface-untied"])
     torch.save(models["lecture"].state_dict(), paths["lecture"])
@@ -145,6 +147,7 @@ def test_other_arithmetic_is_told(cli: Cli, tmp_path: Path, sources: dict[str, A
 def test_refusals_leave_nothing(
     cli: Cli, tmp_path: Path, sources: dict[str, Any], source: str, target: str, to: str, told: str
 ) -> None:
+    (tmp_path / "lecture").write_text("mine")
     before = sorted(tmp_path.rglob("*"))
     outcome = cli("checkpoint", "convert", str(sources[source][0]), str(tmp_path / target), "--to", to)
     assert outcome.code in (1, 2)
@@ -154,7 +157,7 @@ def test_refusals_leave_nothing(
 
 
 def test_a_broken_checkpoint_is_not_converted(cli: Cli, tmp_path: Path, sources: dict[str, Any]) -> None:
-    file = sources["huggingface"][0] / "model.safetensors"
+    file = shutil.copytree(sources["huggingface"][0], tmp_path / "broken") / "model.safetensors"
     state = load_file(file)
     del state["transformer.ln_f.weight"]
     save_file(state, file)
