@@ -29,6 +29,8 @@ DOCUMENTS = [
     ["compare", "gpt2-124m", "gpt2"],
     ["verify", "-c", "tiny", "--quick"],
     ["forward", "Every effort moves you", "Hi", "-c", "tiny", "--device", "cpu"],
+    ["flow"],
+    ["flow", "Every effort moves you", "Hi", "-c", "tiny"],
     ["config", "list"],
     ["config", "show", "tiny"],
     ["config", "validate", str(preset_paths()["tiny"])],
