@@ -17,6 +17,7 @@ PAIRS = [
     ("params", [*GPTCLI, "params"], HELLO, 1.5),
     ("memory", [*GPTCLI, "memory"], HELLO, 1.5),
     ("flops", [*GPTCLI, "flops"], HELLO, 1.5),
+    ("flow", [*GPTCLI, "flow"], HELLO, 1.5),
     ("fit", [*GPTCLI, "fit", "--budget", "24GiB"], HELLO, 1.5),
     ("compare", [*GPTCLI, "compare", "gpt2-124m", "gpt2"], HELLO, 1.5),
     ("--help", [*GPTCLI, "--help"], [*HELLO, "--help"], 1.5),
