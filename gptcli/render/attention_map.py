@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import zip_longest
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
@@ -39,9 +40,9 @@ class AttentionMapText:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw with numbers where they fit."""
         yield Text.assemble((self._title, TITLE), "  ", (self._attention.path, PATH))
-        margin = len(str(len(self._names))) + 2 + min(_LONGEST_ROW_NAME, max(map(len, self._names)))
+        margin = len(str(len(self._names))) + 2 + min(_LONGEST_ROW_NAME, max(map(cell_len, self._names)))
         room = options.max_width - margin
-        wide = min(max(_PERCENT_CELL, *(len(name) + 1 for name in self._names)), _WIDEST_CELL)
+        wide = min(max(_PERCENT_CELL, *(cell_len(name) + 1 for name in self._names)), _WIDEST_CELL)
         for cell in (wide, _PERCENT_CELL):
             if len(self._names) * cell <= room:
                 yield self._drawn(len(self._names), cell)
@@ -53,12 +54,12 @@ class AttentionMapText:
             yield Text(more, style=QUIET)
 
     def _drawn(self, shown: int, cell: int) -> Text:
-        names = [name[:_LONGEST_ROW_NAME] for name in self._names[:shown]]
-        width, digits = max(map(len, names)), len(str(len(self._names)))
+        names = [set_cell_size(name, min(cell_len(name), _LONGEST_ROW_NAME)) for name in self._names[:shown]]
+        width, digits = max(map(cell_len, names)), len(str(len(self._names)))
         margin = digits + 2 + width
         lines = [Text(f"{'':{margin}}{line}", style=QUIET) for line in _heads(self._names[:shown], cell)]
         for row, name in enumerate(names):
-            line = Text.assemble((f"{row:>{digits}} ", QUIET), f"{name:>{width}} ")
+            line = Text.assemble((f"{row:>{digits}} ", QUIET), f"{' ' * (width - cell_len(name))}{name} ")
             weights = self._attention.weights[row][:shown]
             lines.append(line.append("".join(_cell(weights, row, column, cell) for column in range(shown))))
         return Text("\n").join(lines)
@@ -67,10 +68,13 @@ class AttentionMapText:
 def _heads(names: Sequence[str], cell: int) -> list[str]:
     """Return the names of the columns: across where cells are wide, else letter by letter from top to bottom."""
     if cell > _CELL:
-        return ["".join(f"{name[: cell - 1]:<{cell}}" for name in names)]
+        return ["".join(f"{set_cell_size(name, cell - 1)} " for name in names)]
     short = [name[:_LONGEST_COLUMN_NAME] for name in names]
     height = max(map(len, short))
-    return ["".join(f"{letter:<{cell}}" for letter in line) for line in zip_longest(*(f"{n:>{height}}" for n in short))]
+    return [
+        "".join(set_cell_size(letter, cell) for letter in line)
+        for line in zip_longest(*(f"{n:>{height}}" for n in short))
+    ]
 
 
 def _cell(weights: Sequence[float], row: int, column: int, cell: int) -> str:

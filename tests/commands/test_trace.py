@@ -1,6 +1,7 @@
 """What trace does beyond the happy path: what is shown, what is written, what is refused."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -175,3 +176,15 @@ def test_no_figure_is_cut(cli: Cli, monkeypatch: pytest.MonkeyPatch, width: int)
     out = cli("trace", "Hi", *TINY).out
     assert "\u2026" not in out
     assert max(map(len, out.split("Most likely")[0].splitlines()[4:])) <= width
+
+
+def test_tokens_of_double_width_leave_the_columns_straight(cli: Cli) -> None:
+    from rich.cells import cell_len
+
+    out = cli("trace", "\u65e5\u672c a \u4e16\u754c " * 3, *TINY, "--attention-map").out
+    rows = [line for line in out.splitlines() if "\u2588" in line and "up to" not in line]
+    hidden = [row for row in rows if "\u00b7" in row]
+    starts = [cell_len(row[: row.index("\u00b7")]) for row in hidden]
+    steps = {after - before for before, after in pairwise(starts)}
+    assert len(hidden) > 5
+    assert len(steps) == 1
