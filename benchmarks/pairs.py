@@ -48,7 +48,7 @@ def pairs(checkpoint: Path, texts: dict[str, Path], weights_bytes: int) -> list[
     start = [
         Pair(name=f"gptcli {' '.join(words)}", against="a Typer and Rich hello-world", limit=1.5,
              ours=gptcli(*words), theirs=hello, runs=21)
-        for words in (["params"], ["memory"], ["flops"], ["fit", "--budget", "24GiB"])
+        for words in (["params"], ["memory"], ["flops"], ["flow"], ["fit", "--budget", "24GiB"])
     ]  # fmt: skip
     weights = [*gptcli("forward", "--weights", str(checkpoint)), TEXT]
     forward = gptcli("forward", TEXT)

@@ -234,6 +234,174 @@ class ForwardReport(Report, frozen=True, kw_only=True):
     loss: list[TextLoss] | None = None
 
 
+class FlowStep(Struct, frozen=True, kw_only=True):
+    """A step of the forward pass, in order of execution; a group stands behind the steps it is made of.
+
+    Attributes:
+        path: where it stands: ``h.0.attn.softmax``.
+        label: the words people read.
+        operation: the kind of operation.
+        formula: what it computes, as one line.
+        reads: paths of the steps whose output it takes; ``ids`` and ``positions`` for the network's input.
+        shape: of its output, in numbers.
+        symbols: the same shape in symbols, ``["B", "T", "3C"]``.
+        block: the index of its block, or null outside the blocks.
+        parent: the path of the group or block that it is part of, or null at the top.
+        group: whether it stands for the steps below it, whose figures are then part of its own.
+        weights: shapes of its own parameters by name, in torch's order (out, in).
+        tied_to: the weight it shares instead of owning one, or null.
+        parameters: numbers in its own weights; 0 where they are shared.
+        flops: of a forward pass; a multiply-add is two, matrix products only.
+        bytes: of its output in the dtype of the report, whether or not it needs memory of its own.
+    """
+
+    path: str
+    label: str
+    operation: str
+    formula: str
+    reads: list[str]
+    shape: tuple[int, ...]
+    symbols: list[str]
+    block: int | None
+    parent: str | None
+    group: bool
+    weights: dict[str, tuple[int, ...]]
+    tied_to: str | None
+    parameters: int
+    flops: int
+    bytes: int
+
+
+class FlowBlock(Struct, frozen=True):
+    """What is repeated: its label, how often it stands, and the parameters and forward FLOPs of one."""
+
+    path: str
+    label: str
+    times: int
+    parameters: int
+    flops: int
+
+
+class FlowReport(Report, frozen=True, kw_only=True):
+    """The way from token ids to logits: every step of every block.
+
+    Attributes:
+        tokens: those of each text, or null where a size was given instead of a text.
+        sizes: the value of every symbol.
+        parameters: of the whole network; shared weights count once.
+        forward_flops: of the whole pass.
+    """
+
+    command: str = "flow"
+    batch_size: int
+    seq_len: int
+    attention: str
+    dtype: str
+    tokens: list[list[Token]] | None
+    sizes: dict[str, int]
+    parameters: int
+    forward_flops: int
+    block: FlowBlock
+    steps: list[FlowStep]
+
+
+class TraceStep(FlowStep, frozen=True, kw_only=True):
+    """A step and what its output was in one run, padding included; no figure where a NaN or an infinity is in it.
+
+    Attributes:
+        mean: of all numbers but those ignored.
+        std: their deviation from it, over their count (not one less).
+        min: the least.
+        max: the largest.
+        zeros: how many numbers are zero.
+        ignored: how many are minus infinity because the causal mask says so; they are left out of the others.
+        not_finite: ``nan``, ``inf`` or ``-inf`` where there is one besides, or null.
+        seconds: from the step before to this one, without the time of tracing; of a group, that of its parts too.
+    """
+
+    mean: float | None
+    std: float | None
+    min: float | None
+    max: float | None
+    zeros: int
+    ignored: int
+    not_finite: str | None
+    seconds: float
+
+
+class AttentionMap(Struct, frozen=True):
+    """How much each token of a text (row) looks at each (column): a head's softmax, before dropout; rows add up to 1.
+
+    Attributes:
+        path: of the step.
+        text: the number of the text, from 0.
+        block: from 0.
+        head: from 0.
+        weights: for the text's own tokens, without padding.
+    """
+
+    path: str
+    text: int
+    block: int
+    head: int
+    weights: list[list[float]]
+
+
+class LensRow(Struct, frozen=True):
+    """What the output head would say after a step: candidates for what follows each text's last token.
+
+    Attributes:
+        path: of the step whose output went through the final norm and the head.
+        block: the block behind which it stands, or null for the embeddings.
+        next_tokens: per text.
+    """
+
+    path: str
+    block: int | None
+    next_tokens: list[list[NextToken]]
+
+
+class TensorText(Struct, frozen=True):
+    """A step's output in torch's own words."""
+
+    path: str
+    shape: tuple[int, ...]
+    text: str
+
+
+class TraceReport(ForwardReport, frozen=True, kw_only=True):
+    """A forward pass with every step of every block.
+
+    Attributes:
+        batch_size: texts at once.
+        seq_len: tokens in the longest text.
+        tokens: each text's own.
+        sizes: the value of every symbol.
+        forward_flops: of the whole pass.
+        block: what is repeated.
+        steps: in order of execution.
+        first_not_finite: the path of the first step with a NaN or an infinity that no mask put there, or null.
+        attention_maps: those asked for.
+        logit_lens: after the embeddings and after every block, where asked for.
+        tensor: the step that was asked for.
+        steps_seconds: of all steps, without the time of tracing.
+    """
+
+    command: str = "trace"
+    batch_size: int
+    seq_len: int
+    tokens: list[list[Token]]
+    sizes: dict[str, int]
+    forward_flops: int
+    block: FlowBlock
+    steps: list[TraceStep]
+    first_not_finite: str | None
+    attention_maps: list[AttentionMap] | None = None
+    logit_lens: list[LensRow] | None = None
+    tensor: TensorText | None = None
+    steps_seconds: float
+
+
 class GeneratedText(Struct, frozen=True):
     """A prompt and what it was continued with.
 

@@ -1,6 +1,6 @@
 """A torch-free description of the network: its weights, its steps, their symbolic shapes."""
 
-from gptcli.architecture.listing import Step, Weight, each_weight, steps, walk, weights
+from gptcli.architecture.listing import Step, Weight, each_weight, shared_path, steps, walk, weights
 from gptcli.architecture.network import AttentionPath, Network, describe
 from gptcli.architecture.symbols import Dim, Shape, Sizes, elements, shape_sizes, shape_text, size, sizes_of
 
@@ -17,6 +17,7 @@ __all__ = [
     "elements",
     "shape_sizes",
     "shape_text",
+    "shared_path",
     "size",
     "sizes_of",
     "steps",

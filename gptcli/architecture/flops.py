@@ -10,7 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from gptcli.architecture import operations as ops
-from gptcli.architecture.symbols import D, H, Shape
+from gptcli.architecture.symbols import D, H, Shape, Sizes, elements
 
 MULTIPLY_ADD = 2
 
@@ -28,6 +28,11 @@ class MatrixProduct(Struct, frozen=True):
 
     over: Over
     dims: Shape
+
+    def flops(self, sizes: Sizes) -> int:
+        """Return what it costs over B texts of T tokens."""
+        often = sizes["T"] ** (1 if self.over == "tokens" else 2)
+        return MULTIPLY_ADD * sizes["B"] * often * elements(self.dims, sizes)
 
 
 @singledispatch

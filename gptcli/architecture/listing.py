@@ -57,6 +57,11 @@ class Step(Struct, frozen=True):
     group: bool = False
 
 
+def shared_path(step: Step) -> str:
+    """Return a step's path as that of every block: ``h.3.attn.heads`` -> ``h.{i}.attn.heads``."""
+    return step.path if step.block is None else step.path.replace(f".{step.block}.", f".{INDEX}.", 1)
+
+
 def walk(node: Node, path: str = "", times: Dim | None = None) -> Iterator[tuple[str, Operation | Group, Dim | None]]:
     """Yield path, node and multiplicity of every operation and group, a group before its parts."""
     if isinstance(node, Repeat):

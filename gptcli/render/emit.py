@@ -7,6 +7,8 @@ from gptcli.render.errors import colour_wanted
 from gptcli.reports import Report
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import RenderableType
 
 
@@ -27,8 +29,33 @@ def print_text(text: "RenderableType", *, wrap: bool = True, stream: TextIO | No
         return
     with console.capture() as captured:
         console.print(text, soft_wrap=not wrap)
-    # Rich fills the last column of a table; in a file or a diff the blanks behind it are noise.
-    stream.write("".join(f"{line.rstrip(' ')}\n" for line in captured.get().split("\n")[:-1]))
+    stream.write(_without_filling(captured.get()))
+
+
+def write_text(text: "RenderableType", path: "Path") -> None:
+    """Write a document into a file, or what Rich makes of anything else at the width of a pipe, without colour.
+
+    Raises:
+        WriteError: the file cannot be filled.
+    """
+    from io import StringIO
+
+    from gptcli.files import WriteError
+    from gptcli.render.console import make_console
+
+    if not isinstance(text, str):
+        page = StringIO()
+        make_console(page).print(text)
+        text = _without_filling(page.getvalue())
+    try:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise WriteError(error.strerror or str(error)) from None
+
+
+def _without_filling(text: str) -> str:
+    """Take away the blanks with which Rich fills the last column of a table: in a file or a diff they are noise."""
+    return "".join(f"{line.rstrip(' ')}\n" for line in text.split("\n")[:-1])
 
 
 def print_piece(piece: str, *, prominent: bool = False) -> None:

@@ -25,6 +25,10 @@ TORCH_FREE = [
     ["flops", "--explain"],
     ["fit", "--budget", "24GiB"],
     ["compare", "gpt2-124m", "gpt2"],
+    ["flow"],
+    ["flow", "Every effort moves you", "--json"],
+    ["flow", "--format", "mermaid"],
+    ["flow", "--format", "svg", "--depth", "3"],
     ["verify", "--help"],
     ["tokenize", "Every effort moves you"],
     ["config", "list"],
@@ -38,6 +42,10 @@ TORCH_FREE = [
     ["generate", "--help"],
     ["generate", "x", "--temperature", "nan"],
     ["generate", "x", "-c", "gpt3-175b", "--device", "cpu"],
+    ["trace", "--help"],
+    ["trace", "x", "--block", "12"],
+    ["trace", "x", "--tensor", "h.0.att"],
+    ["trace", "x", "-c", "gpt3-175b", "--device", "cpu"],
 ]
 PROBE = """
 import json, sys
@@ -233,7 +241,10 @@ def test_wrong_usage_ends_in_2(cli: Cli, arguments: list[str]) -> None:
     assert (outcome.code, outcome.out) == (2, "")
 
 
-@pytest.mark.parametrize("command", ["tokenize", "forward", "generate", "check", "params", "memory", "config", ""])
+@pytest.mark.parametrize(
+    "command",
+    ["tokenize", "forward", "generate", "trace", "check", "checkpoint", "flow", "params", "memory", "config", ""],
+)
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_opens_with_two_examples(cli: Cli, command: str, flag: str) -> None:
     outcome = cli(*([command] if command else []), flag)

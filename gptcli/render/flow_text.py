@@ -1,0 +1,198 @@
+"""The flow map as text, from top to bottom as one draws it on a whiteboard: lines for what flows, a row a step."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from gptcli.architecture.symbols import MEANING
+from gptcli.render.console import QUIET, TITLE, TOTAL, plain_table
+from gptcli.render.flops import short_flops
+from gptcli.render.flow_tree import INPUT, Lane, Node, flow_tree, lanes
+from gptcli.render.model_line import model_line
+from gptcli.render.params import first_that_fits
+from gptcli.render.tokens import chips
+from gptcli.render.units import count, shape, short_count
+from gptcli.reports import FlowReport
+
+BLOCK_DEPTH = 2  # from which the block is opened; from the next on, attention and feed forward
+
+_STEP = "\u25cf"
+_DRAWN = {"add": "\u2295"}
+_LINE = "\u2502"
+_FORK, _TURN, _JOIN = "\u256d\u2500\u2524", "\u256d\u2500", "\u2570\u2500"
+_OPEN, _CLOSE = "\u250c\u2500 ", "\u2514\u2500 "
+
+_FIGURE: dict[str, Any] = {"justify": "right", "no_wrap": True}
+
+
+class _Row(NamedTuple):
+    """A line of the drawing: lines on the left, words, and what stands beside them."""
+
+    lines: str
+    label: str = ""
+    symbols: Sequence[str] = ()
+    sizes: Sequence[int] = ()
+    parameters: int = 0
+    flops: int = 0
+    bold: bool = False
+
+
+class _Choice(NamedTuple):
+    """How much a table shows: counts in full or not, blanks in a shape or not, columns of figures, symbols or not."""
+
+    exact: bool = True
+    spaced: bool = True
+    figures: int = 2
+    symbols: bool = True
+
+
+# What a screen that is too narrow goes without, the least of it first.
+_CHOICES = (
+    _Choice(),
+    _Choice(exact=False),
+    _Choice(exact=False, spaced=False),
+    _Choice(exact=False, spaced=False, figures=1),
+    _Choice(exact=False, spaced=False, figures=0),
+    _Choice(exact=False, spaced=False, figures=0, symbols=False),
+)
+
+
+def draw(report: FlowReport, depth: int) -> Group:
+    """Lay out the text, the drawing and what its symbols mean.
+
+    Args:
+        report: the steps.
+        depth: 1 shows the parts of the network, 2 those of a block, 3 those of attention and feed forward.
+    """
+    assert report.config is not None
+    drawing = FlowDrawing(report, depth)
+    total = Text.assemble((count(report.parameters), TOTAL), " parameters, ")
+    total.append(short_flops(report.forward_flops), style=TOTAL).append(" a forward pass")
+    texts = [chips(tokens) for tokens in report.tokens or ()]
+    above: list[RenderableType] = [*texts, ""] if texts else []
+    return Group(model_line(report.config), "", *above, drawing, "", total, _legend(report, drawing.symbols))
+
+
+def symbol_text(symbols: Sequence[str]) -> str:
+    """``["B", "T", "3C"]`` -> ``(B, T, 3C)``."""
+    return f"({', '.join(symbols)})"
+
+
+def _legend(report: FlowReport, shown: set[str]) -> Text:
+    meanings = [f"{each} = {report.sizes[each]} ({MEANING[each]})" for each in MEANING if each in shown]
+    return Text(", ".join(meanings), style=QUIET)
+
+
+class FlowDrawing:
+    """The steps with their lines, in as many columns as the width at hand has room for.
+
+    Attributes:
+        symbols: those that occur in the shapes.
+    """
+
+    def __init__(self, report: FlowReport, depth: int) -> None:
+        ids = _Row("  ", "token ids", ("B", "T"), (report.batch_size, report.seq_len))
+        self._rows = [ids, *_rows(flow_tree(report), "", depth)]
+        self.symbols = {symbol.lstrip("0123456789") for row in self._rows for symbol in row.symbols}
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Leave columns out before a figure is cut."""
+        yield first_that_fits(self._tables(), console, options)
+
+    def _tables(self) -> Iterator[Table]:
+        yield from (self._table(choice) for choice in _CHOICES)
+        yield self._table(_CHOICES[-1], wrap=True)
+
+    def _table(self, choice: _Choice, *, wrap: bool = False) -> Table:
+        table = plain_table(wrap=wrap)
+        table.padding = (0, 0, 0, 0)
+        table.add_column("Step", overflow="fold")
+        table.add_column("  Shape" if choice.symbols else "Shape", no_wrap=True)
+        for heading in ("Parameters" if choice.exact else "Params", "FLOPs")[: choice.figures]:
+            table.add_column(heading, **_FIGURE)
+        symbols = [f" {symbol_text(row.symbols)}" if choice.symbols and row.symbols else "" for row in self._rows]
+        widths = [len(row.lines) + len(row.label) for row in self._rows]
+        whole = max(map(sum, zip(widths, map(len, symbols), strict=True)))
+        for row, width, each in zip(self._rows, widths, symbols, strict=True):
+            words = Text.assemble((row.lines, QUIET), (row.label, TITLE if row.bold else ""))
+            words.append(f"{each:>{whole - width}}", style=QUIET)
+            table.add_row(words, _numbers(row, choice), *_figures(row, choice))
+        return table
+
+
+def _numbers(row: _Row, choice: _Choice) -> str:
+    numbers = shape(row.sizes) if choice.spaced else shape(row.sizes).replace(" ", "")
+    return f"= {numbers}" if numbers and choice.symbols else numbers
+
+
+def _figures(row: _Row, choice: _Choice) -> list[Text]:
+    parameters = count(row.parameters) if choice.exact else short_count(row.parameters)
+    texts = (parameters if row.parameters else "", _short(row.flops) if row.flops else "")
+    return [Text(text, style=TITLE if row.bold else "") for text in texts[: choice.figures]]
+
+
+def _short(flops: int) -> str:
+    """``308778000`` -> ``308.78M``; the heading says that they are FLOPs."""
+    return short_flops(flops).removesuffix("FLOPs").replace(" ", "")
+
+
+def _rows(parts: Sequence[Node], margin: str, depth: int) -> Iterator[_Row]:
+    """Yield the rows of a group: a lane for what goes around, the main line, the labels."""
+    around = lanes(parts)
+    if any(lane.start == INPUT and lane.splits for lane in around):
+        yield _Row(margin + _FORK)
+    for place, node in enumerate(parts):
+        if node.block is not None:
+            yield from _block_rows(node, margin, depth)
+        else:
+            yield _row(node, margin + _lane_at(around, place))
+            if depth > BLOCK_DEPTH and node.parts:
+                beside = (f"{_LINE} " if _passes(around, place) else "  ") if around else ""
+                yield from _rows(node.parts, f"{margin}{beside}{_LINE} ", depth)
+        if any(lane.start == place and lane.splits for lane in around):
+            yield _Row(margin + _FORK)
+
+
+def _row(node: Node, lines: str) -> _Row:
+    step = node.step
+    drawn = _DRAWN.get(step.operation, _STEP)
+    label = f"{node.label} = {step.tied_to}" if step.tied_to else node.label
+    return _Row(f"{lines}{drawn} ", label, step.symbols, step.shape, node.parameters, node.flops)
+
+
+def _lane_at(around: Sequence[Lane], place: int) -> str:
+    """Return what the lane shows beside a part: where a line turns off, comes back, or passes."""
+    if not around:
+        return ""
+    if any(lane.end == place for lane in around):
+        return _JOIN
+    if any(lane.start == place and not lane.splits for lane in around):
+        return _TURN
+    return f"{_LINE} " if _passes(around, place) else "  "
+
+
+def _passes(around: Sequence[Lane], place: int) -> bool:
+    return any(lane.start < place < lane.end for lane in around)
+
+
+def _block_rows(node: Node, margin: str, depth: int) -> Iterator[_Row]:
+    """Yield the rows of the block that stands for all: with the figures of one above, of all below."""
+    assert node.block is not None
+    times, step = node.block.times, node.step
+    title = f"{count(times)} x {node.label}"
+    one = _Row(f"{margin}{_OPEN}", title, step.symbols, step.shape, node.parameters, node.flops, bold=True)
+    if depth < BLOCK_DEPTH:
+        yield one._replace(
+            lines=f"{margin}  {_STEP} ", parameters=times * node.parameters, flops=times * node.flops, bold=False
+        )
+        return
+    yield one
+    yield from _rows(node.parts, f"{margin}{_LINE} ", depth)
+    if times == 1:
+        yield _Row(margin + _CLOSE)
+        return
+    blocks = f"all {count(times)} blocks"
+    yield _Row(margin + _CLOSE, blocks, parameters=times * node.parameters, flops=times * node.flops)
