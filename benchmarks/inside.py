@@ -16,6 +16,7 @@ from gptcli.architecture.operations import Linear as LinearOperation
 from gptcli.config import load_config
 from gptcli.model.forward import BuildOptions, build
 from gptcli.model.gpt import GPT, Linear
+from gptcli.model.products import products_for_pass
 
 Once = Callable[[], float]
 PROMPT, NEW = 64, 64
@@ -48,13 +49,24 @@ def model_and_ids(batch: int, tokens: int) -> tuple[GPT, torch.Tensor]:
     return build(config, BuildOptions()), ids
 
 
+def pass_of(model: GPT, ids: torch.Tensor) -> Callable[[], torch.Tensor]:
+    """Return a pass as the program runs it."""
+
+    def once() -> torch.Tensor:
+        with products_for_pass(model, ids.numel()):
+            logits: torch.Tensor = model(ids)
+            return logits
+
+    return once
+
+
 def warm_transformers(batch: int, tokens: int) -> tuple[Once, Once]:
     """A pass against transformers' with the same weights."""
     model, ids = model_and_ids(batch, tokens)
     peer = peer_of(model)
     with torch.inference_mode():
         torch.testing.assert_close(model(ids), peer(ids).logits, atol=1e-2, rtol=1e-3)
-    return timed(lambda: model(ids)), timed(lambda: peer(ids, use_cache=False).logits)
+    return timed(pass_of(model, ids)), timed(lambda: peer(ids, use_cache=False).logits)
 
 
 def warm_products(batch: int, tokens: int) -> tuple[Once, Once]:
@@ -65,11 +77,11 @@ def warm_products(batch: int, tokens: int) -> tuple[Once, Once]:
     heads = torch.rand(batch * config.n_heads, tokens, config.emb_dim // config.n_heads)
 
     def products() -> None:
-        multiply_all(matrices, batch * tokens)
+        multiply_all(matrices, batch * tokens, fastest=True)
         for _ in range(config.n_layers):
             torch.bmm(torch.bmm(heads, heads.transpose(1, 2)), heads)
 
-    return timed(lambda: model(ids)), timed(products)
+    return timed(pass_of(model, ids)), timed(products)
 
 
 def decode_transformers() -> tuple[Once, Once]:
@@ -83,17 +95,7 @@ def decode_products() -> tuple[Once, Once]:
     ours, _ = runs_of("gpt2-124m", PROMPT, NEW)
     model, _ = model_and_ids(1, 1)
     matrices = [module.weight.detach() for module in linear_layers(model)]
-    product = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
-    rows = {width: torch.full((1, width), 0.01) for width in {matrix.shape[1] for matrix in matrices}}
-
-    def products() -> None:
-        if product is None:
-            multiply_all(matrices, 1)
-            return
-        for matrix in matrices:
-            product(rows[matrix.shape[1]], matrix, None, "none", [], "")
-
-    return lambda: ours()[1], timed(products)
+    return lambda: ours()[1], timed(lambda: multiply_all(matrices, 1, fastest=True))
 
 
 def linear_layers(model: GPT) -> Iterator[Linear]:

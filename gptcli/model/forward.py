@@ -16,6 +16,7 @@ from gptcli.files import WriteError
 from gptcli.model.gpt import GPT
 from gptcli.model.initialize import initialize
 from gptcli.model.loss import text_loss
+from gptcli.model.products import products_for_pass
 from gptcli.model.tap import Listener, observed
 from gptcli.reports import ForwardReport, LogitsPreview, LogitsReport, NextToken, Stage, WeightsFile
 
@@ -97,7 +98,7 @@ def run_forward(
         for tell in watching:
             tell(path, x)
 
-    with torch.inference_mode(), observed(model, note):
+    with torch.inference_mode(), products_for_pass(model, padded.numel()), observed(model, note):
         ids = padded.to(options.device)
         if watch is not None:
             watching.append(watch(model, ids))

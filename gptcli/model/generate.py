@@ -14,7 +14,7 @@ from gptcli.errors import GptcliError
 from gptcli.model.cache import KVCache
 from gptcli.model.forward import BuildOptions, device_name, weights_of
 from gptcli.model.gpt import GPT
-from gptcli.model.products import products_for_few_tokens
+from gptcli.model.products import onednn_products
 from gptcli.model.sampling import Sampling, distribution, draw
 from gptcli.reports import GeneratedText, GenerateReport
 
@@ -170,7 +170,7 @@ def generate(
     for text, listener in zip(texts, listeners, strict=bool(listeners)):
         text.listener = listener
     cost = Cost()
-    with torch.inference_mode(), products_for_few_tokens(model):
+    with torch.inference_mode(), onednn_products(model):
         for together in _equally_long(texts):
             _continue(model, together, max_new_tokens, cached, cost)
     return [text.generated for text in texts], cost

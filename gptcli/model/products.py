@@ -1,22 +1,42 @@
-"""The fastest matrix product for a few tokens at a time."""
+"""The fastest matrix product for a token at a time, and for many of them."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor
 
+from gptcli.architecture.network import Block
+from gptcli.architecture.operations import FusedAttention
 from gptcli.model.gpt import GPT, Linear
+
+_MANY = 32  # tokens from which oneDNN's rate counts for more than the last bit
+
+
+def products_for_pass(model: GPT, tokens: int) -> AbstractContextManager[None]:
+    """Let a pass over many tokens multiply with oneDNN while the block runs.
+
+    A pass over few tokens, one on the explicit path and one in training mode keep ``F.linear``: those are held against
+    other people's networks, to the last bit where that can be.
+
+    Args:
+        model: that is about to run.
+        tokens: in all texts together.
+    """
+    block = model.network.h.body
+    assert isinstance(block, Block)
+    fused = isinstance(block.attn.mix, FusedAttention)
+    return onednn_products(model) if fused and tokens >= _MANY and not model.training else nullcontext()
 
 
 @contextmanager
-def products_for_few_tokens(model: GPT) -> Iterator[None]:
+def onednn_products(model: GPT) -> Iterator[None]:
     """Let linear layers multiply with oneDNN while the block runs, where that can be: in fp32 on the CPU.
 
     ``F.linear`` takes the BLAS library in fp32. MKL's product of a matrix with a single vector uses one thread and half
-    of the memory's bandwidth on some processors, and a token in generation is nothing but such products. The operation
-    is the one that torch's own compiler puts in the place of ``F.linear``; it is missing where torch is built without
-    oneDNN. Results differ by rounding.
+    of the memory's bandwidth on some processors, and a token in generation is nothing but such products; with many
+    tokens it stays a third behind in the output head. The operation is the one that torch's own compiler puts in the
+    place of ``F.linear``; it is missing where torch is built without oneDNN. Results differ by rounding.
     """
     weight = model.wte.weight
     suited = weight.device.type == "cpu" and weight.dtype == torch.float32
