@@ -28,7 +28,8 @@ accuracy: $(VENV)/.installed-dev
 	$(BIN)/python -m tools.accuracy
 
 bench: $(VENV)/.installed-dev
-	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.decode
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

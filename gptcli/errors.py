@@ -33,4 +33,6 @@ def closest(word: str, choices: Iterable[str]) -> str | None:
     """Return the choice that looks most like the word, or None where none looks much like it."""
     from difflib import get_close_matches
 
-    return next(iter(get_close_matches(word, list(choices), n=1, cutoff=0.6)), None)
+    lowered = {choice.lower(): choice for choice in choices}
+    near = get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    return lowered[near[0]] if near else None

@@ -596,6 +596,7 @@ class CheckpointReport(Report, frozen=True, kw_only=True):
 
     Attributes:
         layout: whose names and shapes it follows, or null.
+        transposed: whether a block's matrices are stored as (in, out), the way of Conv1D; null without a layout.
         format: ``safetensors`` or ``pickle``, or null where it is neither.
         config_source: where the config is from: a file, a key in one, or ``shapes``.
         parameters: numbers in weights; a tied head that is stored as well counts once.
@@ -606,6 +607,7 @@ class CheckpointReport(Report, frozen=True, kw_only=True):
     command: str = "checkpoint"
     path: str
     layout: str | None
+    transposed: bool | None
     format: str | None
     files: list[str]
     config_source: str | None

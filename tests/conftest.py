@@ -8,8 +8,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import settings
 
 from gptcli.cli import run
+
+settings.register_profile("gptcli", deadline=None)  # no test asserts a wall-clock time
+settings.load_profile("gptcli")
 
 
 class Outcome(NamedTuple):

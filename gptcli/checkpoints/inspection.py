@@ -176,6 +176,7 @@ def _report(
         config=recognised.config,
         path=printable(str(opened.path)),
         layout=matched.layout.name if matched else None,
+        transposed=matched.layout.transposed if matched else None,
         format=opened.kind,
         files=[printable(str(file)) for file in opened.files],
         config_source=recognised.config_source,
@@ -197,6 +198,7 @@ def broken_report(path: Path, finding: Finding) -> CheckpointReport:
     return CheckpointReport(
         path=printable(str(path)),
         layout=None,
+        transposed=None,
         format=None,
         files=[],
         config_source=None,

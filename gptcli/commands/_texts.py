@@ -1,12 +1,15 @@
 """Texts from arguments, files and standard input."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import BinaryIO
 
 from gptcli.config import STDIN
 from gptcli.errors import InputError
 from gptcli.files import read_stdin
-from gptcli.tokenizer import check_text
+from gptcli.tokenizer import check_text, text_pieces
 
 
 def read_texts(texts: Sequence[str] | None, files: Sequence[str] | None, *, config: str = "") -> list[str]:
@@ -20,13 +23,49 @@ def read_texts(texts: Sequence[str] | None, files: Sequence[str] | None, *, conf
     Raises:
         InputError: nothing was given, a file cannot be read or is not UTF-8, standard input is asked for twice.
     """
+    sources = enumerate(_sources(texts, files, config), start=1)
+    return [_read(source) if is_file else _argument(source, number) for number, (source, is_file) in sources]
+
+
+def read_pieces(
+    texts: Sequence[str] | None, files: Sequence[str] | None, *, allow_special: bool
+) -> Iterator[Iterator[str]]:
+    """Yield each text of `read_texts` as pieces, so that no file is ever in memory whole.
+
+    Raises:
+        InputError: as `read_texts`; what is wrong inside a file shows when its pieces are read.
+    """
+    for number, (source, is_file) in enumerate(_sources(texts, files), start=1):
+        yield _pieces_of(source, allow_special=allow_special) if is_file else iter([_argument(source, number)])
+
+
+def _pieces_of(source: str, *, allow_special: bool) -> Iterator[str]:
+    name = _file_name(source)
+    try:
+        with _opened(source) as file:
+            yield from text_pieces(file, name, allow_special=allow_special)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise InputError(f"{name}: cannot be read: {reason}") from None
+
+
+def _opened(source: str) -> AbstractContextManager[BinaryIO]:
+    if source != STDIN:
+        return Path(source).open("rb")
+    if sys.stdin is None:
+        raise InputError("<stdin>: is closed; pipe something in, or name a file instead of '-'")
+    return nullcontext(sys.stdin.buffer)
+
+
+def _sources(texts: Sequence[str] | None, files: Sequence[str] | None, config: str = "") -> list[tuple[str, bool]]:
+    """Return where each text is, and whether that is a file (or standard input) rather than the text itself."""
     sources = [(text, text == STDIN) for text in texts or ()] + [(path, True) for path in files or ()]
     if not sources:
         raise InputError("no text given; write it after the command, name a file with -f, or pipe it in with -")
     readers = [config, *(source for source, is_file in sources if is_file)].count(STDIN)
     if readers > 1:
         raise InputError("standard input can be read only once; name a file for one of the '-'")
-    return [_read(source) if is_file else _argument(source, n) for n, (source, is_file) in enumerate(sources, 1)]
+    return sources
 
 
 def text_names(texts: Sequence[str] | None, files: Sequence[str] | None) -> list[str]:

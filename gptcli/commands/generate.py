@@ -1,13 +1,13 @@
 """``gptcli generate``."""
 
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from gptcli.architecture.dtypes import COMPUTE_DTYPES, check_dtype
 from gptcli.commands._app import command_app
+from gptcli.commands._generate import build_and_generate, note_cropped, runs_of
 from gptcli.commands._options import (
     MAX_SEED,
     AllowSpecialOption,
@@ -32,13 +32,8 @@ from gptcli.commands._sampling import (
     sampling_of,
 )
 from gptcli.commands._texts import read_texts, text_names
-from gptcli.commands._weights import ChosenModel, WeightsOption, choose_model
-from gptcli.config import DEFAULT_CONFIG, ModelConfig
-
-if TYPE_CHECKING:
-    from gptcli.analysis.step import StepOptions
-    from gptcli.model.generate import GenerateOptions
-    from gptcli.reports import GenerateReport
+from gptcli.commands._weights import WeightsOption, choose_model
+from gptcli.config import DEFAULT_CONFIG
 
 app = command_app()
 
@@ -101,8 +96,8 @@ def generate(
         run = StepOptions(
             tokens=1, mode="inference" if no_cache else "generate", dtype=dtype, attention=attention, device=where
         )
-        refuse_too_large(model, _runs(run, model.context_length, batch, max_new_tokens))
-    _note_cropped(names, batch, model)
+        refuse_too_large(model, runs_of(run, model.context_length, batch, max_new_tokens))
+    note_cropped(names, batch, model)
     from gptcli.model.generate import GenerateOptions
 
     options = GenerateOptions(
@@ -117,7 +112,7 @@ def generate(
         cached=not no_cache,
     )
     streamed = len(given) == 1 and not json
-    report = _run(chosen, list(zip(given, batch, strict=True)), options, streamed=streamed)
+    report = build_and_generate(chosen, list(zip(given, batch, strict=True)), options, streamed=streamed)
     if json:
         print_json(report)
         return
@@ -127,62 +122,3 @@ def generate(
     if not streamed:
         print_texts(report)
     print_text(generate_facts(report, SIZE), stream=sys.stderr)
-
-
-def _run(
-    chosen: ChosenModel, prompts: list[tuple[str, list[int]]], options: "GenerateOptions", *, streamed: bool
-) -> "GenerateReport":
-    """Build and generate; print prompt and text as they come where they are ``streamed``."""
-    from functools import partial
-    from time import perf_counter
-
-    from gptcli.model.forward import build
-    from gptcli.model.generate import run_generate
-    from gptcli.render.emit import print_piece
-    from gptcli.render.progress import working
-    from gptcli.tokenizer import TextStream
-
-    started = perf_counter()
-    with working(f"Building {chosen.config.name} on {options.device}"):
-        network = build(chosen.config, options, chosen.checkpoint)
-    build_seconds = perf_counter() - started
-    spellers = [TextStream(options.stop, print_piece if streamed else None) for _ in prompts]
-    run = partial(
-        run_generate,
-        network,
-        prompts,
-        options,
-        spellers,
-        build_seconds=build_seconds,
-        end_ids=chosen.weights.end_ids if chosen.weights else frozenset(),
-        checkpoint=chosen.checkpoint,
-    )
-    if not streamed:
-        with working("Generating"):
-            return run()
-    print_piece(prompts[0][0], prominent=True)
-    try:
-        return run()
-    finally:
-        print_piece("\n")
-
-
-def _runs(run: "StepOptions", context: int, batch: list[list[int]], new: int) -> "Iterator[StepOptions]":
-    """Yield what runs one after the other: texts of equal length together, up to the length they can reach."""
-    from collections import Counter
-
-    from msgspec.structs import replace
-
-    for length, amount in Counter(min(len(ids), context) for ids in batch).items():
-        yield replace(run, batch=amount, tokens=min(length + new, context))
-
-
-def _note_cropped(names: list[str], batch: list[list[int]], config: ModelConfig) -> None:
-    from gptcli.render.errors import print_note
-
-    for name, ids in zip(names, batch, strict=True):
-        if len(ids) > config.context_length:
-            print_note(
-                f"{name} has {len(ids):,} tokens, over the context length {config.context_length:,} of {config.name}; "
-                f"the network sees the last {config.context_length:,}"
-            )

@@ -1,13 +1,14 @@
 """``gptcli tokenize``."""
 
 import sys
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 
 from gptcli.commands._app import command_app
 from gptcli.commands._options import AllowSpecialOption, FileOption, JsonOption, TextsArgument
-from gptcli.commands._texts import read_texts
+from gptcli.commands._texts import read_pieces, read_texts
 from gptcli.errors import InputError
 
 app = command_app()
@@ -30,6 +31,9 @@ def tokenize(
     """
     if ids + count + decode + json > 1 and not (json and decode):
         raise InputError("--ids, --count, --decode and --json each print something else; choose one")
+    if count:
+        _write(f"{_count(read_pieces(texts, files, allow_special=allow_special), allow_special)}\n")
+        return
     given = read_texts(texts, files)
     if decode:
         _decode(given, json=json)
@@ -39,10 +43,14 @@ def tokenize(
     encoded = [encode(text, allow_special=allow_special) for text in given]
     if ids:
         _write("".join(" ".join(map(str, each)) + "\n" for each in encoded))
-    elif count:
-        _write(f"{sum(map(len, encoded))}\n")
     else:
         _report(encoded, json=json)
+
+
+def _count(texts: Iterable[Iterable[str]], allow_special: bool) -> int:
+    from gptcli.tokenizer import encoded_pieces
+
+    return sum(len(ids) for pieces in texts for ids in encoded_pieces(pieces, allow_special=allow_special))
 
 
 def _report(encoded: list[list[int]], *, json: bool) -> None:

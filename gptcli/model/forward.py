@@ -115,11 +115,7 @@ def run_forward(
         stages=_stages(config, options.attention, shapes),
         build_seconds=built - started,
         forward_seconds=done - built,
-        loss=None
-        if targets is None
-        else [
-            text_loss(logits[row], ids, wanted) for row, (ids, wanted) in enumerate(zip(batch, targets, strict=True))
-        ],
+        loss=[text_loss(*each) for each in zip(logits, batch, targets, strict=True)] if targets is not None else None,
     )
 
 

@@ -142,7 +142,7 @@ def _unsafe_names(file: Path) -> list[str]:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(str(file))
     except Exception:  # no archive, or a pickle that cannot even be listed
         return []
-    return sorted(names, key=lambda name: name.startswith("torch."))
+    return sorted(names, key=lambda name: (name.startswith("torch."), name))
 
 
 def _first_line(error: Exception) -> str:

@@ -35,6 +35,8 @@ def _facts(report: CheckpointReport) -> Table:
     files = f" in {len(report.files)} files" if len(report.files) > 1 else ""
     table.add_row("checkpoint", Text(f"{report.path}  ({report.format}{files})"))
     table.add_row("layout", LAYOUTS[report.layout].label if report.layout else "unknown")
+    if report.layout:
+        table.add_row("matrices", "(in, out), as Conv1D" if report.transposed else "(out, in), as torch.nn.Linear")
     table.add_row("config", _config_source(report))
     table.add_row("tensors", f"{count(report.tensors)}, {_dtypes(report)}")
     table.add_row("parameters", Text(count(report.parameters), style=TOTAL))

@@ -17,6 +17,7 @@ from gptcli.reports import ForwardReport, NextToken, Stage, TextLoss, Token, Wei
 TokenOf = Callable[[int], Token]
 
 _MAX_LOSSES = 64
+_LARGE = 10**9
 _MAX_IDS = 64  # a screen holds no more of them beside what follows
 
 
@@ -142,14 +143,19 @@ def _losses(report: ForwardReport, token_of: TokenOf) -> list[RenderableType]:
     parts: list[RenderableType] = []
     for number, loss in enumerate(report.loss or (), 1):
         which = f" of text {number}" if len(report.lengths) > 1 else ""
-        perplexity = "too large for a number" if loss.perplexity is None else f"{loss.perplexity:,.4g}"
         head = Text.assemble(f"Loss{which}  ", (f"{loss.mean:.4f}", TOTAL))
         head.append(f"  mean of {count(len(loss.tokens))}, in nats; perplexity exp(loss) = ", style=QUIET)
-        parts += [head.append(perplexity, style=TOTAL), _token_losses(loss, token_of)]
+        parts += [head.append(_perplexity(loss.perplexity), style=TOTAL), _token_losses(loss, token_of)]
         more = len(loss.tokens) - _MAX_LOSSES
         parts += [Text(f"  ... and {count(more)} more; --json prints all", style=QUIET)] if more > 0 else []
         parts.append("")
     return parts
+
+
+def _perplexity(value: float | None) -> str:
+    if value is None:
+        return "too large for a number"
+    return f"{value:,.2f}" if value < _LARGE else f"{value:.4g}"
 
 
 def _token_losses(loss: TextLoss, token_of: TokenOf) -> Table:

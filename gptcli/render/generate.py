@@ -51,7 +51,7 @@ def _generated(report: GenerateReport, vocabulary: int) -> Text:
     else:
         line.append(f" in {len(report.texts)} texts")
     silent = sum(token_id >= vocabulary for text in report.texts for token_id in text.ids)
-    return line.append(f"; {count(silent)} of them from {count(vocabulary)} on, no such token" if silent else "")
+    return line.append(f"; {count(silent)} spell nothing, no such token" if silent else "")
 
 
 def _chosen(report: GenerateReport) -> str:

@@ -11,7 +11,11 @@ from gptcli.tokenizer.vocabulary import END_OF_TEXT, END_OF_TEXT_ID, NAME, SIZE,
 # here on are cut before it sees them.
 _LONG_RUN = 10_000
 # White_Space of Unicode, which is what the pattern's \s means; Python's own \s has four control characters more.
-_WHITESPACE = r"[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+"
+WHITE_SPACE = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f"
+    "\u205f\u3000"
+)
+_WHITE_SPACE_RUN = f"[{WHITE_SPACE}]+"
 
 
 def encode(text: str, *, allow_special: bool = False) -> list[int]:
@@ -50,7 +54,7 @@ def _parts(text: str) -> Iterator[str]:
     word; alone, the same characters are one piece too, by ``\s++$``.
     """
     start = 0
-    for run in re.finditer(_WHITESPACE, text):
+    for run in re.finditer(_WHITE_SPACE_RUN, text):
         if run.end() - run.start() < _LONG_RUN:
             continue
         body_end = run.end() - (run.end() < len(text))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from jsonschema import Draft202012Validator
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -104,6 +105,15 @@ def test_our_own_layout_keeps_config_and_numbers(
     with torch.no_grad():
         ours = load_model(recognised, dtype=torch.float32)(IDS)
     torch.testing.assert_close(ours, peers.logits_of(model), atol=1e-4, rtol=0)
+
+
+def test_what_is_printed_keeps_to_its_schema(cli: Cli, tmp_path: Path, sources: dict[str, Any]) -> None:
+    check = Draft202012Validator(cli("config", "schema", "checkpoint").json)
+    check.validate(cli("checkpoint", str(sources["huggingface"][0]), "--stats", "--json").json)
+    converted = cli("checkpoint", "convert", str(sources["nanogpt"][0]), str(tmp_path / "out"), "--to", "huggingface")
+    assert converted.code == 0
+    arguments = ["convert", str(sources["nanogpt"][0]), str(tmp_path / "own.safetensors"), "--to", "gptcli", "--json"]
+    check.validate(cli("checkpoint", *arguments).json)
 
 
 def test_half_precision_stays(cli: Cli, tmp_path: Path) -> None:

@@ -273,7 +273,7 @@ PICKLES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "hostile payload, old format": (
         lambda f: torch.save({"w": Payload(f.parent / "ran")}, f, _use_new_zipfile_serialization=False),
         "unsafe-pickle", "system"),
-    "a whole module": (lambda f: torch.save(peers.lecture(SIZES), f), "unsafe-pickle", "NaiveGPT"),
+    "a whole module": (lambda f: torch.save(peers.lecture(SIZES), f), "unsafe-pickle", "tests.naive.Naive"),
     "truncated archive": (lambda f: _save_and_cut(f, archive=True), "truncated", "truncated"),
     "truncated pickle": (lambda f: _save_and_cut(f, archive=False), "", ""),
     "no state_dict": (lambda f: torch.save({"epoch": 3, "loss": 0.5}, f), "no-tensors", "epoch, loss"),

@@ -1,5 +1,6 @@
 """Every layout, written by its own program and read here: the logits are the peer's own."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,9 @@ def _assert_runs(path: Path, expected: torch.Tensor, layout: str, sizes: dict[st
 
 @_SHAPES
 @pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
-@pytest.mark.parametrize("kind", ["single", "sharded", "bin", "bare-file", "no-prefix", "exact-gelu", "old-masks"])
+@pytest.mark.parametrize(
+    "kind", ["single", "sharded", "bin", "bin-sharded", "bare-file", "no-prefix", "exact-gelu", "old-masks"]
+)
 def test_hugging_face(tmp_path: Path, sizes: dict[str, int], tied: bool, kind: str) -> None:
     model = peers.hugging_face(sizes, tied=tied, **({"activation_function": "gelu"} if kind == "exact-gelu" else {}))
     expected = peers.logits_of(model)
@@ -47,8 +50,16 @@ def test_hugging_face(tmp_path: Path, sizes: dict[str, int], tied: bool, kind: s
         for block in range(sizes["n_layers"]):
             state[f"transformer.h.{block}.attn.bias"] = mask.clone()
             state[f"transformer.h.{block}.attn.masked_bias"] = torch.tensor(-1e4)
-    if kind in ("bin", "old-masks"):
+    if kind in ("bin", "bin-sharded", "old-masks"):
         (folder / "model.safetensors").unlink()
+    if kind == "bin-sharded":
+        names = list(state)
+        shards = {"pytorch_model-00001.bin": names[::2], "pytorch_model-00002.bin": names[1::2]}
+        for file, held in shards.items():
+            torch.save({name: state[name] for name in held}, folder / file)
+        index = {"weight_map": {name: file for file, held in shards.items() for name in held}}
+        (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index))
+    if kind in ("bin", "old-masks"):
         torch.save(state, folder / "pytorch_model.bin")
     if kind == "no-prefix":
         bare = {name.removeprefix("transformer."): value for name, value in state.items()}

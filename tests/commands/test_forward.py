@@ -194,3 +194,59 @@ def test_force_runs_all_the_same(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("gptcli.model.device.free_bytes", lambda _device: 1000)
     assert cli("forward", "x", "-c", "tiny").code == 1
     assert cli("forward", "x", "-c", "tiny", "--force").code == 0
+
+
+def test_loss_leaves_padding_out(cli: Cli) -> None:
+    together = cli("forward", *TEXTS[::2], "-c", "tiny", "--loss", "--json").json["loss"]
+    assert [len(text["tokens"]) for text in together] == [4, 1]
+    for text, found in zip(TEXTS[::2], together, strict=True):
+        alone = cli("forward", text, "-c", "tiny", "--loss", "--json").json["loss"][0]
+        assert found["mean"] == pytest.approx(alone["mean"], abs=1e-5)
+        assert [t["target_id"] for t in found["tokens"]] == [t["target_id"] for t in alone["tokens"]]
+        assert found["mean"] == pytest.approx(sum(t["loss"] for t in found["tokens"]) / len(found["tokens"]))
+        assert found["perplexity"] == pytest.approx(2.718281828459045 ** found["mean"])
+    assert cli("forward", "Hi", "-c", "tiny", "--json").json["loss"] is None
+
+
+def test_targets_that_are_the_shifted_text_give_its_loss(cli: Cli, tmp_path: Path) -> None:
+    shifted = cli("forward", "every effort moves you", "-c", "tiny", "--loss", "--json").json["loss"][0]
+    targets = ("--targets", " effort moves you")
+    document, logits = logits_of(cli, tmp_path, "every effort moves", "-c", "tiny", *targets)
+    (told,) = document["loss"]
+    assert told["mean"] == pytest.approx(shifted["mean"], abs=1e-6)
+    assert [t["target_id"] for t in told["tokens"]] == [3626, 6100, 345]
+    expected = torch.nn.functional.cross_entropy(logits[0], torch.tensor([3626, 6100, 345]))
+    assert told["mean"] == pytest.approx(float(expected), abs=1e-5)
+
+
+def test_a_single_token_has_a_loss_where_its_target_is_told(cli: Cli) -> None:
+    loss = cli("forward", "Hi", "-c", "tiny", "--targets", " there", "--json").json["loss"]
+    assert [(t["position"], t["id"], t["target_id"]) for t in loss[0]["tokens"]] == [(0, 17250, 612)]
+
+
+def test_losses_are_shown_up_to_a_screenful(cli: Cli) -> None:
+    out = cli("forward", "a" + " a" * 99, "Hi there", "-c", "tiny", "--loss").out
+    assert "Loss of text 1" in out
+    assert "mean of 99, in nats" in out
+    assert "  ... and 35 more; --json prints all\n" in out
+    assert "mean of 1, in nats" in out
+    assert "Loss  " in cli("forward", "Hi there", "-c", "tiny", "--loss").out
+
+
+LOSS_REFUSED = {
+    "single token": (["Hi", "--loss"], "text 1 is a single token, so there is no next one to foresee; write more"),
+    "one for two": (["a b", "c d", "--targets", "x y"], "--targets is given once for 2 texts; give one per text"),
+    "two for one": (["a b", "--targets", "x y", "--targets", "z"], "--targets is given 2 times for 1 text"),
+    "other length": (["a b c", "--targets", "x"], "--targets 1 has 1 token, text 1 has 3"),
+    "no target": (["a", "--targets", ""], "--targets 1 has 0 tokens, text 1 has 1"),
+    "outside": (["!", "--targets", "you", "--set", "vocab_size=100"], "--targets 1: token 'you' at position 0"),
+    "surrogate": (["a", "--targets", "\udcff"], "--targets 1: character 1: byte 0xFF is not UTF-8"),
+}
+
+
+@pytest.mark.parametrize("case", LOSS_REFUSED)
+def test_losses_that_cannot_be_are_refused(cli: Cli, case: str) -> None:
+    arguments, told = LOSS_REFUSED[case]
+    outcome = cli("forward", *arguments, "-c", "tiny", "--json")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert told in outcome.err

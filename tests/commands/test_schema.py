@@ -31,6 +31,8 @@ DOCUMENTS = [
     ["forward", "Every effort moves you", "Hi", "-c", "tiny", "--device", "cpu"],
     ["flow"],
     ["flow", "Every effort moves you", "Hi", "-c", "tiny"],
+    ["generate", "Every effort moves you", "-c", "tiny", "-n", "2", "--device", "cpu"],
+    ["checkpoint", str(preset_paths()["tiny"])],
     ["config", "list"],
     ["config", "show", "tiny"],
     ["config", "validate", str(preset_paths()["tiny"])],
@@ -110,8 +112,8 @@ def test_a_bad_config_fails_the_schema_of_configs(cli: Cli, change: dict[str, An
 @pytest.mark.parametrize(("command", "told"), [
     ("parms", "error: no command 'parms' prints JSON with --json (did you mean 'params'?)"),
     ("PARAMS", "(did you mean 'params'?)"),
-    ("zzz", "; those that do are compare, config, fit"),
-    ("", "error: no command '' prints JSON with --json; those that do are compare"),
+    ("zzz", "; those that do are checkpoint, compare, config, fit"),
+    ("", "error: no command '' prints JSON with --json; those that do are checkpoint, compare"),
     ("\x1b[31m", "error: no command '\\x1b[31m' prints JSON"),
     ("\udcff", "error: no command '\\udcff' prints JSON"),
 ])  # fmt: skip

@@ -37,6 +37,9 @@ TORCH_FREE = [
     ["config", "schema", "forward"],
     ["forward", "--help"],
     ["forward", "x", "-c", "gpt3-175b", "--device", "cpu"],
+    ["generate", "--help"],
+    ["generate", "x", "--temperature", "nan"],
+    ["generate", "x", "-c", "gpt3-175b", "--device", "cpu"],
 ]
 PROBE = """
 import json, sys
@@ -232,7 +235,7 @@ def test_wrong_usage_ends_in_2(cli: Cli, arguments: list[str]) -> None:
     assert (outcome.code, outcome.out) == (2, "")
 
 
-@pytest.mark.parametrize("command", ["tokenize", "forward", "params", "memory", "flow", "config", ""])
+@pytest.mark.parametrize("command", ["tokenize", "forward", "generate", "params", "memory", "flow", "config", ""])
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_opens_with_two_examples(cli: Cli, command: str, flag: str) -> None:
     outcome = cli(*([command] if command else []), flag)

@@ -23,7 +23,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     folder = tmp_path_factory.mktemp("weights") / "gpt"
     model = peers.hugging_face(_SIZES)
     model.config.eos_token_id = model.generation_config.eos_token_id = None
-    model.save_pretrained(folder)
+    model.eval().save_pretrained(folder)
     return folder, model
 
 

@@ -29,6 +29,21 @@ SCREENS = {
     "flow": ["flow", "Every effort moves you"],
     "flow-depth-3": ["flow", "--depth", "3"],
     "flow-mermaid": ["flow", "Every effort moves you", "--format", "mermaid"],
+    "forward-loss": [
+        "forward",
+        "every effort moves",
+        "Hi",
+        "-c",
+        "tiny",
+        "--device",
+        "cpu",
+        "--targets",
+        " effort moves you",
+        "--targets",
+        " there",
+    ],
+    "generate-tiny": ["generate", "Every effort moves you", "-c", "tiny", "--device", "cpu", "-n", "8"],
+    "generate-two": ["generate", "Every effort", "Hi", "-c", "tiny", "--device", "cpu", "-n", "6", "--top-k", "9"],
     "forward-tiny": ["forward", "Every effort moves you", "Hi", "-c", "tiny", "--device", "cpu"],
 }
 

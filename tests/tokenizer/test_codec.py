@@ -105,7 +105,7 @@ def test_the_quick_look_misses_no_long_run(text: str) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(codec, "_LONG_RUN", 6)
-        longest = max((len(run) for run in re.findall(codec._WHITESPACE, text)), default=0)
+        longest = max((len(run) for run in re.findall(codec._WHITE_SPACE_RUN, text)), default=0)
         assert codec._may_hold_long_run(text) or longest < 6
 
 

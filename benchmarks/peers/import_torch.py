@@ -1,0 +1,3 @@
+"""Import torch and do nothing."""
+
+import torch  # noqa: F401
