@@ -46,6 +46,14 @@ def write_safetensors(path: Path, tensors: Iterable[Planned], listed: list[Plann
     Raises:
         OSError: it cannot be written.
     """
+    with path.open("wb") as file:
+        file.write(file_start(listed, metadata))
+        for tensor in tensors:
+            file.write(tensor.data())
+
+
+def file_start(listed: Iterable[Planned], metadata: dict[str, str]) -> bytes:
+    """Return what a file begins with; behind it come the data, in the order of the list and without gaps."""
     entries: dict[str, object] = {"__metadata__": metadata}
     end = 0
     for tensor in listed:
@@ -57,8 +65,4 @@ def write_safetensors(path: Path, tensors: Iterable[Planned], listed: list[Plann
         end += tensor.nbytes
     header = msgspec.json.encode(entries)
     header += b" " * (-(LENGTH_BYTES + len(header)) % _ALIGNED)
-    with path.open("wb") as file:
-        file.write(len(header).to_bytes(LENGTH_BYTES, "little"))
-        file.write(header)
-        for tensor in tensors:
-            file.write(tensor.data())
+    return len(header).to_bytes(LENGTH_BYTES, "little") + header

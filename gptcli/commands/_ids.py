@@ -37,6 +37,25 @@ def encode_batch(
     return batch
 
 
+def wanted_targets(
+    batch: list[list[int]],
+    config: ModelConfig,
+    *,
+    loss: bool,
+    targets: list[str] | None,
+    allow_special: bool,
+    names: list[str],
+) -> list[list[int]] | None:
+    """Return what ``--targets`` says is to come, or with ``--loss`` the texts shifted by one; None for neither.
+
+    Raises:
+        InputProblemsError: as `encode_targets` and `shifted_targets`.
+    """
+    if targets is not None:
+        return encode_targets(targets, batch, config, allow_special=allow_special, names=names)
+    return shifted_targets(batch, names) if loss else None
+
+
 def shifted_targets(batch: list[list[int]], names: list[str]) -> list[list[int]]:
     """Return what comes next in each text: a text of n tokens has n - 1 targets.
 

@@ -7,6 +7,8 @@ import typer
 from gptcli.architecture import AttentionPath
 from gptcli.config import InitScheme, ResolvedConfig, load_config
 
+MAX_SEED = 2**64 - 1
+
 ConfigOption = Annotated[
     str,
     typer.Option(
@@ -68,9 +70,28 @@ InitOption = Annotated[
         show_default=False,
     ),
 ]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help="Of the random weights.")]
+DropoutOption = Annotated[bool, typer.Option("--dropout", help="Run with dropout on, as in training mode.")]
+TopOption = Annotated[int, typer.Option("--top", min=1, max=1000, help="Candidates shown for the next token.")]
+LossOption = Annotated[
+    bool, typer.Option("--loss", help="Show how well each next token is foreseen: cross-entropy and perplexity.")
+]
+TargetsOption = Annotated[
+    list[str] | None,
+    typer.Option("--targets", metavar="TEXT", help="What comes next, if not the text shifted by one; one per text."),
+]
+OpenedOption = Annotated[
+    int,
+    typer.Option(
+        "--depth",
+        "-d",
+        min=1,
+        max=3,
+        help="1: parts of the network, 2: of a block, 3: of attention and feed forward.",
+        rich_help_panel="Output",
+    ),
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Run even if the memory seems too small.")]
-
-MAX_SEED = 2**64 - 1
 
 
 def resolve(config: str, set_values: list[str] | None, tied: bool | None, *, init: str | None = None) -> ResolvedConfig:

@@ -12,6 +12,7 @@ from gptcli.commands._options import (
     ConfigOption,
     FileOption,
     JsonOption,
+    OpenedOption,
     SetOption,
     TextsArgument,
     TiedOption,
@@ -28,18 +29,6 @@ if TYPE_CHECKING:
 
 app = command_app()
 
-DepthOption = Annotated[
-    int,
-    typer.Option(
-        "--depth",
-        "-d",
-        min=1,
-        max=3,
-        help="1: parts of the network, 2: of a block, 3: of attention and feed forward.",
-        rich_help_panel="Output",
-    ),
-]
-
 
 @app.command(rich_help_panel="Draw")
 def flow(
@@ -54,7 +43,7 @@ def flow(
     seq_len: SeqLenOption = None,
     attention: AttentionOption = "explicit",
     dtype: DtypeOption = "fp32",
-    depth: DepthOption = 2,
+    depth: OpenedOption = 2,
     format_: Annotated[
         str | None,
         typer.Option(

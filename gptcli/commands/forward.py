@@ -8,19 +8,23 @@ import typer
 from gptcli.architecture.dtypes import COMPUTE_DTYPES, check_dtype
 from gptcli.commands._app import command_app
 from gptcli.commands._options import (
-    MAX_SEED,
     AllowSpecialOption,
     AttentionOption,
     ComputeDtypeOption,
     ConfigOption,
     DeviceOption,
+    DropoutOption,
     FileOption,
     ForceOption,
     InitOption,
     JsonOption,
+    LossOption,
+    SeedOption,
     SetOption,
+    TargetsOption,
     TextsArgument,
     TiedOption,
+    TopOption,
 )
 from gptcli.commands._texts import read_texts, text_names
 from gptcli.commands._weights import WeightsOption, choose_model
@@ -41,20 +45,13 @@ def forward(
     weights: WeightsOption = None,
     device: DeviceOption = "auto",
     dtype: ComputeDtypeOption = "fp32",
-    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of the random weights.")] = 123,
+    seed: SeedOption = 123,
     init: InitOption = None,
-    dropout: Annotated[bool, typer.Option("--dropout", help="Run with dropout on, as in training mode.")] = False,
+    dropout: DropoutOption = False,
     attention: AttentionOption = "sdpa",
-    top: Annotated[int, typer.Option("--top", min=1, max=1000, help="Candidates shown for the next token.")] = 5,
-    loss: Annotated[
-        bool, typer.Option("--loss", help="Show how well each next token is foreseen: cross-entropy and perplexity.")
-    ] = False,
-    targets: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--targets", metavar="TEXT", help="What comes next, if not the text shifted by one; one per text."
-        ),
-    ] = None,
+    top: TopOption = 5,
+    loss: LossOption = False,
+    targets: TargetsOption = None,
     save: Annotated[str | None, typer.Option(metavar="FILE.safetensors", help="Write ids and logits there.")] = None,
     force: ForceOption = False,
     json: JsonOption = False,
@@ -65,7 +62,7 @@ def forward(
     [dim]$[/dim] gptcli forward "Every effort moves you" "Every day holds a" -c gpt2-medium
     """
     from gptcli.analysis.step import StepOptions
-    from gptcli.commands._ids import encode_batch, encode_targets, pad_id, shifted_targets, token_text
+    from gptcli.commands._ids import encode_batch, pad_id, token_text, wanted_targets
     from gptcli.commands._need import refuse_too_large
     from gptcli.files import replaced_file
     from gptcli.model.device import resolve_device
@@ -78,11 +75,7 @@ def forward(
     model = chosen.config
     names = text_names(texts, files)
     batch = encode_batch(given, model, allow_special=allow_special, names=names)
-    wanted = None
-    if targets is not None:
-        wanted = encode_targets(targets, batch, model, allow_special=allow_special, names=names)
-    elif loss:
-        wanted = shifted_targets(batch, names)
+    wanted = wanted_targets(batch, model, loss=loss, targets=targets, allow_special=allow_special, names=names)
     with ExitStack() as stack:
         target = stack.enter_context(replaced_file(save)) if save is not None else None
         where = resolve_device(device)

@@ -16,7 +16,7 @@ from gptcli.files import WriteError
 from gptcli.model.gpt import GPT
 from gptcli.model.initialize import initialize
 from gptcli.model.loss import text_loss
-from gptcli.model.tap import observed
+from gptcli.model.tap import Listener, observed
 from gptcli.reports import ForwardReport, LogitsPreview, LogitsReport, NextToken, Stage, WeightsFile
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -68,6 +68,7 @@ def run_forward(
     targets: Sequence[Sequence[int]] | None = None,
     save: Path | None = None,
     checkpoint: Recognised | None = None,
+    watch: Callable[[GPT, Tensor], Listener] | None = None,
 ) -> ForwardReport:
     """Build, run and report.
 
@@ -80,6 +81,7 @@ def run_forward(
         targets: for the loss, what comes behind each text's first tokens, at most one a token; None for no loss.
         save: where to write ``input_ids`` (int64, B x T) and ``logits`` (float32, B x T x V) as safetensors.
         checkpoint: whose weights to use instead of random ones; ``config`` is then its own.
+        watch: takes the network and the (B, T) ids, directly before they are run, and gives who is told of each step.
     """
     started = perf_counter()
     model = build(config, options, checkpoint)
@@ -88,8 +90,18 @@ def run_forward(
     longest = max(lengths)
     padded = torch.tensor([[*ids, *[pad_id] * (longest - len(ids))] for ids in batch])  # (B, T)
     shapes: dict[str, tuple[int, ...]] = {}
-    with torch.inference_mode(), observed(model, lambda path, x: shapes.__setitem__(path, tuple(x.shape))):
-        logits: Tensor = model(padded.to(options.device))  # (B, T, V)
+    watching: list[Listener] = []
+
+    def note(path: str, x: Tensor) -> None:
+        shapes[path] = tuple(x.shape)
+        for tell in watching:
+            tell(path, x)
+
+    with torch.inference_mode(), observed(model, note):
+        ids = padded.to(options.device)
+        if watch is not None:
+            watching.append(watch(model, ids))
+        logits: Tensor = model(ids)  # (B, T, V)
     if options.device == "cuda":
         torch.cuda.synchronize()
     done = perf_counter()
@@ -101,7 +113,9 @@ def run_forward(
         lengths=lengths,
         pad_id=pad_id if min(lengths) < longest else None,
         logits=_describe_logits(logits, options.dtype, lengths[0]),
-        next_tokens=[_top(logits[row, length - 1], options.top, token_text) for row, length in enumerate(lengths)],
+        next_tokens=[
+            top_tokens(logits[row, length - 1], options.top, token_text) for row, length in enumerate(lengths)
+        ],
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         weights_bytes=sum(parameter.nbytes for parameter in model.parameters()),
         device=options.device,
@@ -145,7 +159,7 @@ def _describe_logits(logits: Tensor, dtype: str, first_length: int) -> LogitsRep
     return LogitsReport(shape=tuple(logits.shape), dtype=dtype, preview=preview)
 
 
-def _top(logits: Tensor, amount: int, token_text: Callable[[int], str | None]) -> list[NextToken]:
+def top_tokens(logits: Tensor, amount: int, token_text: Callable[[int], str | None]) -> list[NextToken]:
     """Return the most likely next tokens after one position, whose logits are (V,)."""
     values = logits.float()
     probabilities = values.softmax(dim=-1)

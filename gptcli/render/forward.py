@@ -33,20 +33,21 @@ def forward_text(report: ForwardReport, token_of: TokenOf, *, saved: str | None 
     parts: list[RenderableType] = [
         model_line(report.config),
         "",
-        *_input(report, token_of),
+        *input_lines(report, token_of),
         "",
         _stages(report),
         "",
         *_logits(report),
         "",
-        *_next_tokens(report, token_of),
-        *_losses(report, token_of),
-        *_facts(report, saved),
+        *next_tokens(report, token_of),
+        *losses(report, token_of),
+        *facts(report, saved),
     ]
     return Group(*parts)
 
 
-def _input(report: ForwardReport, token_of: TokenOf) -> list[RenderableType]:
+def input_lines(report: ForwardReport, token_of: TokenOf) -> list[RenderableType]:
+    """Return the tokens and ids of each text, and the shape of the batch."""
     lines: list[RenderableType] = []
     for ids, length in zip(report.input_ids, report.lengths, strict=True):
         lines.append(chips([token_of(token_id) for token_id in ids[:length]]))
@@ -118,7 +119,8 @@ def _logit(value: float) -> str:
     return f"{value:.4f}"
 
 
-def _next_tokens(report: ForwardReport, token_of: TokenOf) -> list[RenderableType]:
+def next_tokens(report: ForwardReport, token_of: TokenOf) -> list[RenderableType]:
+    """Return the candidates of each text."""
     parts: list[RenderableType] = []
     for number, candidates in enumerate(report.next_tokens):
         last = token_of(report.input_ids[number][report.lengths[number] - 1])
@@ -139,7 +141,8 @@ def _candidates(candidates: list[NextToken], token_of: TokenOf) -> Table:
     return table
 
 
-def _losses(report: ForwardReport, token_of: TokenOf) -> list[RenderableType]:
+def losses(report: ForwardReport, token_of: TokenOf) -> list[RenderableType]:
+    """Return how well each token was foreseen, where it was asked for."""
     parts: list[RenderableType] = []
     for number, loss in enumerate(report.loss or (), 1):
         which = f" of text {number}" if len(report.lengths) > 1 else ""
@@ -171,7 +174,8 @@ def _token_losses(loss: TextLoss, token_of: TokenOf) -> Table:
     return table
 
 
-def _facts(report: ForwardReport, saved: str | None) -> list[RenderableType]:
+def facts(report: ForwardReport, saved: str | None) -> list[RenderableType]:
+    """Return what ran, where, for how long, and whose weights."""
     device = f"{report.device} ({report.device_name})" if report.device_name else report.device
     table = plain_table(header=False, wrap=True)
     table.add_column(style=QUIET)

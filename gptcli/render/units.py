@@ -69,6 +69,15 @@ def seconds(duration: float) -> str:
     return f"{duration * 1000:.0f} ms" if duration < 1 else f"{duration:.2f} s"
 
 
+def short_seconds(duration: float) -> str:
+    """``0.0000421`` -> ``42 \u00b5s``: the unit that leaves the fewest digits, in six characters for under 1000 s."""
+    if duration < 9.995e-4:
+        return f"{duration * 1e6:.0f} \u00b5s"
+    if duration < 0.9995:
+        return f"{duration * 1e3:.{1 if duration < 0.00995 else 0}f} ms"
+    return f"{duration:.{2 if duration < 9.995 else 1}f} s"
+
+
 def _scaled(number: int, base: int, names: Sequence[str]) -> str:
     power = 0
     while power + 1 < len(names) and number >= base ** (power + 1):

@@ -29,6 +29,8 @@ DOCUMENTS = [
     ["compare", "gpt2-124m", "gpt2"],
     ["verify", "-c", "tiny", "--quick"],
     ["forward", "Every effort moves you", "Hi", "-c", "tiny", "--device", "cpu"],
+    ["trace", "Every effort moves you", "Hi", "-c", "tiny", "--device", "cpu"],
+    ["trace", "x", "-c", "tiny", "--logit-lens", "--attention-map", "--tensor", "embed", "--device", "cpu"],
     ["flow"],
     ["flow", "Every effort moves you", "Hi", "-c", "tiny"],
     ["generate", "Every effort moves you", "-c", "tiny", "-n", "2", "--device", "cpu"],

@@ -40,6 +40,10 @@ TORCH_FREE = [
     ["generate", "--help"],
     ["generate", "x", "--temperature", "nan"],
     ["generate", "x", "-c", "gpt3-175b", "--device", "cpu"],
+    ["trace", "--help"],
+    ["trace", "x", "--block", "12"],
+    ["trace", "x", "--tensor", "h.0.att"],
+    ["trace", "x", "-c", "gpt3-175b", "--device", "cpu"],
 ]
 PROBE = """
 import json, sys
@@ -235,7 +239,9 @@ def test_wrong_usage_ends_in_2(cli: Cli, arguments: list[str]) -> None:
     assert (outcome.code, outcome.out) == (2, "")
 
 
-@pytest.mark.parametrize("command", ["tokenize", "forward", "generate", "params", "memory", "flow", "config", ""])
+@pytest.mark.parametrize(
+    "command", ["tokenize", "forward", "generate", "params", "memory", "flow", "trace", "config", ""]
+)
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_opens_with_two_examples(cli: Cli, command: str, flag: str) -> None:
     outcome = cli(*([command] if command else []), flag)

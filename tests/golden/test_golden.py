@@ -44,6 +44,11 @@ SCREENS = {
     ],
     "generate-tiny": ["generate", "Every effort moves you", "-c", "tiny", "--device", "cpu", "-n", "8"],
     "generate-two": ["generate", "Every effort", "Hi", "-c", "tiny", "--device", "cpu", "-n", "6", "--top-k", "9"],
+    "trace-tiny": ["trace", "Every effort moves you", "Hi", "-c", "tiny", "--device", "cpu"],
+    "trace-blocks": ["trace", "Hi", "-c", "tiny", "--device", "cpu", "--block", "all", "--depth", "2"],
+    "trace-attention": ["trace", "Every effort moves you", "-c", "tiny", "--device", "cpu", "--attention-map"],
+    "trace-lens": ["trace", "Every effort moves you", "-c", "tiny", "--device", "cpu", "--logit-lens"],
+    "trace-tensor": ["trace", "Every effort", "-c", "tiny", "--device", "cpu", "--tensor", "h.2.attn.mask"],
     "forward-tiny": ["forward", "Every effort moves you", "Hi", "-c", "tiny", "--device", "cpu"],
 }
 
@@ -67,7 +72,12 @@ def test_screen(
 
 
 def _without_times(text: str) -> str:
-    return re.sub(r"\d+ ms|\d+\.\d\d s\b", "# ms", text)
+    """Put a sign in the place of times; one that stands at the right of a column stays there."""
+    return re.sub(r"( *)(?:\d+\.)?\d+ (?:\u00b5s|ms|s)\b( to| for)?", _sign, text)
+
+
+def _sign(time: re.Match[str]) -> str:
+    return f"{time[1]}# ms{time[2]}" if time[2] else f"{'# ms':>{len(time[0])}}"
 
 
 def test_no_golden_is_left_over() -> None:

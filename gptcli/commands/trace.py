@@ -1,0 +1,201 @@
+"""``gptcli trace``."""
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gptcli.architecture.dtypes import COMPUTE_DTYPES, check_dtype
+from gptcli.commands._app import command_app
+from gptcli.commands._options import (
+    AllowSpecialOption,
+    AttentionOption,
+    ComputeDtypeOption,
+    ConfigOption,
+    DeviceOption,
+    DropoutOption,
+    FileOption,
+    ForceOption,
+    InitOption,
+    JsonOption,
+    LossOption,
+    OpenedOption,
+    SeedOption,
+    SetOption,
+    TargetsOption,
+    TextsArgument,
+    TiedOption,
+    TopOption,
+)
+from gptcli.commands._texts import read_texts, text_names
+from gptcli.commands._weights import WeightsOption, choose_model
+from gptcli.config import DEFAULT_CONFIG
+from gptcli.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from gptcli.reports import FlowReport
+
+app = command_app()
+
+_ALL = "all"
+
+
+@app.command(rich_help_panel="Run")
+def trace(
+    context: typer.Context,
+    texts: TextsArgument = None,
+    files: FileOption = None,
+    allow_special: AllowSpecialOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    set_values: SetOption = None,
+    tied: TiedOption = None,
+    weights: WeightsOption = None,
+    device: DeviceOption = "auto",
+    dtype: ComputeDtypeOption = "fp32",
+    seed: SeedOption = 123,
+    init: InitOption = None,
+    dropout: DropoutOption = False,
+    attention: AttentionOption = "explicit",
+    top: TopOption = 5,
+    loss: LossOption = False,
+    targets: TargetsOption = None,
+    block: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|all",
+            help="The block that is shown, from 0.  [dim]\\[default: 0][/dim]",
+            show_default=False,
+            rich_help_panel="Output",
+        ),
+    ] = None,
+    depth: OpenedOption = 3,
+    tensor: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Print the output of one step.", rich_help_panel="Output")
+    ] = None,
+    attention_map: Annotated[
+        bool,
+        typer.Option("--attention-map", help="Draw who looks at whom in --block.", rich_help_panel="Output"),
+    ] = False,
+    head: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|all",
+            help="The head whose map is drawn, from 0.  [dim]\\[default: 0][/dim]",
+            show_default=False,
+            rich_help_panel="Output",
+        ),
+    ] = None,
+    logit_lens: Annotated[
+        bool,
+        typer.Option("--logit-lens", help="Show what the head would say after every block.", rich_help_panel="Output"),
+    ] = False,
+    save: Annotated[
+        str | None,
+        typer.Option(metavar="FILE.safetensors", help="Write ids, logits and every step's output there."),
+    ] = None,
+    force: ForceOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Run texts through the network and show what every step did to the numbers: shape, mean, extremes, time.
+
+    [dim]$[/dim] gptcli trace "Every effort moves you"
+    [dim]$[/dim] gptcli trace "Every effort moves you" --attention-map --block 3 --head 7
+    """
+    from gptcli.analysis.flow import flow_report
+    from gptcli.analysis.step import StepOptions
+    from gptcli.commands._ids import encode_batch, pad_id, token_text, wanted_targets
+    from gptcli.commands._need import refuse_too_large
+    from gptcli.files import replaced_file
+    from gptcli.model.device import resolve_device
+    from gptcli.render.emit import print_json, print_text
+    from gptcli.render.progress import working
+    from gptcli.tokenizer import token_of
+
+    check_dtype(dtype, COMPUTE_DTYPES)
+    if head is not None and not attention_map:
+        raise InputError("--head says whose map is drawn; add --attention-map")
+    if attention_map and attention == "sdpa":
+        raise InputError("--attention-map needs the weights, which --attention sdpa never shows; leave it at explicit")
+    given = read_texts(texts, files, config=config)
+    chosen = choose_model(context, weights, config, set_values, tied, init=init)
+    model = chosen.config
+    names = text_names(texts, files)
+    batch = encode_batch(given, model, allow_special=allow_special, names=names)
+    wanted = wanted_targets(batch, model, loss=loss, targets=targets, allow_special=allow_special, names=names)
+    blocks = _numbers("block", block, model.n_layers, model.name)
+    heads = _numbers("head", head, model.n_heads, model.name)
+    tokens = max(map(len, batch))
+    flow = flow_report(
+        model,
+        batch=len(batch),
+        tokens=tokens,
+        attention=attention,
+        dtype=dtype,
+        texts=[[token_of(token_id) for token_id in ids] for ids in batch],
+    )
+    _check_path(tensor, flow)
+    with ExitStack() as stack:
+        target = stack.enter_context(replaced_file(save)) if save is not None else None
+        where = resolve_device(device)
+        if not force:
+            run = StepOptions(
+                batch=len(batch), tokens=tokens, dtype=dtype, dropout=dropout, attention=attention, device=where
+            )
+            refuse_too_large(model, [run])
+        stack.enter_context(working(f"Building {model.name} and tracing it on {where}"))
+        from gptcli.model.forward import ForwardOptions
+        from gptcli.model.trace import TraceOptions, run_trace
+
+        options = ForwardOptions(
+            device=where, dtype=dtype, seed=seed, init=model.init, attention=attention, dropout=dropout, top=top
+        )
+        asked = TraceOptions(
+            tensor=tensor, map_blocks=blocks if attention_map else (), map_heads=heads, lens=logit_lens
+        )
+        report = run_trace(
+            flow,
+            batch,
+            options,
+            asked,
+            pad_id=pad_id(model),
+            token_text=token_text,
+            targets=wanted,
+            save=target,
+            checkpoint=chosen.checkpoint,
+        )
+
+    if json:
+        print_json(report)
+    else:
+        from gptcli.render.trace import Shown, trace_text
+
+        print_text(trace_text(report, Shown(blocks, depth), token_of, saved=save))
+
+
+def _numbers(thing: str, asked: str | None, count: int, model: str) -> list[int]:
+    """Return the blocks or heads that an option names; the first without it.
+
+    Raises:
+        InputError: there is none of that number; with the range of those that there are.
+    """
+    if asked is None:
+        return [0]
+    if asked == _ALL:
+        return list(range(count))
+    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else count
+    if number >= count:
+        there_are = f"{thing}s 0 to {count - 1:,}" if count > 1 else f"{thing} 0 alone"
+        raise InputError(f"--{thing} {asked!r} is none of {model}, which has {there_are}; name one of them, or all")
+    return [number]
+
+
+def _check_path(path: str | None, flow: "FlowReport") -> None:
+    """Refuse a path that no step has.
+
+    Raises:
+        InputError: with the nearest path.
+    """
+    paths = [step.path for step in flow.steps]
+    if path is not None and path not in paths:
+        hint = did_you_mean(path, paths) or "; 'gptcli flow --json' lists them all"
+        raise InputError(f"--tensor {path!r} is no step of this network{hint}")

@@ -1,0 +1,255 @@
+"""``gptcli trace`` as text: what each step did to the numbers, or the one thing that was asked for."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from gptcli.config.printable import printable
+from gptcli.render.console import ACCENT, NUMBER, PATH, QUIET, TITLE, plain_table
+from gptcli.render.flow_text import BLOCK_DEPTH
+from gptcli.render.flow_tree import Node, flow_tree
+from gptcli.render.forward import TokenOf, facts, input_lines, losses, next_tokens, weights_line
+from gptcli.render.model_line import model_line
+from gptcli.render.params import first_that_fits
+from gptcli.render.tokens import visible_token
+from gptcli.render.units import count, scaled, shape, short_seconds
+from gptcli.reports import LensRow, NextToken, TraceReport, TraceStep
+
+_FIGURE: dict[str, Any] = {"justify": "right", "no_wrap": True}
+_COLUMNS: dict[str, dict[str, Any]] = {
+    "Step": {"overflow": "fold"},
+    "Shape": {"no_wrap": True},
+    "Mean": _FIGURE,
+    "Dev.": _FIGURE,
+    "Min": _FIGURE,
+    "Max": _FIGURE,
+    "Zeros": _FIGURE,
+    "Time": _FIGURE | {"min_width": 6},
+    "Bytes": _FIGURE,
+}
+
+
+class _Choice(NamedTuple):
+    """How much a table shows: blanks in a shape or not, the columns left out."""
+
+    spaced: bool
+    without: frozenset[str] = frozenset()
+
+
+# What a screen that is too narrow goes without, the least of it first.
+_CHOICES = (
+    _Choice(True),
+    _Choice(False),
+    _Choice(False, frozenset({"Bytes"})),
+    _Choice(False, frozenset({"Bytes", "Zeros"})),
+    _Choice(False, frozenset({"Bytes", "Zeros", "Time"})),
+    _Choice(False, frozenset({"Bytes", "Zeros", "Time", "Shape"})),
+)
+
+
+class Shown(NamedTuple):
+    """What of a trace is shown: the blocks, and how deep groups are opened."""
+
+    blocks: Sequence[int]
+    depth: int
+
+
+def trace_text(report: TraceReport, shown: Shown, token_of: TokenOf, *, saved: str | None = None) -> Group:
+    """Lay out what was asked for; without a question, every step.
+
+    Args:
+        report: the run.
+        shown: which of it.
+        token_of: looks up the tokens of ids.
+        saved: the file that all tensors were written to.
+    """
+    assert report.config is not None
+    parts: list[RenderableType] = [model_line(report.config), "", *input_lines(report, token_of), ""]
+    answers: list[RenderableType] = [*_tensor(report), *_maps(report), *_lens(report, token_of)]
+    if answers:
+        line = weights_line(report.weights, report.seed, "every number is chance")
+        parts += [*answers, *_saved(saved), line]
+        return Group(*parts)
+    notes = [*_notes(report, stars=shown.depth > BLOCK_DEPTH), ""]
+    below = [*next_tokens(report, token_of), *losses(report, token_of), *facts(report, saved)]
+    return Group(*parts, StepsTable(report, shown), "", *notes, *below)
+
+
+def _saved(path: str | None) -> list[RenderableType]:
+    return [Text.assemble("saved  ", (printable(path), PATH)), ""] if path else []
+
+
+class StepsTable:
+    """The steps with their figures, in as many columns as the width at hand has room for."""
+
+    def __init__(self, report: TraceReport, shown: Shown) -> None:
+        self._report = report
+        self._shown = shown
+        self._steps = {step.path: step for step in report.steps}
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Leave columns out before a figure is cut."""
+        yield first_that_fits(self._tables(), console, options)
+
+    def _tables(self) -> Iterator[Table]:
+        yield from (self._table(choice) for choice in _CHOICES)
+        yield self._table(_CHOICES[-1], wrap=True)
+
+    def _table(self, choice: _Choice, *, wrap: bool = False) -> Table:
+        table = plain_table(wrap=wrap)
+        table.padding = (0, 0, 0, 0)
+        names = [name for name in _COLUMNS if name not in choice.without]
+        for name in names:
+            table.add_column(name, **_COLUMNS[name])
+        for row in self._rows(choice):
+            table.add_row(*(row.get(name, "") for name in names))
+        return table
+
+    def _rows(self, choice: _Choice) -> Iterator[dict[str, Text | str]]:
+        trees = [flow_tree(self._report, block) for block in self._shown.blocks]
+        for place, node in enumerate(trees[0]):
+            if node.block is None:
+                yield self._row(node, 0, choice)
+                yield from self._parts(node, 1, choice)
+                continue
+            for block, tree in zip(self._shown.blocks, trees, strict=True):
+                yield self._block_row(tree[place], block, choice)
+                if self._shown.depth >= BLOCK_DEPTH:
+                    yield from self._inside(tree[place], 1, choice)
+
+    def _inside(self, node: Node, level: int, choice: _Choice) -> Iterator[dict[str, Text | str]]:
+        for part in node.parts:
+            yield self._row(part, level, choice)
+            yield from self._parts(part, level + 1, choice)
+
+    def _parts(self, node: Node, level: int, choice: _Choice) -> Iterator[dict[str, Text | str]]:
+        if self._shown.depth > BLOCK_DEPTH:
+            yield from self._inside(node, level, choice)
+
+    def _block_row(self, node: Node, block: int, choice: _Choice) -> dict[str, Text | str]:
+        """Return the title of a block; where its steps are not shown, with the figures of its output."""
+        assert node.block is not None
+        folded = self._shown.blocks == [0] and node.block.times > 1
+        title = f"{count(node.block.times)} x {node.label}" if folded else f"{node.label} {block}"
+        time = sum(step.seconds for step in self._report.steps if step.block == block and not step.group)
+        row = self._row(node, 0, choice)
+        if self._shown.depth >= BLOCK_DEPTH:
+            row = {"Shape": Text(f"block {block}", style=QUIET)} if folded else {}
+        return row | {"Step": Text(title, style=TITLE), "Time": Text(short_seconds(time), style=TITLE)}
+
+    def _row(self, node: Node, level: int, choice: _Choice) -> dict[str, Text | str]:
+        step = self._steps[node.step.path]
+        bad = step.path == self._report.first_not_finite
+        numbers = shape(step.shape)
+        return {
+            "Step": Text(f"{'  ' * level}{node.label}{'*' if step.ignored else ''}", style=ACCENT if bad else ""),
+            "Shape": Text(numbers if choice.spaced else numbers.replace(" ", ""), style=NUMBER),
+            "Mean": _mean(step),
+            "Dev.": figure(step.std),
+            "Min": figure(step.min),
+            "Max": figure(step.max),
+            "Zeros": _share(step),
+            "Time": short_seconds(step.seconds),
+            "Bytes": Text(scaled(step.bytes), style=QUIET),
+        }
+
+
+def figure(number: float | None) -> str:
+    """Return a number in at most seven characters: ``-0.041``, ``12.35``, ``1e-06``."""
+    if number is None:
+        return ""
+    size = abs(number)
+    if size >= 1e5 or 0 < size < 5e-4:
+        return f"{number:.0e}"
+    return f"{number:.{3 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0}f}"
+
+
+def _mean(step: TraceStep) -> str:
+    """Return the mean, or what keeps it from being one; what rounding alone has left of a zero is a zero."""
+    if step.mean is None or step.std is None:
+        return {"nan": "NaN", "inf": "inf", "-inf": "-inf"}[step.not_finite or "nan"]
+    return figure(0.0 if abs(step.mean) < step.std / 2000 else step.mean)
+
+
+def _share(step: TraceStep) -> str:
+    numbers = 1
+    for size in step.shape:
+        numbers *= size
+    if not step.zeros:
+        return "0%"
+    part = 100 * step.zeros / numbers
+    return "<1%" if part < 1 else f"{part:.0f}%"
+
+
+def _notes(report: TraceReport, *, stars: bool) -> Iterator[RenderableType]:
+    yield Text(f"{short_seconds(report.steps_seconds)} for all steps of all blocks", style=QUIET)
+    if stars and any(step.ignored for step in report.steps):
+        yield Text("* without the -inf that the mask puts there, which is what it is for", style=QUIET)
+    if report.pad_id is not None:
+        yield Text("The figures are those of padding too.", style=QUIET)
+    yield _finding(report)
+
+
+def _finding(report: TraceReport) -> Text:
+    step = next((step for step in report.steps if step.path == report.first_not_finite), None)
+    if step is None:
+        return Text("No NaN and no infinity anywhere.", style=QUIET)
+    what = {"nan": "NaN", "inf": "Infinity", "-inf": "Minus infinity"}[step.not_finite or "nan"]
+    text = Text.assemble((f"{what} first appears in ", ACCENT), (step.path, PATH), (f", {step.label}", ACCENT))
+    reads = ", ".join(step.reads)
+    return text.append(f"; what it reads, {reads}, is still finite.", style=QUIET)
+
+
+def _tensor(report: TraceReport) -> Iterator[RenderableType]:
+    if report.tensor is None:
+        return
+    step = next(step for step in report.steps if step.path == report.tensor.path)
+    title = Text.assemble((step.label, TITLE), "  ", (step.path, PATH), f"  {shape(report.tensor.shape)}")
+    yield title
+    yield Text(report.tensor.text)
+    yield ""
+
+
+def _maps(report: TraceReport) -> Iterator[RenderableType]:
+    if report.attention_maps is None:
+        return
+    from gptcli.render.attention_map import AttentionMapText, legend
+
+    for each in report.attention_maps:
+        yield AttentionMapText(each, report.tokens[each.text], many_texts=len(report.tokens) > 1)
+        yield ""
+    yield legend()
+    yield ""
+
+
+def _lens(report: TraceReport, token_of: TokenOf) -> Iterator[RenderableType]:
+    if report.logit_lens is None:
+        return
+    for number, tokens in enumerate(report.tokens):
+        which = f" of text {number + 1}" if len(report.tokens) > 1 else ""
+        after = visible_token(tokens[-1])
+        yield Text.assemble((f"What the output head would say{which}, after ", TITLE), (after, ACCENT))
+        yield _lens_table(report.logit_lens, number, token_of)
+        yield ""
+
+
+def _lens_table(rows: Sequence[LensRow], number: int, token_of: TokenOf) -> Table:
+    table = plain_table()
+    table.add_column("Behind", no_wrap=True)
+    table.add_column("Top token", no_wrap=True)
+    table.add_column("Probability", **_FIGURE)
+    table.add_column("Then", no_wrap=True)
+    for row in rows:
+        first, *others = row.next_tokens[number]
+        place = "embeddings" if row.block is None else f"block {row.block}"
+        then = "  ".join(_spelled(each, token_of) for each in others[:2])
+        probability = f"{100 * first.probability:.3f}%"
+        table.add_row(place, Text(_spelled(first, token_of), style=ACCENT), probability, Text(then, style=QUIET))
+    return table
+
+
+def _spelled(candidate: NextToken, token_of: TokenOf) -> str:
+    return visible_token(token_of(candidate.id)) if candidate.text is not None else "(no such token)"
