@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint docs goldens accuracy bench clean
+.PHONY: demo test lint docs goldens pictures accuracy bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/gptcli forward "Every effort moves you"
@@ -24,12 +24,16 @@ docs: $(VENV)/.installed-dev
 goldens: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/golden -q --update-goldens
 
+pictures: $(VENV)/.installed-dev
+	$(BIN)/python -m tools.pictures
+
 accuracy: $(VENV)/.installed-dev
 	$(BIN)/python -m tools.accuracy
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.decode
+	$(BIN)/python -m benchmarks.trace
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
