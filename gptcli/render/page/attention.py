@@ -81,10 +81,17 @@ def attention_section(report: TraceReport) -> Html | None:
             _choice("Block", "map-block", report.config.n_layers),
             class_="map-controls needs-script",
         ),
-        tag("fieldset", tag("legend", "Head"), tag("div", id="heads"), class_="heads needs-script"),
-        tag("p", "Block 0, head 0", class_="map-title", id="map-title", aria_live="polite"),
-        scrolled(_table(report.attention_maps[0], maps[0].tokens), "attention of the chosen head"),
-        tag("p", "", id="map-cell", class_="quiet needs-script"),
+        tag(
+            "div",
+            tag("fieldset", tag("legend", "Head"), tag("div", id="heads"), class_="heads needs-script"),
+            tag(
+                "div",
+                tag("p", "Block 0, head 0", class_="map-title", id="map-title", aria_live="polite"),
+                scrolled(_table(report.attention_maps[0], maps[0].tokens), "attention of the chosen head"),
+                tag("p", "Point at a cell to read it.", id="map-cell", class_="quiet needs-script"),
+            ),
+            class_="looks",
+        ),
         aria_labelledby="attention",
     )
 

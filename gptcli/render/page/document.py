@@ -166,7 +166,9 @@ def _sections(report: FlowReport | TraceReport, studies: Studies) -> Iterator[Ht
         aria_labelledby="map-of-steps",
     )  # fmt: skip
     if isinstance(report, TraceReport):
-        yield from (each for each in (attention_section(report), predictions(report), lens(report), losses(report)) if each)
+        yield from filter(None, [attention_section(report)])
+        yield tag("div", predictions(report), lens(report), class_="pair")
+        yield from filter(None, [losses(report)])
     yield tag("section", tag("h2", "Where it all goes", id="charts"), tag("div", *_charts(report, studies), class_="charts"),
               aria_labelledby="charts")  # fmt: skip
     yield tag("section", tag("h2", "The letters", id="letters"), symbols_list(report), aria_labelledby="letters")

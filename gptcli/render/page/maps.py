@@ -122,7 +122,7 @@ def _panel(panel: Panel, report: FlowReport | TraceReport) -> Html:
 
 def _lane(lane: Lane) -> Iterator[Html]:
     """Yield the line around, and where it leaves the main line the piece between the two."""
-    yield tag("span", class_=f"lane {_lane_class(lane)}")
+    yield tag("span", class_=f"lane {'shortcut ' if lane.splits else ''}{_lane_class(lane)}")
     if lane.splits:
         yield tag("span", class_=f"fork f{lane.start + 1}")
 

@@ -205,6 +205,8 @@
   const decoded = maps.map((map) => Uint8Array.from(atob(map.data), (character) => character.charCodeAt(0)));
   const shown = { text: 0, block: 0, head: 0 };
   const DENSE = 14;
+  // Where black and white text stand out alike, on the dark page and on the light one: by their relative luminance.
+  const [HALF, MOST] = [0.53, 0.707];
 
   function weight(head, row, column) {
     const { tokens, heads } = maps[shown.text];
@@ -242,7 +244,8 @@
   function cell(row, column) {
     if (column > row) return make("td", { class: "hidden" }, "\u00b7");
     const share = weight(shown.head, row, column) / 255;
-    const node = make("td", { class: share > 0.55 ? "high" : "low", "data-row": row, "data-column": column });
+    const shade = `warm${share > HALF ? " half" : ""}${share > MOST ? " most" : ""}`;
+    const node = make("td", { class: shade, "data-row": row, "data-column": column });
     node.style.setProperty("--w", `${share * 100}%`);
     node.textContent = `${Math.round(share * 100)}%`;
     return node;
