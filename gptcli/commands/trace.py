@@ -4,6 +4,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import replace
 
 from gptcli.architecture.dtypes import COMPUTE_DTYPES, check_dtype
 from gptcli.commands._app import command_app
@@ -118,7 +119,6 @@ def trace(
     from gptcli.files import replaced_file
     from gptcli.model.device import resolve_device
     from gptcli.render.emit import print_json, print_text, write_text
-    from gptcli.render.page.document import draw
     from gptcli.render.progress import working
     from gptcli.tokenizer import token_of
 
@@ -127,10 +127,8 @@ def trace(
         raise InputError("--head says whose map is drawn; add --attention-map")
     if attention_map and attention == "sdpa":
         raise InputError("--attention-map needs the weights, which --attention sdpa never shows; leave it at explicit")
-    if html is not None and (json or attention_map or logit_lens or tensor is not None):
-        raise InputError(
-            "--html writes all maps and the lens into a page; leave out --json, --tensor, --attention-map, --logit-lens"
-        )
+    if html is not None and (attention_map or logit_lens or tensor is not None):
+        raise InputError("--html writes every map and the lens; leave out --attention-map, --logit-lens and --tensor")
     given = read_texts(texts, files, config=config)
     chosen = choose_model(context, weights, config, set_values, tied, init=init)
     model = chosen.config
@@ -182,12 +180,14 @@ def trace(
             checkpoint=chosen.checkpoint,
         )
         if page is not None:
+            from gptcli.render.page.document import draw
+
             write_text(draw(report, studies(report)), page)
-            return
+            report = replace(report, attention_maps=None, logit_lens=None)
 
     if json:
         print_json(report)
-    else:
+    elif html is None:
         from gptcli.render.trace import Shown, trace_text
 
         print_text(trace_text(report, Shown(blocks, depth), token_of, saved=save))

@@ -29,6 +29,7 @@ TORCH_FREE = [
     ["flow", "Every effort moves you", "--json"],
     ["flow", "--format", "mermaid"],
     ["flow", "--format", "svg", "--depth", "3"],
+    ["flow", "Every effort moves you", "--format", "html"],
     ["verify", "--help"],
     ["tokenize", "Every effort moves you"],
     ["config", "list"],

@@ -115,5 +115,3 @@ def _cell(weight: float, hidden: bool) -> Html:
     if hidden:
         return tag("td", "\u00b7", class_="hidden")
     return tag("td", f"{round(_level(weight) / _LEVELS * 100)}%")
-
-

@@ -19,7 +19,9 @@ class Slice(NamedTuple):
     colour: str | None = None
 
 
-def stacked(title: str, slices: Sequence[Slice], total: str, heading: str = "Part", *, note: str = "") -> Html:
+def stacked(
+    title: str, slices: Sequence[Slice], total: str, heading: str = "Part", *, note: str = "", also: str = ""
+) -> Html:
     """Return a bar cut into parts, and the table of the parts.
 
     Args:
@@ -28,6 +30,7 @@ def stacked(title: str, slices: Sequence[Slice], total: str, heading: str = "Par
         total: all of it, for people.
         heading: of the table's first column.
         note: a sentence below.
+        also: the total in other units.
     """
     whole = sum(each.amount for each in slices)
     colours = [each.colour or f"c{place % _COLOURS}" for place, each in enumerate(slices)]
@@ -44,7 +47,7 @@ def stacked(title: str, slices: Sequence[Slice], total: str, heading: str = "Par
     foot = tag("tr", tag("th", "Total", scope="row"), tag("td", total), tag("td", "100.0%"))
     table = tag("table", tag("thead", head), tag("tbody", *rows), tag("tfoot", foot), class_="parts")
     words = tag("p", note, class_="quiet") if note else None
-    return tag("figure", tag("figcaption", tag("h3", title), tag("p", total, class_="total")), _bar(slices, colours, whole),
+    return tag("figure", tag("figcaption", tag("h3", title), tag("p", f"{total} {also}".rstrip(), class_="total")), _bar(slices, colours, whole),
                scrolled(table, title), words, class_="chart")  # fmt: skip
 
 
@@ -78,5 +81,3 @@ def cards(facts: Sequence[tuple[str, str, str]]) -> Html:
     """Return the figures that matter most: what, how much, and a word on it."""
     return tag("dl", *(tag("div", tag("dt", what), tag("dd", much), tag("dd", word, class_="quiet"))
                        for what, much, word in facts), class_="cards")  # fmt: skip
-
-

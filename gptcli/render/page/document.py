@@ -20,7 +20,7 @@ from gptcli.render.page.run import lens, losses, predictions, time_chart
 from gptcli.render.page.tables import steps_table, symbols_list
 from gptcli.render.page.words import FAMILIES, kind_of
 from gptcli.render.tokens import visible_token
-from gptcli.render.units import binary, both, count, short_count, short_seconds
+from gptcli.render.units import binary, count, decimal, short_count, short_seconds
 from gptcli.reports import FlowReport, LedgerLine, MemoryReport, Token, TraceReport
 
 _MAX_CHIPS = 400
@@ -142,7 +142,11 @@ def _run_words(report: TraceReport) -> Iterator[str | Html]:
 
 def _chips(tokens: Sequence[Token]) -> Html:
     chips = [
-        tag("li", tag("span", visible_token(token), class_=f"chip t{place % 4}"), tag("span", str(token.id), class_="id"))
+        tag(
+            "li",
+            tag("span", visible_token(token), class_=f"chip t{place % 4}"),
+            tag("span", str(token.id), class_="id"),
+        )
         for place, token in enumerate(tokens[:_MAX_CHIPS])
     ]
     if len(tokens) > _MAX_CHIPS:
@@ -215,6 +219,4 @@ def _memory(title: str, report: MemoryReport) -> Html:
     slices = [Slice(line.label, line.bytes, binary(line.bytes)) for line in shown]
     how = f"In its {report.peak_phase} phase; {report.activation_dtype}, {report.batch_size} \u00d7 {report.seq_len} tokens"
     how += f", {report.optimizer} ({report.optimizer_impl})." if report.optimizer else "."
-    return stacked(title, slices, both(report.peak_bytes), "Alive", note=how)
-
-
+    return stacked(title, slices, binary(report.peak_bytes), "Alive", note=how, also=f"({decimal(report.peak_bytes)})")

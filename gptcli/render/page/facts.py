@@ -1,8 +1,10 @@
 """What the page's script reads: for each step the words that are shown, and of a run the figures of every block."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gptcli.render.flops import short_flops
 from gptcli.render.flow_text import symbol_text
@@ -13,7 +15,7 @@ from gptcli.render.units import shape as plain_shape
 from gptcli.reports import FlowReport, FlowStep, TraceReport, TraceStep
 
 INDEX = "{i}"
-Steps = Sequence[FlowStep]
+_NANOSECONDS = 10**9
 
 
 class StepFacts(Struct, frozen=True, omit_defaults=True):
@@ -54,22 +56,60 @@ class Facts(Struct, frozen=True):
 
     Attributes:
         blocks: how many there are.
+        block: what the words say of a block as a whole; its figures are under its path, those of its last step.
         steps: in order of execution, those of one block standing for all.
         figures: by path, of every block; empty without a run.
     """
 
     blocks: int
+    block: StepFacts
     steps: list[StepFacts]
     figures: dict[str, Figures]
 
 
 def facts_of(report: FlowReport | TraceReport) -> Facts:
     """Return what the script reads."""
+    traced = [step for step in report.steps if isinstance(step, TraceStep)]
     return Facts(
         blocks=report.block.times,
+        block=_block(report),
         steps=[_step(step, report) for step in report.steps if not step.block],
-        figures={step.path: _figures(step) for step in report.steps if isinstance(step, TraceStep)},
+        figures={step.path: _figures(step) for step in traced} | _block_figures(traced, report.block.path),
     )
+
+
+def _block(report: FlowReport | TraceReport) -> StepFacts:
+    inside = [step for step in report.steps if step.block == 0]
+    first, last = _step(inside[0], report), _step(inside[-1], report)
+    return StepFacts(
+        path=report.block.path,
+        label=report.block.label,
+        family="block",
+        sentence=kind_of("block").sentence,
+        formula="",
+        symbols=last.symbols,
+        shape=last.shape,
+        bytes=last.bytes,
+        reads=first.reads,
+        weights=[],
+        parameters=_repeated(report.block.parameters, count, inside[0], report),
+        flops=_repeated(report.block.flops, short_flops, inside[0], report),
+        repeated=True,
+        group=True,
+    )
+
+
+def _block_figures(steps: Sequence[TraceStep], path: str) -> dict[str, Figures]:
+    """Return the figures of each block's last step, with the time of all."""
+    last = {step.block: step for step in steps if step.block is not None}
+    times = Counter[int]()
+    for step in steps:
+        if step.block is not None and not step.group:
+            times[step.block] += round(step.seconds * _NANOSECONDS)
+    return {
+        path.replace(INDEX, str(block)): _figures(replace(step, seconds=times[block] / _NANOSECONDS))
+        for block, step in last.items()
+    }
 
 
 def template(path: str, block: int | None) -> str:
@@ -84,7 +124,10 @@ def shape(sizes: Sequence[int]) -> str:
 
 def _step(step: FlowStep, report: FlowReport | TraceReport) -> StepFacts:
     kind = kind_of(step.operation)
-    labels = {each.path: each.label for each in report.steps} | {"ids": "Token ids", "positions": "Positions 0 to T - 1"}
+    labels = {each.path: each.label for each in report.steps} | {
+        "ids": "Token ids",
+        "positions": "Positions 0 to T - 1",
+    }
     return StepFacts(
         path=template(step.path, step.block),
         label=step.label,
@@ -96,8 +139,8 @@ def _step(step: FlowStep, report: FlowReport | TraceReport) -> StepFacts:
         bytes=f"{binary(step.bytes)} in {report.dtype}",
         reads=[_read(path, step, labels) for path in step.reads],
         weights=_weights(step),
-        parameters=_repeated(step.parameters, count(step.parameters), count, step, report),
-        flops=_repeated(step.flops, short_flops(step.flops), short_flops, step, report),
+        parameters=_repeated(step.parameters, count, step, report),
+        flops=_repeated(step.flops, short_flops, step, report),
         repeated=step.block is not None,
         group=step.group,
     )
@@ -113,12 +156,12 @@ def _weights(step: FlowStep) -> list[str]:
     return [f"{own[0]}, shared with {step.tied_to}"] if step.tied_to and own else own
 
 
-def _repeated(number: int, words: str, write: object, step: FlowStep, report: FlowReport | TraceReport) -> str:
+def _repeated(number: int, write: Callable[[int], str], step: FlowStep, report: FlowReport | TraceReport) -> str:
     """Return a figure of one block with that of all, or nothing where it is zero."""
-    assert callable(write)
     if not number:
         return ""
     times = report.block.times
+    words = write(number)
     return f"{words}; in all {count(times)} blocks {write(number * times)}" if step.block == 0 and times > 1 else words
 
 
@@ -126,4 +169,4 @@ def _figures(step: TraceStep) -> Figures:
     words = [mean_figure(step), figure(step.std), figure(step.min), figure(step.max)]
     words += [zero_share(step), short_seconds(step.seconds)]
     numbers = [float(f"{each:.4g}") for each in (step.mean, step.std, step.min, step.max) if each is not None]
-    return Figures(numbers if len(numbers) == 4 else [], words, step.not_finite or "")  # noqa: PLR2004
+    return Figures(numbers if len(numbers) == 4 else [], words, step.not_finite or "")

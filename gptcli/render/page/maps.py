@@ -135,7 +135,7 @@ def _lane_class(lane: Lane) -> str:
 def _box(node: Node, place: int, report: FlowReport | TraceReport) -> Html:
     step = node.step
     is_block = node.block is not None
-    path = template(step.path, step.block)
+    path = report.block.path if is_block else template(step.path, step.block)
     label = f"{count(report.block.times)} \u00d7 {node.label}" if is_block else node.label
     kind = kind_of(node.step.operation)
     opens = "block" if is_block else _name(node) if node.parts else None
@@ -182,5 +182,3 @@ def legend(families: dict[str, str]) -> Html:
     """Return what the colours mean."""
     entries = (tag("li", tag("span", class_=f"swatch {family}"), words) for family, words in families.items())
     return tag("ul", *entries, class_="legend", aria_label="Colours")
-
-

@@ -5,7 +5,7 @@
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const data = JSON.parse(byId("data").textContent);
   const { facts, maps } = data;
-  const steps = new Map(facts.steps.map((step) => [step.path, step]));
+  const steps = new Map([facts.block, ...facts.steps].map((step) => [step.path, step]));
   const explorer = byId("explorer");
   const wide = matchMedia("(min-width: 62rem)");
   let block = 0;
@@ -113,7 +113,8 @@
     all(".inline-detail").forEach((old) => old.remove());
     const head = make("div", { class: "detail-head" });
     head.append(make("h3", {}, step.label), make("code", {}, at(step.path)));
-    const content = [head, make("p", {}, step.sentence), make("code", { class: "formula" }, step.formula)];
+    const content = [head, make("p", {}, step.sentence)];
+    if (step.formula) content.push(make("code", { class: "formula" }, step.formula));
     content.push(described(step), ...measured(step));
     const aside = byId("detail");
     aside.hidden = !wide.matches;
@@ -151,7 +152,7 @@
     all(".levels button").forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.zoom === name)));
     const opened = all("[data-opens]").find((button) => button.dataset.opens === name);
     const first = panelOf(name).querySelector("[data-pick]");
-    choose(levelOf(name) === 3 ? opened.dataset.pick : first.dataset.pick);
+    choose((opened || first).dataset.pick);
     if (focus) byId(`title-${name}`).focus({ preventScroll: true });
     if (focus && panelOf(name).getBoundingClientRect().top < 0) explorer.scrollIntoView({ block: "start" });
   }

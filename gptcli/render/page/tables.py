@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 
 from gptcli.architecture.symbols import MEANING
+from gptcli.render.flops import short_flops
 from gptcli.render.flow_text import symbol_text
 from gptcli.render.page.charts import scrolled
 from gptcli.render.page.facts import shape, template
 from gptcli.render.page.markup import Html, tag
 from gptcli.render.page.words import kind_of
 from gptcli.render.trace import figure, mean_figure, zero_share
-from gptcli.render.flops import short_flops
 from gptcli.render.units import count, scaled, short_seconds
 from gptcli.reports import FlowReport, FlowStep, TraceReport, TraceStep
 
@@ -42,7 +42,9 @@ def _body(block: int | None, steps: Sequence[FlowStep], report: FlowReport | Tra
     rows = [_row(step, traced=isinstance(report, TraceReport)) for step in steps]
     if block is not None:
         label, times = report.block.label, report.block.times
-        words = f"{label} {block}" if isinstance(report, TraceReport) else f"{count(times)} \u00d7 {label}, each like this"
+        words = (
+            f"{label} {block}" if isinstance(report, TraceReport) else f"{count(times)} \u00d7 {label}, each like this"
+        )
         rows.insert(0, tag("tr", tag("th", words, scope="rowgroup", colspan=columns), class_="head"))
     return tag("tbody", *rows)
 

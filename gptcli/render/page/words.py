@@ -52,11 +52,21 @@ _KINDS = {
         "attention", "Mixes the values by those shares, then puts the heads side by side to one vector again."
     ),
     "scaled_dot_product_attention": Kind(
-        "attention", "Scores, mask, softmax and weighted sum in one fused call, which never writes the T x T shares down."
+        "attention",
+        "Scores, mask, softmax and weighted sum in one fused call, which never writes the T x T shares down.",
     ),
     "gelu": Kind("activation", "Lets large numbers pass and fades small and negative ones out, smoothly."),
-    "attention": Kind("attention", "Lets every token gather from those before it what it needs; the only place where they mix."),
-    "feed_forward": Kind("activation", "Widens each token's vector four times, bends it, and narrows it again; each token alone."),
+    "block": Kind(
+        "block",
+        "Attention, then feed forward, each behind a layer norm and beside a shortcut: what comes in is kept, and what was "
+        "found is added to it.",
+    ),
+    "attention": Kind(
+        "attention", "Lets every token gather from those before it what it needs; the only place where they mix."
+    ),
+    "feed_forward": Kind(
+        "activation", "Widens each token's vector four times, bends it, and narrows it again; each token alone."
+    ),
 }
 _OTHER = Kind("linear", "")
 
