@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Format(NamedTuple):
-    """A format: the module whose ``draw`` makes it, the endings of files that are in it, whether it shows studies too."""
+    """A format: the module whose ``draw`` makes it, its files' endings, and whether it shows studies too."""
 
     module: str
     suffixes: tuple[str, ...]

@@ -175,6 +175,7 @@ def mean_figure(step: TraceStep) -> str:
 
 
 def zero_share(step: TraceStep) -> str:
+    """Return how much of a step's output is zero, in percent."""
     numbers = 1
     for size in step.shape:
         numbers *= size

@@ -12,8 +12,8 @@ import pytest
 from gptcli.cli import run
 
 ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 TEXT = "Every effort moves you"
 
@@ -42,6 +42,11 @@ def open_page(browser: Any) -> Iterator[Open]:
     contexts: list[Any] = []
     told: list[str] = []
     asked: list[str] = []
+    expected: list[str] = []
+
+    def refuse(dialog: Any) -> None:
+        told.append(f"dialog {dialog.message}")
+        dialog.dismiss()
 
     def opened(path: Path, *, width: int = 1280, height: int = 900, **options: Any) -> Any:
         context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce", **options)
@@ -49,15 +54,16 @@ def open_page(browser: Any) -> Iterator[Open]:
         page = context.new_page()
         page.on("console", lambda message: told.append(message.text))
         page.on("pageerror", lambda error: told.append(str(error)))
-        page.on("dialog", lambda dialog: (told.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        page.on("request", lambda request: asked.append(request.url) if request.url != path.as_uri() else None)
+        page.on("dialog", refuse)
+        page.on("request", lambda request: asked.append(request.url))
+        expected.append(path.as_uri())
         page.goto(path.as_uri())
         return page
 
     yield opened
     for context in contexts:
         context.close()
-    assert (told, asked) == ([], [])
+    assert (told, asked) == ([], expected)
 
 
 @pytest.fixture(scope="session")

@@ -44,8 +44,8 @@ def test_three_levels_by_keyboard(open_page: Open, drawn: Path) -> None:
     assert page.evaluate("document.activeElement.textContent") == "Skip to the map"
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")  # into the map's first control
-    for key, title in [("2", "Transformer block, one of 12"), ("3", LEVELS["attn"]), ("Escape", "Transformer block, one of 12"),
-                       ("1", LEVELS["model"])]:  # fmt: skip
+    block = "Transformer block, one of 12"
+    for key, title in [("2", block), ("3", LEVELS["attn"]), ("Escape", block), ("1", LEVELS["model"])]:
         page.keyboard.press(key)
         assert shown(page) == title
         assert page.evaluate("document.activeElement.textContent") == title

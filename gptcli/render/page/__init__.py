@@ -1,1 +1,1 @@
-"""The page: one HTML file to explore the network with, which needs nothing but a browser and asks nobody for anything."""
+"""The page: one HTML file to explore the network with, which needs nothing but a browser."""

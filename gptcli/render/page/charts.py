@@ -47,8 +47,8 @@ def stacked(
     foot = tag("tr", tag("th", "Total", scope="row"), tag("td", total), tag("td", "100.0%"))
     table = tag("table", tag("thead", head), tag("tbody", *rows), tag("tfoot", foot), class_="parts")
     words = tag("p", note, class_="quiet") if note else None
-    return tag("figure", tag("figcaption", tag("h3", title), tag("p", f"{total} {also}".rstrip(), class_="total")), _bar(slices, colours, whole),
-               scrolled(table, title), words, class_="chart")  # fmt: skip
+    caption = tag("figcaption", tag("h3", title), tag("p", f"{total} {also}".rstrip(), class_="total"))
+    return tag("figure", caption, _bar(slices, colours, whole), scrolled(table, title), words, class_="chart")
 
 
 def _bar(slices: Sequence[Slice], colours: Sequence[str], whole: int) -> Html:

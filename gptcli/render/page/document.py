@@ -13,7 +13,7 @@ from gptcli.render.flops import short_flops
 from gptcli.render.flow_tree import Node, flow_tree
 from gptcli.render.page.attention import attention_section, maps_of
 from gptcli.render.page.charts import Slice, cards, stacked
-from gptcli.render.page.facts import facts_of
+from gptcli.render.page.facts import facts_of, shape
 from gptcli.render.page.maps import explorer, grid_rules, legend
 from gptcli.render.page.markup import Html, tag
 from gptcli.render.page.run import lens, losses, predictions, time_chart
@@ -156,8 +156,8 @@ def _chips(tokens: Sequence[Token]) -> Html:
 
 def _sections(report: FlowReport | TraceReport, studies: Studies) -> Iterator[Html]:
     lead = (
-        "Every box is a step with the shape of what comes out of it. Shortcuts leave the main line and rejoin it at a sum. "
-        "Choose a box for its formula and figures; zoom into the block, then into attention."
+        "Every box is a step with the shape of what comes out of it. Shortcuts leave the main line and rejoin it at a "
+        "sum. Choose a box for its formula and figures; zoom into the block, then into attention."
     )
     yield tag(
         "section",
@@ -173,8 +173,8 @@ def _sections(report: FlowReport | TraceReport, studies: Studies) -> Iterator[Ht
         yield from filter(None, [attention_section(report)])
         yield tag("div", predictions(report), lens(report), class_="pair")
         yield from filter(None, [losses(report)])
-    yield tag("section", tag("h2", "Where it all goes", id="charts"), tag("div", *_charts(report, studies), class_="charts"),
-              aria_labelledby="charts")  # fmt: skip
+    charts = tag("div", *_charts(report, studies), class_="charts")
+    yield tag("section", tag("h2", "Where it all goes", id="charts"), charts, aria_labelledby="charts")
     yield tag("section", tag("h2", "The letters", id="letters"), symbols_list(report), aria_labelledby="letters")
     yield tag("section", tag("h2", "Every step", id="steps"), steps_table(report), aria_labelledby="steps")
 
@@ -217,6 +217,7 @@ def _memory(title: str, report: MemoryReport) -> Html:
         shown.append(LedgerLine(f"{len(rest)} smaller", sum(line.tensors for line in rest),
                                 sum(line.bytes for line in rest)))  # fmt: skip
     slices = [Slice(line.label, line.bytes, binary(line.bytes)) for line in shown]
-    how = f"In its {report.peak_phase} phase; {report.activation_dtype}, {report.batch_size} \u00d7 {report.seq_len} tokens"
+    how = f"In its {report.peak_phase} phase; {report.activation_dtype}, "
+    how += f"{shape((report.batch_size, report.seq_len))} tokens"
     how += f", {report.optimizer} ({report.optimizer_impl})." if report.optimizer else "."
     return stacked(title, slices, binary(report.peak_bytes), "Alive", note=how, also=f"({decimal(report.peak_bytes)})")

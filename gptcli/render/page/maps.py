@@ -1,7 +1,7 @@
-"""The three levels of zoom: a panel for the network, for the block, and for each group in it, lines and boxes in a grid.
+"""The three levels of zoom: a panel for the network, one for the block, one for each group; lines and boxes in a grid.
 
-A part takes four rows of the grid: two for the gap above it, where a line can leave the main one between them, and two for
-its box, so that a line comes into the middle of its side. All is laid out by the style sheet: nothing is measured.
+A part takes four rows of the grid: two for the gap above it, where a line can leave the main one between them, and two
+for its box, so that a line comes into the middle of its side. All is laid out by the style sheet: nothing is measured.
 """
 
 from collections.abc import Iterator, Sequence

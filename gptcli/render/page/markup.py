@@ -21,7 +21,7 @@ def tag(name: str, /, *children: Child, **attributes: Attribute) -> Html:
     Args:
         name: of the element.
         children: elements, or texts, which are escaped; None is left out.
-        attributes: ``class_`` and ``for_`` are written without their last underscore, ``aria_label`` with a hyphen; True is
+        attributes: ``class_`` and ``for_`` lose their last underscore, ``aria_label`` is written with a hyphen; True is
             an attribute without a value, None and False none at all.
     """
     written = "".join(_attribute(key, value) for key, value in attributes.items() if value is not None)

@@ -23,8 +23,8 @@ def predictions(report: TraceReport) -> Html:
     """Return the candidates for what comes next, a table with bars for each text."""
     chance = "" if report.weights else " The weights of this run are random, so every guess is chance."
     lead = (
-        "The output head gives every entry of the vocabulary a score, its logit. Softmax makes probabilities of the last "
-        f"token's scores; these are the largest.{chance}"
+        "The output head gives every entry of the vocabulary a score, its logit. Softmax makes probabilities of the "
+        f"last token's scores; these are the largest.{chance}"
     )
     tables = [html for text, rows in enumerate(report.next_tokens) for html in _candidates(text, rows, report)]
     return tag("section", tag("h2", "What comes next", id="next"), tag("p", lead, class_="lead"), *tables,
@@ -57,8 +57,8 @@ def lens(report: TraceReport) -> Html | None:
     if not report.logit_lens:
         return None
     lead = (
-        "If the final layer norm and the output head came right after a block, this is what they would say: the guess taking "
-        "shape on its way up (the logit lens)."
+        "If the final layer norm and the output head came right after a block, this is what they would say: the guess "
+        "taking shape on its way up (the logit lens)."
     )
     tables = [html for text in range(len(report.next_tokens)) for html in _lens_table(text, report.logit_lens, report)]
     return tag("section", tag("h2", "The guess after every block", id="lens"), tag("p", lead, class_="lead"), *tables,
@@ -122,5 +122,5 @@ def time_chart(report: TraceReport) -> Html:
             spent[kind_of(step.operation).family] += round(step.seconds * _NANOSECONDS)
     slices = [Slice(words, spent[family], short_seconds(spent[family] / _NANOSECONDS), family)
               for family, words in FAMILIES.items() if spent[family]]  # fmt: skip
-    return stacked("Time", slices, short_seconds(report.steps_seconds), "Kind of operation",
-                   note="Of this run, on this machine; the first run of a program is slower than the next.")  # fmt: skip
+    note = "Of this run, on this machine."
+    return stacked("Time", slices, short_seconds(report.steps_seconds), "Kind of operation", note=note)

@@ -71,5 +71,8 @@ def _row(step: FlowStep, *, traced: bool) -> Html:
 def symbols_list(report: FlowReport | TraceReport) -> Html:
     """Return what the letters of a shape stand for, and their values here."""
     shown = [symbol for symbol in MEANING if symbol in report.sizes]
-    return tag("dl", *(tag("div", tag("dt", tag("code", s)), tag("dd", tag("code", f"= {report.sizes[s]:,}"), " ",
-                                                                MEANING[s])) for s in shown), class_="symbols")  # fmt: skip
+    entries = (
+        tag("div", tag("dt", tag("code", s)), tag("dd", tag("code", f"= {report.sizes[s]:,}"), " ", MEANING[s]))
+        for s in shown
+    )
+    return tag("dl", *entries, class_="symbols")

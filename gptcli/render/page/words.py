@@ -24,8 +24,8 @@ _KINDS = {
     "embedding": Kind("embedding", "Looks up one row of a table for every token, or for every position."),
     "add": Kind(
         "add",
-        "Adds two tensors number by number. A shortcut carries its input past what was computed, so that a block only has "
-        "to learn what to change.",
+        "Adds two tensors number by number. A shortcut carries its input past what was computed, so that a block only "
+        "has to learn what to change.",
     ),
     "dropout": Kind(
         "dropout", "Zeroes a random part of the numbers in training, so that no single one is relied upon; else idle."
@@ -38,8 +38,8 @@ _KINDS = {
     ),
     "split_heads": Kind(
         "attention",
-        "Cuts each token's query, key and value into pieces, one for each head. Nothing is computed; the numbers are only "
-        "read in another order.",
+        "Cuts each token's query, key and value into pieces, one for each head. Nothing is computed; the numbers are "
+        "only read in another order.",
     ),
     "attention_scores": Kind(
         "attention", "Compares each query with each key: the larger the product, the more the one looks at the other."
@@ -58,8 +58,8 @@ _KINDS = {
     "gelu": Kind("activation", "Lets large numbers pass and fades small and negative ones out, smoothly."),
     "block": Kind(
         "block",
-        "Attention, then feed forward, each behind a layer norm and beside a shortcut: what comes in is kept, and what was "
-        "found is added to it.",
+        "Attention, then feed forward, each behind a layer norm and beside a shortcut: what comes in is kept, and what "
+        "was found is added to it.",
     ),
     "attention": Kind(
         "attention", "Lets every token gather from those before it what it needs; the only place where they mix."
