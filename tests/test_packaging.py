@@ -33,6 +33,7 @@ def test_the_wheel_carries_presets_vocabulary_and_licence(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {f"gptcli/config/presets/{path.name}" for path in (ROOT / "configs").glob("*.yaml")} <= names
     assert {"gptcli/tokenizer/data/r50k_base.tiktoken", "gptcli/py.typed"} <= names
+    assert {"gptcli/render/page/page.css", "gptcli/render/page/page.js"} <= names
     assert any(name.endswith("LICENSE") for name in names)
     assert not [name for name in names if name.startswith(("tests", "benchmarks", "tools"))]
 
@@ -52,6 +53,7 @@ def test_the_wheel_runs_from_elsewhere(wheel: Path, tmp_path: Path) -> None:
     assert (elsewhere / "out.safetensors").stat().st_size > 4 * 4 * 50257
     assert "163,009,536" in run_in(elsewhere, gptcli, "params")
     assert "621.83 MiB" in run_in(elsewhere, python, "-m", "gptcli", "memory")
+    assert "<!DOCTYPE html>" in run_in(elsewhere, gptcli, "flow", "--format", "html")
     assert run_in(elsewhere, gptcli, "tokenize", "--ids", "Every effort moves you") == "6109 3626 6100 345\n"
     installed = json.loads(run_in(elsewhere, python, "-m", "pip", "list", "--format", "json"))
     assert not {"pytest", "transformers", "hypothesis"} & {package["name"] for package in installed}

@@ -68,6 +68,7 @@ def flow(
     from contextlib import ExitStack
 
     from gptcli.analysis.flow import flow_report
+    from gptcli.commands._page import studies
     from gptcli.files import replaced_file
     from gptcli.render.emit import print_json, print_text, write_text
     from gptcli.render.flow import draw
@@ -89,7 +90,7 @@ def flow(
         if json:
             print_json(report)
             return
-        page = draw(report, depth, chosen)
+        page = draw(report, depth, chosen, lambda: studies(report))
         if target is not None:
             write_text(page, target)
         else:

@@ -4,6 +4,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import replace
 
 from gptcli.architecture.dtypes import COMPUTE_DTYPES, check_dtype
 from gptcli.commands._app import command_app
@@ -33,6 +34,7 @@ from gptcli.config import DEFAULT_CONFIG
 from gptcli.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
+    from gptcli.model.trace import TraceOptions
     from gptcli.reports import FlowReport
 
 app = command_app()
@@ -93,21 +95,30 @@ def trace(
         str | None,
         typer.Option(metavar="FILE.safetensors", help="Write ids, logits and every step's output there."),
     ] = None,
+    html: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write a page to explore the run with: every step, every head's attention, the logit lens.",
+            rich_help_panel="Output",
+        ),
+    ] = None,
     force: ForceOption = False,
     json: JsonOption = False,
 ) -> None:
     """Run texts through the network and show what every step did to the numbers: shape, mean, extremes, time.
 
     [dim]$[/dim] gptcli trace "Every effort moves you"
-    [dim]$[/dim] gptcli trace "Every effort moves you" --attention-map --block 3 --head 7
+    [dim]$[/dim] gptcli trace "Every effort moves you" --html page.html
     """
     from gptcli.analysis.flow import flow_report
     from gptcli.analysis.step import StepOptions
     from gptcli.commands._ids import encode_batch, pad_id, token_text, wanted_targets
     from gptcli.commands._need import refuse_too_large
+    from gptcli.commands._page import studies
     from gptcli.files import replaced_file
     from gptcli.model.device import resolve_device
-    from gptcli.render.emit import print_json, print_text
+    from gptcli.render.emit import print_json, print_text, write_text
     from gptcli.render.progress import working
     from gptcli.tokenizer import token_of
 
@@ -116,6 +127,8 @@ def trace(
         raise InputError("--head says whose map is drawn; add --attention-map")
     if attention_map and attention == "sdpa":
         raise InputError("--attention-map needs the weights, which --attention sdpa never shows; leave it at explicit")
+    if html is not None and (attention_map or logit_lens or tensor is not None):
+        raise InputError("--html writes every map and the lens; leave out --attention-map, --logit-lens and --tensor")
     given = read_texts(texts, files, config=config)
     chosen = choose_model(context, weights, config, set_values, tied, init=init)
     model = chosen.config
@@ -136,6 +149,7 @@ def trace(
     _check_path(tensor, flow)
     with ExitStack() as stack:
         target = stack.enter_context(replaced_file(save)) if save is not None else None
+        page = stack.enter_context(replaced_file(html)) if html is not None else None
         where = resolve_device(device)
         if not force:
             run = StepOptions(
@@ -152,6 +166,8 @@ def trace(
         asked = TraceOptions(
             tensor=tensor, map_blocks=blocks if attention_map else (), map_heads=heads, lens=logit_lens
         )
+        if page is not None:
+            asked = _all_of_it(flow)
         report = run_trace(
             flow,
             batch,
@@ -163,13 +179,31 @@ def trace(
             save=target,
             checkpoint=chosen.checkpoint,
         )
+        if page is not None:
+            from gptcli.render.page.document import draw
+
+            write_text(draw(report, studies(report)), page)
+            report = replace(report, attention_maps=None, logit_lens=None)
 
     if json:
         print_json(report)
-    else:
+    elif html is None:
         from gptcli.render.trace import Shown, trace_text
 
         print_text(trace_text(report, Shown(blocks, depth), token_of, saved=save))
+
+
+def _all_of_it(flow: "FlowReport") -> "TraceOptions":
+    """Return what a page shows: the lens, and the attention of every head where the steps have it."""
+    from gptcli.model.trace import TraceOptions
+    from gptcli.render.page.attention import shown_tokens
+
+    assert flow.config is not None
+    blocks, heads = range(flow.config.n_layers), range(flow.config.n_heads)
+    tokens = shown_tokens(len(blocks) * len(heads) * flow.batch_size)
+    return TraceOptions(
+        map_blocks=blocks if flow.attention == "explicit" else (), map_heads=heads, map_tokens=tokens, lens=True
+    )
 
 
 def _numbers(thing: str, asked: str | None, count: int, model: str) -> list[int]:

@@ -43,12 +43,14 @@ class TraceOptions(Struct, frozen=True, kw_only=True):
         tensor: the path of a step to print, or None.
         map_blocks: blocks whose attention is kept, for each of ``map_heads``.
         map_heads: heads whose attention is kept.
+        map_tokens: how many of a text's first tokens the maps have, or None for all; their rows stay whole.
         lens: ask the output head after every block.
     """
 
     tensor: str | None = None
     map_blocks: Sequence[int] = ()
     map_heads: Sequence[int] = ()
+    map_tokens: int | None = None
     lens: bool = False
 
 
@@ -278,7 +280,8 @@ class _Asked:
         block = self._weights.get(path)
         if block is None or block not in self.wanted.map_blocks:
             return
-        for text, length in enumerate(self._lengths):
+        for text, own in enumerate(self._lengths):
+            length = min(own, self.wanted.map_tokens or own)
             for head in self.wanted.map_heads:
                 weights = x[text, head, :length, :length].tolist()
                 self.maps.append(AttentionMap(path, text, block, head, weights))

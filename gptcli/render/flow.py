@@ -11,19 +11,24 @@ from gptcli.reports import FlowReport
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from gptcli.render.page.document import Studies
+
 
 class Format(NamedTuple):
-    """A format: the module whose ``draw`` makes it, and the endings of files that are in it."""
+    """A format: the module whose ``draw`` makes it, its files' endings, and whether it shows studies too."""
 
     module: str
     suffixes: tuple[str, ...]
+    studied: bool = False
 
 
-# A new format is one row and one module with ``draw(report, depth)``, which returns a document or something for Rich.
+# A new format is one row and one module with ``draw(report, depth)``, which returns a document or something for Rich;
+# one that shows more than the steps has ``draw(report, studies)`` and always shows every depth.
 FORMATS = {
     "text": Format("gptcli.render.flow_text", (".txt",)),
     "mermaid": Format("gptcli.render.flow_mermaid", (".mmd", ".mermaid")),
     "svg": Format("gptcli.render.flow_svg", (".svg",)),
+    "html": Format("gptcli.render.page.document", (".html", ".htm"), studied=True),
 }
 
 
@@ -41,16 +46,23 @@ def format_named(name: str | None, target: str | None) -> str:
     return name
 
 
-def draw(report: FlowReport, depth: int, format_: str) -> "str | RenderableType":
+def draw(
+    report: FlowReport, depth: int, format_: str, studies: "Callable[[], Studies] | None" = None
+) -> "str | RenderableType":
     """Draw the flow map.
 
     Args:
         report: the steps.
         depth: 1 shows the parts of the network, 2 those of a block, 3 those of attention and feed forward.
         format_: a key of ``FORMATS``.
+        studies: makes what some formats show besides the steps.
 
     Returns:
         A whole document, or for text something that Rich lays out for the width at hand.
     """
-    function: Callable[[FlowReport, int], str | RenderableType] = import_module(FORMATS[format_].module).draw
-    return function(report, depth)
+    chosen = FORMATS[format_]
+    function: Callable[..., str | RenderableType] = import_module(chosen.module).draw
+    if not chosen.studied:
+        return function(report, depth)
+    assert studies is not None
+    return function(report, studies())

@@ -147,11 +147,11 @@ class StepsTable:
         return {
             "Step": Text(f"{'  ' * level}{node.label}{'*' if step.ignored else ''}", style=ACCENT if bad else ""),
             "Shape": Text(numbers if choice.spaced else numbers.replace(" ", ""), style=NUMBER),
-            "Mean": _mean(step),
+            "Mean": mean_figure(step),
             "Dev.": figure(step.std),
             "Min": figure(step.min),
             "Max": figure(step.max),
-            "Zeros": _share(step),
+            "Zeros": zero_share(step),
             "Time": short_seconds(step.seconds),
             "Bytes": Text(scaled(step.bytes), style=QUIET),
         }
@@ -167,14 +167,15 @@ def figure(number: float | None) -> str:
     return f"{number:.{3 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0}f}"
 
 
-def _mean(step: TraceStep) -> str:
+def mean_figure(step: TraceStep) -> str:
     """Return the mean, or what keeps it from being one; what rounding alone has left of a zero is a zero."""
     if step.mean is None or step.std is None:
         return {"nan": "NaN", "inf": "inf", "-inf": "-inf"}[step.not_finite or "nan"]
     return figure(0.0 if abs(step.mean) < step.std / 2000 else step.mean)
 
 
-def _share(step: TraceStep) -> str:
+def zero_share(step: TraceStep) -> str:
+    """Return how much of a step's output is zero, in percent."""
     numbers = 1
     for size in step.shape:
         numbers *= size

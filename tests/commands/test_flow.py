@@ -46,12 +46,12 @@ def test_the_promised_keys(cli: Cli) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["x.svg", "x.mmd", "x.txt"])
+@pytest.mark.parametrize("name", ["x.svg", "x.mmd", "x.txt", "x.html"])
 def test_the_ending_of_a_file_says_the_format(cli: Cli, tmp_path: Path, name: str) -> None:
     outcome = cli("flow", "-c", "tiny", "-o", str(tmp_path / name))
     assert (outcome.code, outcome.out) == (0, "")
     written = (tmp_path / name).read_text(encoding="utf-8")
-    format_ = {"svg": "svg", "mmd": "mermaid", "txt": "text"}[name[-3:]]
+    format_ = {"svg": "svg", "mmd": "mermaid", "txt": "text", "html": "html"}[name[2:]]
     assert written == cli("flow", "-c", "tiny", "--format", format_).out
     assert [path.name for path in tmp_path.iterdir()] == [name]
 

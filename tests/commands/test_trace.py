@@ -122,6 +122,11 @@ REFUSED = {
     "no path at all": (["x", "--tensor", "zzzzzz"], "'gptcli flow --json' lists them all"),
     "a fused path": (["x", "--attention", "sdpa", "--tensor", "h.0.attn.mask"], "'h.0.attn.mask' is no step"),
     "unwritable": (["x", "--save", "/nonexistent/x.safetensors"], "/nonexistent/x.safetensors: cannot be written"),
+    "unwritable page": (["x", "--html", "/nonexistent/x.html"], "/nonexistent/x.html: cannot be written"),
+    "a page and a map": (
+        ["x", "--html", "x.html", "--attention-map"],
+        "--html writes every map and the lens; leave out",
+    ),
     "empty": ([""], "text 1 is empty"),
     "unknown dtype": (["x", "--dtype", "int8"], "unknown dtype 'int8'"),
 }

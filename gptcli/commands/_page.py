@@ -1,0 +1,25 @@
+"""What the page shows besides the steps."""
+
+from typing import TYPE_CHECKING
+
+from gptcli.reports import FlowReport, TraceReport
+
+if TYPE_CHECKING:
+    from gptcli.architecture import AttentionPath
+    from gptcli.render.page.document import Studies
+
+
+def studies(report: FlowReport | TraceReport) -> "Studies":
+    """Return the memory of the pass that a report is about, and of a training step of the same size."""
+    from gptcli.analysis.memory import memory_report
+    from gptcli.analysis.step import StepOptions
+    from gptcli.render.page.document import Studies
+
+    assert report.config is not None
+    attention: AttentionPath = "sdpa" if report.attention == "sdpa" else "explicit"
+    sizes = {"batch": report.batch_size, "tokens": report.seq_len}
+    run, training = (
+        StepOptions(**sizes, mode=mode, dtype=report.dtype, attention=attention)  # type: ignore[arg-type]
+        for mode in ("inference", "training")
+    )
+    return Studies(memory_report(report.config, run), memory_report(report.config, training))
