@@ -206,7 +206,7 @@ def test_it_is_small_for_the_default_model_and_a_sentence(open_page: Open, tmp_p
     page = open_page(path)
     assert page.locator("#heads input").count() == 12
     assert page.locator("#map-block option").count() == 12
-    assert page.locator("#map tbody tr").count() == 25
+    assert page.locator("#map tbody tr").count() == 24
 
 
 @pytest.mark.parametrize(
@@ -225,3 +225,26 @@ def test_other_networks_and_runs(open_page: Open, tmp_path: Path, cli: Cli, aske
     if "second text" in asked:
         page.locator("#map-text").select_option("1")
         assert page.locator("#map tbody tr").count() == 2
+
+
+def test_what_is_not_finite_is_said(open_page: Open, tmp_path: Path, cli: Cli) -> None:
+    from safetensors.torch import save_file
+
+    from gptcli.config import load_config
+    from gptcli.model.forward import ForwardOptions, build
+
+    weights = build(load_config("tiny", environ={}).config, ForwardOptions()).state_dict()
+    weights["h.1.mlp.c_fc.bias"][5] = float("nan")
+    model, path = tmp_path / "<i>bad.safetensors", tmp_path / "page.html"
+    save_file({name: x.clone() for name, x in weights.items()}, model)
+    arguments = ["-w", str(model), "--set", "n_heads=4", "--device", "cpu", "--html", str(path)]
+    assert cli("trace", TEXT, *arguments).code == 0
+    page = open_page(path)
+    assert "nan appears first in Expand (h.1.mlp.c_fc)" in page.locator(".run").first.inner_text()
+    assert "<i>bad.safetensors" in page.locator(".run").first.inner_text()
+    page.locator("#block-after").click()
+    page.locator(".levels [data-zoom=mlp]").click()
+    page.locator(".panel.current [data-pick]").first.click()
+    assert "There is nan in it." in page.locator("#detail").inner_text()
+    page.locator("#block-before").click()
+    assert "There is nan in it." not in page.locator("#detail").inner_text()

@@ -69,7 +69,7 @@ def attention_section(report: TraceReport) -> Html | None:
     more = f" Shown are the first {kept} of {length} tokens; the rows are whole." if kept < length else ""
     lead = (
         "Each row is a token that looks, each column one that is looked at. A row adds up to 100%; what comes later is "
-        f"hidden by the causal mask.{more}"
+        f"hidden by the causal mask. The stronger the colour, the larger the share in its row.{more}"
     )
     return tag(
         "section",

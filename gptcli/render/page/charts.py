@@ -1,6 +1,7 @@
 """Charts with the table that they are drawn from beside them, so that nobody needs the picture to have the figures."""
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import NamedTuple
 
 from gptcli.render.page.markup import Html, tag
@@ -66,7 +67,7 @@ def _bar(slices: Sequence[Slice], colours: Sequence[str], whole: int) -> Html:
 
 def meter(fraction: float) -> Html:
     """Return a bar as long as a fraction, for the cell of a table that says it in figures too."""
-    length = f"{max(0.0, min(1.0, fraction)) * 100:.2f}%"
+    length = f"{max(0.0, min(1.0, fraction)) * 100:.2f}%" if isfinite(fraction) else "0%"
     track = tag("rect", width="100%", height="100%", class_="track", rx=3)
     return tag("svg", track, tag("rect", width=length, height="100%", rx=3), class_="meter", aria_hidden="true")
 

@@ -215,17 +215,20 @@
     return decoded[shown.text][(shown.block * heads + head) * size + (row * (row + 1)) / 2 + column];
   }
 
+  const mostOf = (head, row) => Math.max(1, ...Array.from({ length: row + 1 }, (_, column) => weight(head, row, column)));
+
   function thumbnail(head) {
     const count = maps[shown.text].tokens.length;
     const canvas = make("canvas", { width: count, height: count, "aria-hidden": "true" });
     const style = getComputedStyle(document.documentElement);
     const context = canvas.getContext("2d");
     for (let row = 0; row < count; row += 1) {
+      const most = mostOf(head, row);
       for (let column = 0; column <= row; column += 1) {
         context.globalAlpha = 1;
         context.fillStyle = style.getPropertyValue("--raised");
         context.fillRect(column, row, 1, 1);
-        context.globalAlpha = weight(head, row, column) / 255;
+        context.globalAlpha = weight(head, row, column) / most;
         context.fillStyle = style.getPropertyValue("--heat");
         context.fillRect(column, row, 1, 1);
       }
@@ -242,13 +245,14 @@
     byId("heads").replaceChildren(...labels);
   }
 
-  function cell(row, column) {
+  function cell(row, column, most) {
     if (column > row) return make("td", { class: "hidden" }, "\u00b7");
-    const share = weight(shown.head, row, column) / 255;
-    const shade = `warm${share > HALF ? " half" : ""}${share > MOST ? " most" : ""}`;
+    const found = weight(shown.head, row, column);
+    const strength = found / most;
+    const shade = `warm${strength > HALF ? " half" : ""}${strength > MOST ? " most" : ""}`;
     const node = make("td", { class: shade, "data-row": row, "data-column": column });
-    node.style.setProperty("--w", `${share * 100}%`);
-    node.textContent = `${Math.round(share * 100)}%`;
+    node.style.setProperty("--w", `${strength * 100}%`);
+    node.textContent = `${Math.round(found / 2.55)}%`;
     return node;
   }
 
@@ -257,9 +261,11 @@
     const table = byId("map");
     table.classList.toggle("dense", tokens.length > DENSE);
     const heads = tokens.map((token) => make("th", { scope: "col" }, token));
-    const rows = tokens.map((token, row) =>
-      make("tr", {}, make("th", { scope: "row" }, token), ...tokens.map((_, column) => cell(row, column))),
-    );
+    const rows = tokens.map((token, row) => {
+      const most = mostOf(shown.head, row);
+      const cells = tokens.map((_, column) => cell(row, column, most));
+      return make("tr", {}, make("th", { scope: "row" }, token), ...cells);
+    });
     table.replaceChildren(
       make("thead", {}, make("tr", {}, make("td"), ...heads)),
       make("tbody", {}, ...rows),
