@@ -13,14 +13,14 @@ from typing import BinaryIO
 from gptcli.errors import InputError
 from gptcli.tokenizer.codec import WHITE_SPACE, encode
 
-_BLOCK = 2**20  # bytes read at a time
+_BLOCK = 2**18  # bytes read at a time; ids of a few such pieces are in memory
 _MOST_THREADS = 8  # tiktoken's own number for batches
 _WAITING = 2  # pieces a thread has waiting, which bounds the memory
 _LONGEST_CHARACTER = 4  # bytes in UTF-8
 
 
 def text_pieces(file: BinaryIO, name: str, *, allow_special: bool = False) -> Iterator[str]:
-    """Yield a UTF-8 text in pieces of about a mebibyte, newlines as they stand.
+    """Yield a UTF-8 text in pieces of a quarter of a mebibyte, newlines as they stand.
 
     Args:
         file: opened in binary mode.

@@ -101,7 +101,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path_factory: pytest.TempPathFac
         "print(open('/proc/self/status').read(), file=sys.stderr)"
     )
     peaks = []
-    for megabytes in (8, 32):
+    for megabytes in (16, 48):
         file = tmp_path_factory.mktemp("size") / "text.txt"
         file.write_bytes(b"Every effort moves you, and so on.\n" * (megabytes * 2**20 // 35))
         arguments = [sys.executable, "-c", script, "tokenize", "--count", "-f", str(file)]
