@@ -111,6 +111,9 @@ def test_a_run_shows_its_figures_block_by_block(open_page: Open, traced: Path, c
         assert f"{step['max']:.3f}" in text
         page.locator("#block-after").click()
     assert page.locator("#block").input_value() == "2"
+    page.locator(".levels [data-zoom=attn]").click()
+    page.locator("[data-pick='h.{i}.attn.mask']").click()
+    assert "Without the minus infinity that the mask puts there." in page.locator("#detail").inner_text()
 
 
 def test_attention_of_every_head(open_page: Open, traced: Path, cli: Cli) -> None:

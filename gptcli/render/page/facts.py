@@ -44,11 +44,13 @@ class Figures(Struct, frozen=True, omit_defaults=True, rename={"numbers": "n", "
         numbers: mean, deviation, least, largest; empty where one of them is not finite.
         words: the same for people, then the share of zeros and the time.
         bad: what was found that is not finite.
+        note: what the figures leave out.
     """
 
     numbers: list[float]
     words: list[str]
     bad: str = ""
+    note: str = ""
 
 
 class Facts(Struct, frozen=True):
@@ -169,4 +171,5 @@ def _figures(step: TraceStep) -> Figures:
     words = [mean_figure(step), figure(step.std), figure(step.min), figure(step.max)]
     words += [zero_share(step), short_seconds(step.seconds)]
     numbers = [float(f"{each:.4g}") for each in (step.mean, step.std, step.min, step.max) if each is not None]
-    return Figures(numbers if len(numbers) == 4 else [], words, step.not_finite or "")
+    note = "Without the minus infinity that the mask puts there." if step.ignored else ""
+    return Figures(numbers if len(numbers) == 4 else [], words, step.not_finite or "", note)

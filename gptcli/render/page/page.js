@@ -101,6 +101,7 @@
     if (figures.b) parts.push(make("p", { class: "run" }, make("strong", {}, `There is ${figures.b} in it.`)));
     if (figures.n.length) parts.push(range(figures));
     parts.push(list);
+    if (figures.note) parts.push(make("p", { class: "quiet" }, figures.note));
     if (step.repeated && facts.blocks > 1) parts.push(...acrossBlocks(step));
     return [make("div", { class: "ran" }, ...parts)];
   }
