@@ -16,7 +16,6 @@ from gptcli.architecture.operations import Linear as LinearOperation
 from gptcli.config import load_config
 from gptcli.model.forward import BuildOptions, build
 from gptcli.model.gpt import GPT, Linear
-from gptcli.model.products import products_for_pass
 
 Once = Callable[[], float]
 PROMPT, NEW = 64, 64
@@ -49,24 +48,13 @@ def model_and_ids(batch: int, tokens: int) -> tuple[GPT, torch.Tensor]:
     return build(config, BuildOptions()), ids
 
 
-def pass_of(model: GPT, ids: torch.Tensor) -> Callable[[], torch.Tensor]:
-    """Return a pass as the program runs it."""
-
-    def once() -> torch.Tensor:
-        with products_for_pass(model, ids.numel()):
-            logits: torch.Tensor = model(ids)
-            return logits
-
-    return once
-
-
 def warm_transformers(batch: int, tokens: int) -> tuple[Once, Once]:
     """A pass against transformers' with the same weights."""
     model, ids = model_and_ids(batch, tokens)
     peer = peer_of(model)
     with torch.inference_mode():
         torch.testing.assert_close(model(ids), peer(ids).logits, atol=1e-2, rtol=1e-3)
-    return timed(pass_of(model, ids)), timed(lambda: peer(ids, use_cache=False).logits)
+    return timed(lambda: model(ids)), timed(lambda: peer(ids, use_cache=False).logits)
 
 
 def warm_products(batch: int, tokens: int) -> tuple[Once, Once]:
@@ -81,7 +69,7 @@ def warm_products(batch: int, tokens: int) -> tuple[Once, Once]:
         for _ in range(config.n_layers):
             torch.bmm(torch.bmm(heads, heads.transpose(1, 2)), heads)
 
-    return timed(pass_of(model, ids)), timed(products)
+    return timed(lambda: model(ids)), timed(products)
 
 
 def decode_transformers() -> tuple[Once, Once]:

@@ -21,10 +21,11 @@ class LayerCache:
 
     def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Add (B, H, T, D) of new tokens and return all that are known, (B, H, K, D) each, as views."""
-        start, self.length = self.length, self.length + k.shape[2]
-        self.keys[:, :, start : self.length] = k
-        self.values[:, :, start : self.length] = v
-        return self.keys[:, :, : self.length], self.values[:, :, : self.length]
+        start, new = self.length, k.shape[2]
+        self.length = start + new
+        self.keys.narrow(2, start, new).copy_(k)
+        self.values.narrow(2, start, new).copy_(v)
+        return self.keys.narrow(2, 0, self.length), self.values.narrow(2, 0, self.length)
 
 
 class KVCache:

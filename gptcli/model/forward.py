@@ -16,7 +16,7 @@ from gptcli.files import WriteError
 from gptcli.model.gpt import GPT
 from gptcli.model.initialize import initialize
 from gptcli.model.loss import text_loss
-from gptcli.model.products import products_for_pass
+from gptcli.model.products import choose_products
 from gptcli.model.tap import Listener, observed
 from gptcli.reports import ForwardReport, LogitsPreview, LogitsReport, NextToken, Stage, WeightsFile
 
@@ -45,18 +45,26 @@ class ForwardOptions(BuildOptions, frozen=True, kw_only=True):
 
 def build(config: ModelConfig, options: BuildOptions, checkpoint: Recognised | None = None) -> GPT:
     """Build the network and draw its weights, or take a checkpoint's; in training mode where dropout is asked for."""
-    if checkpoint is not None:
-        from gptcli.model.load import load_model
+    model = _loaded(checkpoint, options) if checkpoint is not None else _drawn(config, options)
+    if not options.dropout:
+        choose_products(model)
+    return model.train(options.dropout)
 
-        dtype = DTYPES[options.dtype]
-        model = load_model(checkpoint, attention=options.attention, dtype=dtype, device=options.device)
-        if options.dropout:
-            torch.manual_seed(options.seed)
-        return model.train(options.dropout)
+
+def _loaded(checkpoint: Recognised, options: BuildOptions) -> GPT:
+    from gptcli.model.load import load_model
+
+    model = load_model(checkpoint, attention=options.attention, dtype=DTYPES[options.dtype], device=options.device)
+    if options.dropout:
+        torch.manual_seed(options.seed)
+    return model
+
+
+def _drawn(config: ModelConfig, options: BuildOptions) -> GPT:
     network = describe(config, options.attention)
     model = GPT(network, dtype=DTYPES[options.dtype], device=options.device)
     initialize(model, options.init, options.seed, advance_for_tied_head=options.dropout)
-    return model.train(options.dropout)
+    return model
 
 
 def run_forward(
@@ -98,7 +106,7 @@ def run_forward(
         for tell in watching:
             tell(path, x)
 
-    with torch.inference_mode(), products_for_pass(model, padded.numel()), observed(model, note):
+    with torch.inference_mode(), observed(model, note):
         ids = padded.to(options.device)
         if watch is not None:
             watching.append(watch(model, ids))

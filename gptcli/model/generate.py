@@ -14,7 +14,6 @@ from gptcli.errors import GptcliError
 from gptcli.model.cache import KVCache
 from gptcli.model.forward import BuildOptions, device_name, weights_of
 from gptcli.model.gpt import GPT
-from gptcli.model.products import onednn_products
 from gptcli.model.sampling import Sampling, distribution, draw
 from gptcli.reports import GeneratedText, GenerateReport
 
@@ -170,7 +169,7 @@ def generate(
     for text, listener in zip(texts, listeners, strict=bool(listeners)):
         text.listener = listener
     cost = Cost()
-    with torch.inference_mode(), onednn_products(model):
+    with torch.inference_mode():
         for together in _equally_long(texts):
             _continue(model, together, max_new_tokens, cached, cost)
     return [text.generated for text in texts], cost

@@ -71,14 +71,15 @@ class LayerNorm(StepModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., C)."""
-        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self._eps)
+        weight = self.weight
+        return F.layer_norm(x, weight.shape, weight, self.bias, self._eps)
 
 
 class Linear(StepModule):
     """``x @ weight.T + bias``; the weight is (out, in), as in ``torch.nn.Linear``.
 
     Attributes:
-        product: what multiplies; generation puts its own in this place while it runs.
+        product: what multiplies; `gptcli.model.products` puts a faster one in this place.
     """
 
     weight: nn.Parameter
@@ -110,7 +111,7 @@ class Dropout(StepModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape to the same."""
-        return F.dropout(x, self._rate, self.training)
+        return F.dropout(x, self._rate) if self.training else x
 
 
 class Gelu(StepModule):

@@ -14,6 +14,7 @@ from gptcli.architecture import operations as ops
 from gptcli.architecture import size, sizes_of
 from gptcli.config import InitScheme
 from gptcli.model.gpt import GPT, StepModule
+from gptcli.model.pages import taken_ahead
 
 _GPT2_STD = 0.02  # Radford et al. 2018, section 4.1; kept in GPT-2's release
 _KAIMING_SLOPE = sqrt(5)  # torch.nn.Linear.reset_parameters
@@ -32,6 +33,11 @@ def initialize(model: GPT, scheme: InitScheme, seed: int, *, advance_for_tied_he
             constructs its head and ties it afterwards; they matter to whatever is drawn next, which is dropout.
     """
     torch.manual_seed(seed)
+    with taken_ahead(model.parameters()):
+        _draw(model, scheme, advance_for_tied_head)
+
+
+def _draw(model: GPT, scheme: InitScheme, advance_for_tied_head: bool) -> None:
     residual_std = _GPT2_STD / sqrt(2 * size(model.network.h.times, sizes_of(model.network.config)))
     for module in model.modules():
         if not isinstance(module, StepModule) or not list(module.parameters(recurse=False)):

@@ -1,8 +1,5 @@
 """Weights of a checkpoint in the network: mapped from the file wherever its layout and dtype allow."""
 
-import ctypes
-import mmap
-import sys
 from pathlib import Path
 
 import torch
@@ -12,9 +9,9 @@ from gptcli.architecture import AttentionPath, describe
 from gptcli.checkpoints.inspection import Recognised
 from gptcli.checkpoints.stored import BITS, StoredTensor
 from gptcli.model.gpt import GPT
+from gptcli.model.pages import give_back
 from gptcli.model.pickled import PickledSource
 
-_MADV_PAGEOUT = 21  # linux/mman.h; Python has no name for it
 TORCH_DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
@@ -71,13 +68,13 @@ class WeightReader:
             lying = stored.t() if parts[0].place.transposed else stored
             tensor = lying.to(device=device, dtype=dtype)
             if tensor.data_ptr() != stored.data_ptr():
-                _forget(stored)
+                give_back(stored)
             return tensor
         tensor = torch.empty(shape, dtype=dtype, device=device)
         for part, rows in zip(parts, tensor.chunk(len(parts)), strict=True):
             stored = self._stored(part.tensor)
             rows.copy_(stored.t() if part.place.transposed else stored)
-            _forget(stored)
+            give_back(stored)
         return tensor
 
     def _stored(self, tensor: StoredTensor) -> Tensor:
@@ -95,17 +92,3 @@ class WeightReader:
             storage = torch.UntypedStorage.from_file(str(file), False, file.stat().st_size)
             self._maps[file] = torch.empty(0, dtype=torch.uint8).set_(storage)  # type: ignore[arg-type]  # (bytes,)
         return self._maps[file]
-
-
-def _forget(tensor: Tensor) -> None:
-    """Give mapped pages that have been copied back to the system, so that they do not add to the copy.
-
-    Nothing can be lost: pages of a file are read again when they are used again, others stay.
-    """
-    if sys.platform != "linux":
-        return
-    page = mmap.PAGESIZE
-    start = -(-tensor.data_ptr() // page) * page
-    length = (tensor.data_ptr() + tensor.nbytes) // page * page - start
-    if length > 0:
-        ctypes.CDLL(None).madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_PAGEOUT)

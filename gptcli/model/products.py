@@ -1,60 +1,109 @@
-"""The fastest matrix product for a token at a time, and for many of them."""
+"""The fastest matrix product for as many tokens as there are: in fp32 on the CPU, without gradients.
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+``F.linear`` hands each product to the BLAS library whole. MKL, which torch brings on x86, then multiplies a single row
+on one thread, and shares a matrix badly among several when there are few rows or very many outputs: on a processor that
+is not Intel's that costs half of the memory's bandwidth, or a third of the arithmetic. Here the same products are asked
+for in pieces. Which pieces are best depends on the number of rows (the tokens of all texts); `python -m benchmarks
+--only products` prints what they gain. Results differ from ``F.linear`` by rounding, if at all.
+"""
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from gptcli.architecture.network import Block
 from gptcli.architecture.operations import FusedAttention
 from gptcli.model.gpt import GPT, Linear
 
-_MANY = 32  # tokens from which oneDNN's rate counts for more than the last bit
+_MANY_ROWS = 384  # from here on BLAS does best with few, large pieces
+_LEAST_PARTS = 8  # a few for each thread, so that none waits long for another
+_SLICE = 1024  # outputs of a matrix at a time where there are many rows
+_WIDE = 8 * _SLICE  # outputs from which that pays: the output head, not the layers of a block
 
 
-def products_for_pass(model: GPT, tokens: int) -> AbstractContextManager[None]:
-    """Let a pass over many tokens multiply with oneDNN while the block runs.
+def choose_products(model: GPT) -> None:
+    """Let the linear layers multiply the fastest way, where there is a choice: in fp32 on the CPU, with MKL.
 
-    A pass over few tokens, one on the explicit path and one in training mode keep ``F.linear``: those are held against
-    other people's networks, to the last bit where that can be.
+    A network on the explicit attention path is left alone: it is there to be held against other people's networks, to
+    the last bit where that can be.
+    """
+    weight, block = model.wte.weight, model.network.h.body
+    assert isinstance(block, Block)
+    has_mkl: bool = torch.backends.mkl.is_available()  # type: ignore[no-untyped-call]
+    suited = weight.device.type == "cpu" and weight.dtype == torch.float32 and has_mkl
+    if suited and isinstance(block.attn.mix, FusedAttention):
+        for module in model.modules():
+            if isinstance(module, Linear):
+                module.product = Product(module.weight, module.bias)
+
+
+class Product:
+    """The product with one matrix, whose parts are found once: a token takes longer to ask for them than to add them.
 
     Args:
-        model: that is about to run.
-        tokens: in all texts together.
+        weight: (out, in), which may be stored the other way round.
+        bias: (out), or None.
     """
-    block = model.network.h.body
-    assert isinstance(block, Block)
-    fused = isinstance(block.attn.mix, FusedAttention)
-    return onednn_products(model) if fused and tokens >= _MANY and not model.training else nullcontext()
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        outputs, self._inputs = weight.shape
+        parts = max(_LEAST_PARTS, torch.get_num_threads())
+        self._weight = weight
+        self._parts = parts
+        self._body = outputs - outputs % parts  # outputs in equal parts; the rest is done apart
+        body = weight.detach()[: self._body]
+        self._matrices = body.view(parts, -1, self._inputs).transpose(1, 2)  # (parts, in, out / parts)
+        whole = bias is not None and self._body == outputs
+        self._biases = bias.detach().view(parts, 1, -1) if bias is not None and whole else None
+
+    def __call__(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """(..., in), (out, in), (out) -> (..., out); as ``F.linear`` for gradients and for another matrix."""
+        if weight is not self._weight or torch.is_grad_enabled():
+            return F.linear(x, weight, bias)
+        rows = x.numel() // self._inputs
+        if rows >= _MANY_ROWS:
+            return F.linear(x, weight, bias) if len(weight) < _WIDE else _in_slices(x, weight, bias)
+        if rows == 1 and not weight.is_contiguous():
+            return F.linear(x, weight, bias) if self._inputs % self._parts else _by_inputs(x, weight, bias, self._parts)
+        if self._body == len(weight):
+            return self._in_parts(x)
+        if rows > 1:
+            return _turned(x, weight, bias)
+        out = torch.cat([self._in_parts(x), F.linear(x, weight[self._body :])], dim=-1)
+        return out if bias is None else out.add_(bias)
+
+    def _in_parts(self, x: Tensor) -> Tensor:
+        """Multiply with equal parts of the outputs side by side, as a batch of products that the threads share."""
+        rows = x.reshape(1, -1, self._inputs).expand(self._parts, -1, -1)  # (parts, rows, in)
+        # (parts, rows, out / parts)
+        pieces = (
+            torch.bmm(rows, self._matrices)
+            if self._biases is None
+            else torch.baddbmm(self._biases, rows, self._matrices)
+        )
+        return pieces.transpose(0, 1).reshape(*x.shape[:-1], self._body)
 
 
-@contextmanager
-def onednn_products(model: GPT) -> Iterator[None]:
-    """Let linear layers multiply with oneDNN while the block runs, where that can be: in fp32 on the CPU.
-
-    ``F.linear`` takes the BLAS library in fp32. MKL's product of a matrix with a single vector uses one thread and half
-    of the memory's bandwidth on some processors, and a token in generation is nothing but such products; with many
-    tokens it stays a third behind in the output head. The operation is the one that torch's own compiler puts in the
-    place of ``F.linear``; it is missing where torch is built without oneDNN. Results differ by rounding.
-    """
-    weight = model.wte.weight
-    suited = weight.device.type == "cpu" and weight.dtype == torch.float32
-    if not suited or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
-        yield
-        return
-    layers = [module for module in model.modules() if isinstance(module, Linear)]
-    before = [layer.product for layer in layers]
-    for layer in layers:
-        layer.product = _by_onednn
-    try:
-        yield
-    finally:
-        for layer, product in zip(layers, before, strict=True):
-            layer.product = product
+def _by_inputs(x: Tensor, weight: Tensor, bias: Tensor | None, parts: int) -> Tensor:
+    """Multiply one row with a matrix that is stored as (in, out): sums over parts of the inputs, then their sum."""
+    rows = x.reshape(parts, 1, -1)  # (parts, 1, in / parts)
+    matrices = weight.t().view(parts, -1, len(weight))  # (parts, in / parts, out)
+    out = torch.bmm(rows, matrices).sum(dim=0).view(*x.shape[:-1], -1)
+    return out if bias is None else out.add_(bias)
 
 
-def _by_onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """(..., in), (out, in), (out) -> (..., out)."""
-    out: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
-    return out
+def _turned(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Multiply with the matrix on the left, which shares its rows among the threads, and turn the result."""
+    turned = torch.mm(weight, x.reshape(-1, x.shape[-1]).t()).t()  # (rows, out), not in one piece
+    out = turned.contiguous().view(*x.shape[:-1], -1)
+    return out if bias is None else out.add_(bias)
+
+
+def _in_slices(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Multiply with one slice of a wide matrix after the other, each into its columns of the result."""
+    rows = x.reshape(-1, x.shape[-1])
+    out = rows.new_empty(len(rows), len(weight))
+    for start in range(0, len(weight), _SLICE):
+        torch.mm(rows, weight[start : start + _SLICE].t(), out=out[:, start : start + _SLICE])
+    shaped = out.view(*x.shape[:-1], -1)
+    return shaped if bias is None else shaped.add_(bias)

@@ -8,7 +8,6 @@ import torch
 from hypothesis import given, settings
 from msgspec.structs import asdict, replace
 from torch import Tensor
-from torch.nn import functional as F
 
 from gptcli.architecture import AttentionPath
 from gptcli.config import ModelConfig
@@ -17,7 +16,6 @@ from gptcli.model.cache import KVCache
 from gptcli.model.forward import BuildOptions, build
 from gptcli.model.generate import Generated, generate
 from gptcli.model.gpt import GPT
-from gptcli.model.products import onednn_products, products_for_pass
 from gptcli.model.sampling import Sampling, distribution, draw
 from tests.naive import NaiveGPT
 from tests.strategies import configs
@@ -203,23 +201,3 @@ def test_logits_that_are_no_numbers_are_an_error() -> None:
         model.ln_f.weight[0] = float("nan")
     with pytest.raises(GptcliError, match="not numbers"):
         generate(model, [[1]], max_new_tokens=1)
-
-
-def test_a_pass_over_few_tokens_or_on_the_explicit_path_keeps_its_own_products() -> None:
-    fused, explicit = (build(CONFIG, BuildOptions(attention=path)) for path in ("sdpa", "explicit"))
-    for model, tokens, changed in ((fused, 32, True), (fused, 31, False), (explicit, 32, False)):
-        with products_for_pass(model, tokens):
-            assert (model.lm_head.product is not F.linear) == changed
-    with products_for_pass(fused.train(), 32):
-        assert fused.lm_head.product is F.linear
-
-
-def test_products_are_put_back_and_equal_to_rounding() -> None:
-    model = build(replace(CONFIG, qkv_bias=True), BuildOptions())
-    ids = torch.tensor([[1, 2, 3]])
-    with torch.inference_mode():
-        expected = model(ids)
-        with onednn_products(model):
-            found = model(ids)
-        assert torch.equal(model(ids), expected)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)

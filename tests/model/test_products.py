@@ -1,0 +1,104 @@
+"""Products in pieces: what torch's own would give, and only where they are wanted."""
+
+import pytest
+import torch
+from msgspec.structs import replace
+from torch.nn import functional as F
+
+from gptcli.config import ModelConfig
+from gptcli.model import products
+from gptcli.model.forward import BuildOptions, build
+from gptcli.model.gpt import GPT, Linear
+from gptcli.model.products import Product
+
+CONFIG = ModelConfig(vocab_size=211, context_length=16, emb_dim=24, n_heads=3, n_layers=3)
+
+
+def ways_of(model: GPT) -> set[bool]:
+    return {isinstance(layer.product, Product) for layer in model.modules() if isinstance(layer, Linear)}
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 33])
+@pytest.mark.parametrize("outputs", [48, 53, 7])
+@pytest.mark.parametrize("inputs", [40, 41])
+@pytest.mark.parametrize("turned", [False, True], ids=["out-in", "in-out"])
+@pytest.mark.parametrize("biased", [False, True], ids=["no-bias", "bias"])
+def test_equal_to_a_product_in_double_precision(
+    rows: int, outputs: int, inputs: int, turned: bool, biased: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = torch.Generator().manual_seed(rows)
+    x = torch.rand(1, rows, inputs, generator=draw)
+    weight = torch.rand(outputs, inputs, generator=draw)
+    weight = weight.t().contiguous().t() if turned else weight
+    bias = torch.rand(outputs, generator=draw) if biased else None
+    expected = F.linear(x.double(), weight.double(), None if bias is None else bias.double())
+    given = (x.clone(), weight.clone())
+    for many, wide, slice_ in ((products._MANY_ROWS, products._WIDE, products._SLICE), (7, 50, 16)):
+        monkeypatch.setattr(products, "_MANY_ROWS", many)
+        monkeypatch.setattr(products, "_WIDE", wide)
+        monkeypatch.setattr(products, "_SLICE", slice_)
+        with torch.inference_mode():
+            found = Product(weight, bias)(x, weight, bias)
+        assert found.shape == expected.shape
+        assert found.is_contiguous()
+        torch.testing.assert_close(found.double(), expected, rtol=1e-6, atol=1e-5)
+    assert torch.equal(x, given[0])
+    assert torch.equal(weight, given[1])
+
+
+def test_a_part_of_a_longer_text_is_multiplied_as_it_lies() -> None:
+    x, weight = torch.rand(3, 5, 40), torch.rand(53, 40)
+    with torch.inference_mode():
+        found = Product(weight, None)(x[:, -1:], weight, None)
+        torch.testing.assert_close(found, F.linear(x[:, -1:], weight))
+
+
+def test_more_threads_than_parts() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(12)
+    try:
+        x, weight, bias = torch.rand(1, 1, 36), torch.rand(24, 36), torch.rand(24)
+        with torch.inference_mode():
+            torch.testing.assert_close(Product(weight, bias)(x, weight, bias), F.linear(x, weight, bias))
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("options", "pieces"),
+    [
+        (BuildOptions(), True),
+        (BuildOptions(attention="explicit"), False),
+        (BuildOptions(dropout=True), False),
+        (BuildOptions(dtype="bf16"), False),
+    ],
+    ids=["fused", "explicit", "dropout", "bf16"],
+)
+def test_only_a_fused_pass_in_fp32_multiplies_in_pieces(options: BuildOptions, pieces: bool) -> None:
+    assert ways_of(build(CONFIG, options)) == {pieces and torch.backends.mkl.is_available()}
+
+
+def test_gradients_are_those_of_torch() -> None:
+    ours, plain = (build(replace(CONFIG, qkv_bias=True), BuildOptions()) for _ in range(2))
+    for layer in plain.modules():
+        if isinstance(layer, Linear):
+            layer.product = F.linear
+    ids = torch.tensor([[1, 2, 3]])
+    for model in (ours, plain):
+        model(ids).square().sum().backward()
+    for mine, theirs in zip(ours.parameters(), plain.parameters(), strict=True):
+        assert mine.grad is not None
+        assert theirs.grad is not None
+        assert torch.equal(mine.grad, theirs.grad)
+
+
+def test_weights_that_change_after_building_are_seen() -> None:
+    model = build(CONFIG, BuildOptions())
+    ids = torch.tensor([[1, 2, 3]])
+    with torch.inference_mode():
+        before = model(ids)
+        model.get_parameter("h.0.mlp.c_fc.weight").zero_()
+        written = model(ids)
+        model.lm_head.weight = torch.nn.Parameter(torch.zeros_like(model.lm_head.weight))
+        assert not torch.equal(written, before)
+        assert not model(ids).any()
