@@ -15,45 +15,55 @@ from typing import Any
 
 from benchmarks import page
 from benchmarks.machine import description
-from benchmarks.pairs import Pair, pairs
-from benchmarks.process import ROOT, run
+from benchmarks.pairs import TEXT_MEGABYTES, Pair, checkpoint, pairs, text_file
+from benchmarks.process import ROOT, Ran, run
 
 _QUICK_RUNS = 3
-_SMALL, _LARGE = 20 * 10**6, 200 * 10**6
 
 
 def main() -> int:
     """Measure, print, write; exit 1 if a ratio is over its limit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", metavar="NAME", help="pairs whose name or peer holds this")
-    parser.add_argument("--quick", action="store_true", help=f"{_QUICK_RUNS} runs of each")
+    parser.add_argument("--quick", action="store_true", help=f"{_QUICK_RUNS} runs of each at most")
     chosen = parser.parse_args()
+    found = _json_of("benchmarks.machine")
+    print(page.machine_lines(description(), found), flush=True)
     results = []
     with tempfile.TemporaryDirectory() as folder:
-        for pair in _chosen(Path(folder), chosen.only):
-            results.append(measured(pair, _QUICK_RUNS if chosen.quick else pair.runs))
+        for pair in _chosen(Path(folder), chosen.only, cuda=found["card"] is not None):
+            results.append(measured(pair, min(pair.runs, _QUICK_RUNS) if chosen.quick else pair.runs))
             print(page.line(results[-1]), flush=True)
+    if not results:
+        print(f"error: no pair holds {' or '.join(map(repr, chosen.only))}", file=sys.stderr)
+        return 2
     if not chosen.only and not chosen.quick:
-        found = {"machine": description(), "limits": _limits(), "pairs": results}
-        (ROOT / "docs" / "benchmarks.json").write_text(json.dumps(found, indent=1) + "\n")
-        (ROOT / "docs" / "benchmarks.md").write_text(page.page(found))
-    return 1 if any(result["ratio"] > (result["limit"] or float("inf")) for result in results) else 0
+        told = {"machine": description(), **found, "pairs": results}
+        (ROOT / "docs" / "benchmarks.json").write_text(json.dumps(told, indent=1) + "\n")
+        (ROOT / "docs" / "benchmarks.md").write_text(page.page(told))
+    return 1 if any(page.is_over(result) for result in results) else 0
 
 
 def measured(pair: Pair, runs: int) -> dict[str, Any]:
-    """Return medians, ratio and spread of a pair."""
+    """Return medians, ratio and spread of a pair, and of processes the peaks, of passes the first."""
     if pair.theirs:
-        ours, theirs = _processes(pair, runs)
+        ran = _processes(pair, runs)
+        our_peaks, their_peaks = [float(a.peak_bytes) for a, _ in ran], [float(b.peak_bytes) for _, b in ran]
+        more = {"our_peak_bytes": median(our_peaks), "their_peak_bytes": median(their_peaks)}
+        if pair.measure == "peak":
+            ours, theirs = our_peaks, [each + pair.extra_bytes for each in their_peaks]
+        else:
+            ours, theirs = [a.seconds for a, _ in ran], [b.seconds for _, b in ran]
     else:
         case, *arguments = pair.ours
-        command = [sys.executable, "-m", "benchmarks.inside", case, str(runs), *arguments]
-        told = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
-        ours, theirs = told["ours"], told["theirs"]
+        told = _json_of("benchmarks.inside", case, str(runs), *arguments)
+        ours, theirs, more = told["ours"], told["theirs"], {"our_first": told["first"]}
     ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
     return {
         "name": pair.name,
         "against": pair.against,
         "measure": pair.measure,
+        "option": pair.option,
         "ours": median(ours),
         "theirs": median(theirs),
         "ratio": median(ratios),
@@ -61,33 +71,35 @@ def measured(pair: Pair, runs: int) -> dict[str, Any]:
         "most": max(ratios),
         "limit": pair.limit,
         "runs": runs,
+        **more,
     }
 
 
-def _processes(pair: Pair, runs: int) -> tuple[list[float], list[float]]:
+def _processes(pair: Pair, runs: int) -> list[tuple[Ran, Ran]]:
     """Run both commands in turns, after one of each that is not counted."""
-    for command in (pair.ours, pair.theirs):
-        run(list(command))
-    found = [(run(list(pair.ours)), run(list(pair.theirs))) for _ in range(runs)]
-    if pair.measure == "peak":
-        return [float(a.peak_bytes) for a, _ in found], [float(b.peak_bytes + pair.extra_bytes) for _, b in found]
-    return [a.seconds for a, _ in found], [b.seconds for _, b in found]
+
+    def both() -> tuple[Ran, Ran]:
+        return run(pair.ours, terminal=pair.terminal), run(pair.theirs)
+
+    if pair.warm:
+        both()
+    return [both() for _ in range(runs)]
 
 
-def _chosen(folder: Path, only: list[str] | None) -> list[Pair]:
-    """Return the pairs that were asked for, and make what they need."""
-    checkpoint, texts = folder / "gpt2", {"small": folder / "small.txt", "large": folder / "large.txt"}
+def _chosen(folder: Path, only: list[str] | None, *, cuda: bool) -> list[Pair]:
+    """Return the pairs that were asked for, and make the files that they need."""
     listed = [
         pair
-        for pair in pairs(checkpoint, texts, _weights_bytes())
+        for pair in pairs(folder, _weights_bytes(), cuda=cuda)
         if not only or any(word in f"{pair.name} against {pair.against}" for word in only)
     ]
-    needed = {word for pair in listed for word in (*pair.ours, *pair.theirs)}
-    if any(word.startswith(str(checkpoint)) for word in needed):
-        subprocess.run([sys.executable, "-m", "benchmarks.make_checkpoint", str(checkpoint)], cwd=ROOT, check=True)
-    for name, size in (("small", _SMALL), ("large", _LARGE)):
-        if str(texts[name]) in needed:
-            _write_text(texts[name], size)
+    needed = " ".join(word for pair in listed for word in (*pair.ours, *pair.theirs))
+    if str(checkpoint(folder)) in needed:
+        command = [sys.executable, "-m", "benchmarks.make_checkpoint", str(checkpoint(folder))]
+        subprocess.run(command, cwd=ROOT, check=True)
+    for size in TEXT_MEGABYTES:
+        if str(text_file(folder, size)) in needed:
+            _write_text(text_file(folder, size), size * 10**6)
     return listed
 
 
@@ -102,17 +114,18 @@ def _write_text(path: Path, size: int) -> None:
     """Write English of about a size: the project's own words, shuffled with a seed."""
     import random
 
-    words = " ".join(file.read_text() for file in sorted((ROOT / "docs").glob("*.md"))).split(" ")
+    documents = sorted(file for file in (ROOT / "docs").glob("*.md") if file.name != "benchmarks.md")
+    words = " ".join(file.read_text() for file in documents).split(" ")
     draw = random.Random(0)
     with path.open("w", newline="") as file:
         while file.tell() < size:
             file.write(" ".join(draw.choices(words, k=20_000)))
 
 
-def _limits() -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.machine"]
-    found: dict[str, float] = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
-    return found
+def _json_of(module: str, *arguments: str) -> Any:
+    """Run one of the benchmarks' own modules and return what it prints; what it says on stderr is shown."""
+    command = [sys.executable, "-m", module, *arguments]
+    return json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
 
 
 if __name__ == "__main__":

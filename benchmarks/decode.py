@@ -62,7 +62,7 @@ def peer_of(model: GPT) -> Any:
         tie_word_embeddings=config.weight_tying,
     )
     peer: Any = GPT2LMHeadModel._from_config(sizes, attn_implementation="sdpa")  # type: ignore[no-untyped-call]
-    peer.eval()
+    peer.eval().to(model.wte.weight.device)
     ours = dict(model.named_parameters())
     with torch.no_grad():
         for path, tensor in peer.named_parameters():
@@ -72,12 +72,14 @@ def peer_of(model: GPT) -> Any:
     return peer
 
 
-def runs_of(config_name: str, prompt: int, new: int) -> tuple[Callable[[], Seconds], Callable[[], Seconds]]:
+def runs_of(
+    config_name: str, prompt: int, new: int, device: str = "cpu"
+) -> tuple[Callable[[], Seconds], Callable[[], Seconds]]:
     """Return one run of ours and one of the peer's, which give the same ids."""
     config = load_config(config_name, set_values=["qkv_bias=true"], environ={}).config
-    model = build(config, ForwardOptions())
+    model = build(config, ForwardOptions(device=device))
     peer = peer_of(model)
-    ids = torch.randint(config.vocab_size, (1, prompt), generator=torch.Generator().manual_seed(1))
+    ids = torch.randint(config.vocab_size, (1, prompt), generator=torch.Generator().manual_seed(1)).to(device)
     found: dict[str, list[int]] = {}
 
     def ours() -> Seconds:

@@ -1,16 +1,20 @@
-"""What the figures were measured on: versions, processor, and its physical limits."""
+"""What the figures were measured on: versions, processor, card, and their physical limits."""
 
+import json
 import platform
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from os import cpu_count
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 _PACKAGES = ("torch", "transformers", "tiktoken", "typer", "rich", "torchinfo")
 _SIDE = 2048
+GEMM_FLOPS = 2 * _SIDE**3
 _COPIED = 2**28
-_DRAWN = 2**24
+_RUNS = 5
 
 
 def description() -> dict[str, str]:
@@ -19,26 +23,58 @@ def description() -> dict[str, str]:
     return found | {"python": sys.version.split()[0]} | {name: version(name) for name in _PACKAGES}
 
 
-def limits() -> dict[str, float]:
-    """Measure the rates that nothing here can beat: products in FLOPs/s, memory in bytes/s, draws in numbers/s."""
+def gemm(device: str) -> Callable[[], object]:
+    """Return a product of two large square matrices in fp32."""
     import torch
 
-    a, b = torch.rand(_SIDE, _SIDE), torch.rand(_SIDE, _SIDE)
+    a, b = (torch.rand(_SIDE, _SIDE, device=device) for _ in range(2))
+    return lambda: torch.mm(a, b)
+
+
+def found() -> dict[str, Any]:
+    """Measure what nothing here can beat, and name the card."""
+    import torch
+
+    card = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     source, target = (torch.zeros(_COPIED, dtype=torch.uint8) for _ in range(2))
-    drawn = torch.empty(_DRAWN)
-    return {
-        "matrix products, FLOPs/s": 2 * _SIDE**3 / _best(lambda: torch.mm(a, b)),
-        "memory, bytes/s copied": 2 * _COPIED / _best(lambda: target.copy_(source)),
-        "random numbers/s, uniform": _DRAWN / _best(drawn.uniform_),
-        "random numbers/s, normal": _DRAWN / _best(drawn.normal_),
+    numbers = torch.zeros(_COPIED // 4)
+    draws = _draws()
+    memory = numbers.numel() * 4 / _best(numbers.sum)
+    limits = {
+        "matrix products of 2048 x 2048": f"{GEMM_FLOPS / _best(gemm('cpu')) / 1e9:,.0f} GFLOPs/s",
+        "memory, read": f"{memory / 1e9:,.1f} GB/s",
+        "memory, copied (read and written)": f"{2 * _COPIED / _best(lambda: target.copy_(source)) / 1e9:,.1f} GB/s",
+        "the random numbers of GPT-2 124M, memory at hand": f"{_best(draws):.2f} s",
     }
+    return {"card": card, "limits": limits}
 
 
-def _best(call: "object", runs: int = 5) -> float:
-    assert callable(call)
+def _draws() -> Callable[[], object]:
+    """Return what draws as many numbers as 124M has, of the same kinds, into memory that is there already."""
+    import torch
+
+    from gptcli.analysis.params import params_report
+    from gptcli.config import load_config
+
+    weights = [
+        w
+        for w in params_report(load_config(environ={}).config, list_weights=True).weights or ()
+        if ".ln_" not in w.path
+    ]
+    largest = torch.zeros(max(w.count for w in weights))
+
+    def draw() -> None:
+        for weight in weights:
+            part = largest[: weight.count]
+            _ = part.normal_() if weight.path.startswith(("wte", "wpe")) else part.uniform_(-0.03, 0.03)
+
+    return draw
+
+
+def _best(call: Callable[[], object]) -> float:
     call()
     times = []
-    for _ in range(runs):
+    for _ in range(_RUNS):
         started = perf_counter()
         call()
         times.append(perf_counter() - started)
@@ -54,6 +90,4 @@ def _processor() -> str:
 
 
 if __name__ == "__main__":
-    import json
-
-    print(json.dumps(limits()))
+    print(json.dumps(found()))

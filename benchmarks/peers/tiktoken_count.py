@@ -1,4 +1,4 @@
-"""tiktoken on a text that is held in memory, in parts of a mebibyte: ``FILE``; prints seconds and tokens."""
+"""tiktoken on a text that is held in memory, in parts of a mebibyte: ``FILE THREADS``; prints seconds and tokens."""
 
 import sys
 from pathlib import Path
@@ -10,4 +10,4 @@ text = Path(sys.argv[1]).read_bytes().decode()
 parts = [text[start : start + 2**20] for start in range(0, len(text), 2**20)]
 encode = encoding().encode_ordinary_batch
 started = perf_counter()
-print(sum(map(len, encode(parts))), perf_counter() - started)
+print(sum(map(len, encode(parts, num_threads=int(sys.argv[2])))), perf_counter() - started)

@@ -8,6 +8,7 @@ from gptcli.architecture import AttentionPath
 from gptcli.config import InitScheme, ResolvedConfig, load_config
 
 MAX_SEED = 2**64 - 1
+MAX_THREADS = 1024
 
 ConfigOption = Annotated[
     str,
@@ -57,6 +58,17 @@ AttentionOption = Annotated[
 
 DeviceOption = Annotated[
     Literal["auto", "cpu", "cuda"], typer.Option("--device", help="auto takes CUDA where there is a card.")
+]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        metavar="N",
+        min=1,
+        max=MAX_THREADS,
+        help="Threads of a product on the CPU.  [dim]\\[default: one a core][/dim]",
+        show_default=False,
+    ),
 ]
 ComputeDtypeOption = Annotated[
     str, typer.Option("--dtype", metavar="fp32|fp16|bf16", help="Of weights and activations.")

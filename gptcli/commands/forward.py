@@ -23,6 +23,7 @@ from gptcli.commands._options import (
     SetOption,
     TargetsOption,
     TextsArgument,
+    ThreadsOption,
     TiedOption,
     TopOption,
 )
@@ -45,6 +46,7 @@ def forward(
     weights: WeightsOption = None,
     device: DeviceOption = "auto",
     dtype: ComputeDtypeOption = "fp32",
+    threads: ThreadsOption = None,
     seed: SeedOption = 123,
     init: InitOption = None,
     dropout: DropoutOption = False,
@@ -93,7 +95,14 @@ def forward(
         from gptcli.model.forward import ForwardOptions, run_forward
 
         options = ForwardOptions(
-            device=where, dtype=dtype, seed=seed, init=model.init, attention=attention, dropout=dropout, top=top
+            device=where,
+            dtype=dtype,
+            threads=threads,
+            seed=seed,
+            init=model.init,
+            attention=attention,
+            dropout=dropout,
+            top=top,
         )
         report = run_forward(
             model,

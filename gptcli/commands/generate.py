@@ -21,6 +21,7 @@ from gptcli.commands._options import (
     JsonOption,
     SetOption,
     TextsArgument,
+    ThreadsOption,
     TiedOption,
 )
 from gptcli.commands._sampling import (
@@ -59,6 +60,7 @@ def generate(
     weights: WeightsOption = None,
     device: DeviceOption = "auto",
     dtype: ComputeDtypeOption = "fp32",
+    threads: ThreadsOption = None,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of the random weights and of what is drawn.")] = 123,
     init: InitOption = None,
     temperature: TemperatureOption = None,
@@ -103,6 +105,7 @@ def generate(
     options = GenerateOptions(
         device=where,
         dtype=dtype,
+        threads=threads,
         seed=seed,
         init=model.init,
         attention=attention,

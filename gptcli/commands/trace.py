@@ -25,6 +25,7 @@ from gptcli.commands._options import (
     SetOption,
     TargetsOption,
     TextsArgument,
+    ThreadsOption,
     TiedOption,
     TopOption,
 )
@@ -54,6 +55,7 @@ def trace(
     weights: WeightsOption = None,
     device: DeviceOption = "auto",
     dtype: ComputeDtypeOption = "fp32",
+    threads: ThreadsOption = None,
     seed: SeedOption = 123,
     init: InitOption = None,
     dropout: DropoutOption = False,
@@ -161,7 +163,14 @@ def trace(
         from gptcli.model.trace import TraceOptions, run_trace
 
         options = ForwardOptions(
-            device=where, dtype=dtype, seed=seed, init=model.init, attention=attention, dropout=dropout, top=top
+            device=where,
+            dtype=dtype,
+            threads=threads,
+            seed=seed,
+            init=model.init,
+            attention=attention,
+            dropout=dropout,
+            top=top,
         )
         asked = TraceOptions(
             tensor=tensor, map_blocks=blocks if attention_map else (), map_heads=heads, lens=logit_lens

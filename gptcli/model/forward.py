@@ -27,10 +27,15 @@ _PREVIEW_EDGE = 3
 
 
 class BuildOptions(Struct, frozen=True, kw_only=True):
-    """How to build a network; the defaults are the commands'."""
+    """How to build a network; the defaults are the commands'.
+
+    Attributes:
+        threads: of this process's products on the CPU; None leaves torch its own choice, one a core.
+    """
 
     device: str = "cpu"
     dtype: str = "fp32"
+    threads: int | None = None
     seed: int = 123
     init: InitScheme = "torch"
     attention: AttentionPath = "sdpa"
@@ -45,6 +50,8 @@ class ForwardOptions(BuildOptions, frozen=True, kw_only=True):
 
 def build(config: ModelConfig, options: BuildOptions, checkpoint: Recognised | None = None) -> GPT:
     """Build the network and draw its weights, or take a checkpoint's; in training mode where dropout is asked for."""
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
     model = _loaded(checkpoint, options) if checkpoint is not None else _drawn(config, options)
     if not options.dropout:
         choose_products(model)

@@ -250,3 +250,23 @@ def test_losses_that_cannot_be_are_refused(cli: Cli, case: str) -> None:
     outcome = cli("forward", *arguments, "-c", "tiny", "--json")
     assert (outcome.code, outcome.out) == (2, "")
     assert told in outcome.err
+
+
+def test_threads_are_those_that_run_and_change_nothing_but_rounding(cli: Cli, tmp_path: Path) -> None:
+    before, files = torch.get_num_threads(), [tmp_path / f"{number}.safetensors" for number in (1, 3)]
+    try:
+        for number, file in zip((1, 3), files, strict=True):
+            assert cli("forward", "a b c", "-c", "tiny", "--threads", str(number), "--save", str(file)).code == 0
+            assert torch.get_num_threads() == number
+    finally:
+        torch.set_num_threads(before)
+    one, three = (load_file(file)["logits"] for file in files)
+    torch.testing.assert_close(one, three, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("command", ["forward", "trace", "generate"])
+@pytest.mark.parametrize("number", ["0", "-1", "2.5", "1025"])
+def test_a_number_of_threads_that_cannot_be(cli: Cli, command: str, number: str) -> None:
+    outcome = cli(command, "a", "-c", "tiny", "--threads", number)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "--threads" in outcome.err
