@@ -49,8 +49,8 @@ def page(found: dict[str, Any]) -> str:
             "## What options are worth",
             "",
             "Below 1 it helps. `--dtype bf16` and `--threads` are options; products in pieces are how the program",
-            "multiplies without being asked. `torch.compile` is no option: the first pass holds what compiling takes, and",
-            "no text is long enough to earn it back.",
+            "multiplies without being asked. `torch.compile` is no option: the first pass holds what compiling takes,",
+            "and no text is long enough to earn it back.",
             "",
             *_table(
                 ["with", "", "against", "", "ratio", "spread", "first pass"],
