@@ -67,10 +67,7 @@ class Product:
             return F.linear(x, weight, bias) if self._inputs % self._parts else _by_inputs(x, weight, bias, self._parts)
         if self._body == len(weight):
             return self._in_parts(x)
-        if rows > 1:
-            return _turned(x, weight, bias)
-        out = torch.cat([self._in_parts(x), F.linear(x, weight[self._body :])], dim=-1)
-        return out if bias is None else out.add_(bias)
+        return self._one_row(x, weight, bias) if rows == 1 else _turned(x, weight, bias)
 
     def _in_parts(self, x: Tensor) -> Tensor:
         """Multiply with equal parts of the outputs side by side, as a batch of products that the threads share."""
@@ -82,6 +79,15 @@ class Product:
             else torch.baddbmm(self._biases, rows, self._matrices)
         )
         return pieces.transpose(0, 1).reshape(*x.shape[:-1], self._body)
+
+    def _one_row(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Multiply one row with the equal parts and then with the outputs that are left over."""
+        out = x.new_empty(*x.shape[:-1], len(weight))
+        row, results = x.reshape(-1), out.view(-1)  # (in), (out)
+        rows, parts = row.expand(self._parts, 1, -1), results[: self._body].view(self._parts, 1, -1)
+        torch.bmm(rows, self._matrices, out=parts)  # (parts, 1, out / parts)
+        torch.mv(weight[self._body :], row, out=results[self._body :])
+        return out if bias is None else out.add_(bias)
 
 
 def _by_inputs(x: Tensor, weight: Tensor, bias: Tensor | None, parts: int) -> Tensor:
