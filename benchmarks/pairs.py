@@ -145,7 +145,7 @@ def _options() -> list[Pair]:
           for name, against, case, sizes in (
               ("products in pieces", "F.linear", "products", shapes),
               ("all threads", "one thread", "threads", shapes),
-              ("bf16", "fp32", "bf16", shapes),
+              ("bf16", "fp32", "bf16", ((1, 1), *shapes)),
               ("torch.compile", "without", "compiled", shapes),
           )
           for b, t in sizes),
