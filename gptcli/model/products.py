@@ -18,8 +18,8 @@ from gptcli.model.gpt import GPT, Linear
 _MANY_ROWS = 384  # from here on BLAS does best with few, large pieces
 _LEAST_PARTS = 8  # a few for each thread, so that none waits long for another
 _SLICE = 1024  # outputs of a matrix at a time where there are many rows
-_WIDENED_ROWS = 8  # rows of 16-bit numbers from which widening the matrix costs less than it saves
 _WIDE = 8 * _SLICE  # outputs from which that pays: the output head, not the layers of a block
+_WIDENED_ROWS = 8  # rows of 16-bit numbers from which widening the matrix costs less than it saves
 
 # What torch calls the instructions that multiply numbers of 16 bits.
 _INSTRUCTIONS = {
