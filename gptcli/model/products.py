@@ -98,25 +98,27 @@ class Product:
         rows = x.numel() // self._inputs
         if rows >= _MANY_ROWS:
             return F.linear(x, weight, bias) if len(weight) < _WIDE else _in_slices(x, weight, bias)
-        if rows == 1 and not weight.is_contiguous():
-            return F.linear(x, weight, bias) if self._inputs % self._parts else _by_inputs(x, weight, bias, self._parts)
-        if self._body == len(weight):
-            return self._in_parts(x)
-        return self._one_row(x, weight, bias) if rows == 1 else _turned(x, weight, bias)
+        if rows == 1:
+            return self._one_row(x, weight, bias)
+        return self._in_parts(x) if self._body == len(weight) else _turned(x, weight, bias)
 
     def _in_parts(self, x: Tensor) -> Tensor:
         """Multiply with equal parts of the outputs side by side, as a batch of products that the threads share."""
-        rows = x.reshape(1, -1, self._inputs).expand(self._parts, -1, -1)  # (parts, rows, in)
-        # (parts, rows, out / parts)
-        pieces = (
-            torch.bmm(rows, self._matrices)
-            if self._biases is None
-            else torch.baddbmm(self._biases, rows, self._matrices)
-        )
+        pieces = self._pieces(x.reshape(1, -1, self._inputs))  # (parts, rows, out / parts)
         return pieces.transpose(0, 1).reshape(*x.shape[:-1], self._body)
 
+    def _pieces(self, rows: Tensor) -> Tensor:
+        """(1, rows, in) -> (parts, rows, out / parts)."""
+        same = rows.expand(self._parts, -1, -1)
+        biases, matrices = self._biases, self._matrices
+        return torch.bmm(same, matrices) if biases is None else torch.baddbmm(biases, same, matrices)
+
     def _one_row(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """Multiply one row with the equal parts and then with the outputs that are left over."""
+        """Multiply one row with parts that lie in one piece each, so that memory is read from end to end."""
+        if not weight.is_contiguous():
+            return F.linear(x, weight, bias) if self._inputs % self._parts else _by_inputs(x, weight, bias, self._parts)
+        if self._body == len(weight):
+            return self._pieces(x.reshape(1, 1, -1)).view(*x.shape[:-1], -1)
         out = x.new_empty(*x.shape[:-1], len(weight))
         row, results = x.reshape(-1), out.view(-1)  # (in), (out)
         rows, parts = row.expand(self._parts, 1, -1), results[: self._body].view(self._parts, 1, -1)
