@@ -2,7 +2,7 @@
 
 from gptcli.architecture.listing import Step, Weight, each_weight, shared_path, steps, walk, weights
 from gptcli.architecture.network import AttentionPath, Network, describe
-from gptcli.architecture.symbols import Dim, Shape, Sizes, elements, shape_sizes, shape_text, size, sizes_of
+from gptcli.architecture.symbols import Dim, Shape, Sizes, elements, shape_sizes, size, sizes_of
 
 __all__ = [
     "AttentionPath",
@@ -16,7 +16,6 @@ __all__ = [
     "each_weight",
     "elements",
     "shape_sizes",
-    "shape_text",
     "shared_path",
     "size",
     "sizes_of",

@@ -4,15 +4,13 @@ The tracker sees every operation below autograd, notes each storage that an oper
 memory is given back. Scratch that a kernel allocates and frees inside itself is not seen.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 from weakref import ref
 
 from torch import Tensor, UntypedStorage
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-
-Observer = Callable[[str, int, int], None]
 
 
 class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -22,19 +20,17 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     Args:
         existing: tensors that live already and count from the start.
-        observer: told operation, bytes it added, and live bytes after each operation that allocates.
 
     Attributes:
         live: bytes alive now.
         peak: the most that were alive at once since the start or the last `restart_peak`.
     """
 
-    def __init__(self, existing: Iterable[Tensor] = (), observer: Observer | None = None) -> None:
+    def __init__(self, existing: Iterable[Tensor] = ()) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.live = 0
         self.peak = 0
         self._known: dict[int, ref[UntypedStorage]] = {}
-        self._observer = observer
         for tensor in existing:
             self._count(tensor)
 
@@ -45,12 +41,9 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run the operation and count the storages that it returns."""
         result = func(*args, **(kwargs or {}))
-        before = self.live
         for leaf in tree_leaves(result):
             if isinstance(leaf, Tensor):
                 self._count(leaf)
-        if self._observer is not None and self.live != before:
-            self._observer(str(func), self.live - before, self.live)
         return result
 
     def _count(self, tensor: Tensor) -> None:
