@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import pytest
@@ -63,3 +65,23 @@ def gptcli_process(*arguments: str, **kwargs: Any) -> subprocess.CompletedProces
     """Run the command line in a process of its own."""
     command = [sys.executable, "-m", "gptcli", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, **kwargs)
+
+
+@contextmanager
+def started(*arguments: str, **kwargs: Any) -> "Iterator[subprocess.Popen[bytes]]":
+    """Start the command line in a process of its own that heeds signals, and end it with the block.
+
+    A process that was started by nohup, or by a shell with ``&``, ignores some signals, and so do its children.
+    """
+    command = [sys.executable, "-m", "gptcli", *arguments]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, preexec_fn=_heed_signals, **pipes | kwargs) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _heed_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)

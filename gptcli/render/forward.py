@@ -11,13 +11,13 @@ from gptcli.config.printable import printable
 from gptcli.render.console import ACCENT, NUMBER, PATH, QUIET, TITLE, TOTAL, plain_table
 from gptcli.render.model_line import model_line
 from gptcli.render.tokens import chips, visible_token
-from gptcli.render.units import binary, count, seconds, shape
+from gptcli.render.units import binary, count, seconds, shape, significant
 from gptcli.reports import ForwardReport, NextToken, Stage, TextLoss, Token, WeightsFile
 
 TokenOf = Callable[[int], Token]
 
 _MAX_LOSSES = 64
-_LARGE = 10**9
+_PERPLEXITY_DIGITS = 4
 _MAX_IDS = 64  # a screen holds no more of them beside what follows
 
 
@@ -142,23 +142,30 @@ def _candidates(candidates: list[NextToken], token_of: TokenOf) -> Table:
 
 
 def losses(report: ForwardReport, token_of: TokenOf) -> list[RenderableType]:
-    """Return how well each token was foreseen, where it was asked for."""
+    """Return how well each token was foreseen, where it was asked for; of several texts their mean too."""
     parts: list[RenderableType] = []
-    for number, loss in enumerate(report.loss or (), 1):
-        which = f" of text {number}" if len(report.lengths) > 1 else ""
-        head = Text.assemble(f"Loss{which}  ", (f"{loss.mean:.4f}", TOTAL))
-        head.append(f"  mean of {count(len(loss.tokens))}, in nats; perplexity exp(loss) = ", style=QUIET)
-        parts += [head.append(_perplexity(loss.perplexity), style=TOTAL), _token_losses(loss, token_of)]
+    several = len(report.lengths) > 1
+    for number, loss in enumerate(report.losses or (), 1):
+        which = f" of text {number}" if several else ""
+        parts += [_loss_line(which, loss.mean, loss.perplexity, len(loss.tokens)), _token_losses(loss, token_of)]
         more = len(loss.tokens) - _MAX_LOSSES
         parts += [Text(f"  ... and {count(more)} more; --json prints all", style=QUIET)] if more > 0 else []
         parts.append("")
+    if several and report.loss is not None:
+        assert report.tokens is not None
+        parts += [_loss_line(" of all texts", report.loss, report.perplexity, report.tokens), ""]
     return parts
 
 
-def _perplexity(value: float | None) -> str:
-    if value is None:
-        return "too large for a number"
-    return f"{value:,.2f}" if value < _LARGE else f"{value:.4g}"
+def _loss_line(which: str, mean: float, perplexity: float | None, tokens: int) -> Text:
+    line = Text.assemble(f"Loss{which}  ", (f"{mean:.4f}", TOTAL))
+    line.append(f"  mean of {count(tokens)}, in nats; perplexity exp(loss) = ", style=QUIET)
+    return line.append(perplexity_words(perplexity), style=TOTAL)
+
+
+def perplexity_words(value: float | None) -> str:
+    """Return a perplexity to the digits that fp32 holds of it: as many as the four decimals of the loss tell."""
+    return "too large for a number" if value is None else significant(value, _PERPLEXITY_DIGITS)
 
 
 def _token_losses(loss: TextLoss, token_of: TokenOf) -> Table:

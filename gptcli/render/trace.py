@@ -220,7 +220,7 @@ def _maps(report: TraceReport) -> Iterator[RenderableType]:
     from gptcli.render.attention_map import AttentionMapText, legend
 
     for each in report.attention_maps:
-        yield AttentionMapText(each, report.tokens[each.text], many_texts=len(report.tokens) > 1)
+        yield AttentionMapText(each, report.text_tokens[each.text], many_texts=len(report.text_tokens) > 1)
         yield ""
     yield legend()
     yield ""
@@ -229,8 +229,8 @@ def _maps(report: TraceReport) -> Iterator[RenderableType]:
 def _lens(report: TraceReport, token_of: TokenOf) -> Iterator[RenderableType]:
     if report.logit_lens is None:
         return
-    for number, tokens in enumerate(report.tokens):
-        which = f" of text {number + 1}" if len(report.tokens) > 1 else ""
+    for number, tokens in enumerate(report.text_tokens):
+        which = f" of text {number + 1}" if len(report.text_tokens) > 1 else ""
         after = visible_token(tokens[-1])
         yield Text.assemble((f"What the output head would say{which}, after ", TITLE), (after, ACCENT))
         yield _lens_table(report.logit_lens, number, token_of)

@@ -1,4 +1,4 @@
-"""Every kind of operation has a rule and words wherever one is asked for; an unknown kind raises and gets no default."""
+"""Every kind of operation has a rule and words wherever one is asked for; an unknown kind raises."""
 
 from collections.abc import Callable
 from typing import ClassVar

@@ -197,10 +197,10 @@ def test_force_runs_all_the_same(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_loss_leaves_padding_out(cli: Cli) -> None:
-    together = cli("forward", *TEXTS[::2], "-c", "tiny", "--loss", "--json").json["loss"]
+    together = cli("forward", *TEXTS[::2], "-c", "tiny", "--loss", "--json").json["losses"]
     assert [len(text["tokens"]) for text in together] == [4, 1]
     for text, found in zip(TEXTS[::2], together, strict=True):
-        alone = cli("forward", text, "-c", "tiny", "--loss", "--json").json["loss"][0]
+        alone = cli("forward", text, "-c", "tiny", "--loss", "--json").json["losses"][0]
         assert found["mean"] == pytest.approx(alone["mean"], abs=1e-5)
         assert [t["target_id"] for t in found["tokens"]] == [t["target_id"] for t in alone["tokens"]]
         assert found["mean"] == pytest.approx(sum(t["loss"] for t in found["tokens"]) / len(found["tokens"]))
@@ -208,11 +208,36 @@ def test_loss_leaves_padding_out(cli: Cli) -> None:
     assert cli("forward", "Hi", "-c", "tiny", "--json").json["loss"] is None
 
 
+def test_the_loss_of_several_texts_is_the_mean_of_their_tokens(cli: Cli, tmp_path: Path) -> None:
+    texts, targets = ("every effort moves", "I"), ("--targets", " effort moves you", "--targets", " really")
+    document, logits = logits_of(cli, tmp_path, *texts, "-c", "tiny", *targets)
+    wanted = torch.tensor([3626, 6100, 345, 1107])
+    expected = float(torch.nn.functional.cross_entropy(torch.cat([logits[0], logits[1, :1]]), wanted))
+    assert document["loss"] == pytest.approx(expected, abs=1e-5)  # some units in the last place of an fp32 of 11
+    assert document["perplexity"] == pytest.approx(2.718281828459045 ** document["loss"])
+    assert document["tokens"] == 4
+    means = [text["mean"] for text in document["losses"]]
+    assert document["loss"] != pytest.approx(sum(means) / 2, abs=1e-4)  # a token counts the same in every text
+    out = cli("forward", *texts, "-c", "tiny", *targets).out
+    assert f"Loss of all texts  {document['loss']:.4f}  mean of 4, in nats" in out
+    assert "Loss of all" not in cli("forward", texts[0], "-c", "tiny", "--loss").out
+
+
+@pytest.mark.slow
+def test_the_loss_of_the_books_batch(cli: Cli) -> None:
+    """Raschka, Build a Large Language Model (From Scratch), section 5.1.2: 10.7940, with context 256 and no dropout."""
+    texts = ("every effort moves", "I really like", "--loss", "--set", "context_length=256", "--device", "cpu")
+    targets = ("--targets", " effort moves you", "--targets", " really like chocolate")
+    document = cli("forward", *texts, *targets, "--json").json
+    found = [*(text["mean"] for text in document["losses"]), document["loss"]]
+    assert [f"{mean:.3f}" for mean in found] == ["10.417", "11.171", "10.794"]
+
+
 def test_targets_that_are_the_shifted_text_give_its_loss(cli: Cli, tmp_path: Path) -> None:
-    shifted = cli("forward", "every effort moves you", "-c", "tiny", "--loss", "--json").json["loss"][0]
+    shifted = cli("forward", "every effort moves you", "-c", "tiny", "--loss", "--json").json["losses"][0]
     targets = ("--targets", " effort moves you")
     document, logits = logits_of(cli, tmp_path, "every effort moves", "-c", "tiny", *targets)
-    (told,) = document["loss"]
+    (told,) = document["losses"]
     assert told["mean"] == pytest.approx(shifted["mean"], abs=1e-6)
     assert [t["target_id"] for t in told["tokens"]] == [3626, 6100, 345]
     expected = torch.nn.functional.cross_entropy(logits[0], torch.tensor([3626, 6100, 345]))
@@ -220,7 +245,7 @@ def test_targets_that_are_the_shifted_text_give_its_loss(cli: Cli, tmp_path: Pat
 
 
 def test_a_single_token_has_a_loss_where_its_target_is_told(cli: Cli) -> None:
-    loss = cli("forward", "Hi", "-c", "tiny", "--targets", " there", "--json").json["loss"]
+    loss = cli("forward", "Hi", "-c", "tiny", "--targets", " there", "--json").json["losses"]
     assert [(t["position"], t["id"], t["target_id"]) for t in loss[0]["tokens"]] == [(0, 17250, 612)]
 
 

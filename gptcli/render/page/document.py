@@ -95,8 +95,8 @@ def _header(report: FlowReport | TraceReport, studies: Studies) -> Iterator[Html
     yield cards(_figures(report, studies))
     if isinstance(report, TraceReport):
         yield tag("p", *_run_words(report), class_="run")
-    if report.tokens:
-        yield tag("section", tag("h2", "The text in tokens", id="tokens"), *map(_chips, report.tokens),
+    if report.text_tokens:
+        yield tag("section", tag("h2", "The text in tokens", id="tokens"), *map(_chips, report.text_tokens),
                   aria_labelledby="tokens")  # fmt: skip
 
 
