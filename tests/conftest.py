@@ -69,19 +69,31 @@ def gptcli_process(*arguments: str, **kwargs: Any) -> subprocess.CompletedProces
 
 @contextmanager
 def started(*arguments: str, **kwargs: Any) -> "Iterator[subprocess.Popen[bytes]]":
-    """Start the command line in a process of its own that heeds signals, and end it with the block.
-
-    A process that was started by nohup, or by a shell with ``&``, ignores some signals, and so do its children.
-    """
+    """Start the command line in a process of its own that heeds signals, and end it with the block."""
     command = [sys.executable, "-m", "gptcli", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, preexec_fn=_heed_signals, **pipes | kwargs) as process:
+    with _signals_heeded():
+        process = subprocess.Popen(command, **pipes | kwargs)
+    with process:
         try:
             yield process
         finally:
             process.kill()
 
 
-def _heed_signals() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
+@contextmanager
+def _signals_heeded() -> Iterator[None]:
+    """Let processes that are started in the block heed signals.
+
+    What is started by nohup, or by a shell with ``&``, ignores some signals, and so do its children; a signal that has
+    a handler in the parent has none in the child.
+    """
+    before = {number: signal.signal(number, signal.default_int_handler) for number in _ENDING_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
