@@ -73,7 +73,7 @@ def started(*arguments: str, **kwargs: Any) -> "Iterator[subprocess.Popen[bytes]
     command = [sys.executable, "-m", "gptcli", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with _signals_heeded():
-        process = subprocess.Popen(command, **pipes | kwargs)
+        process: subprocess.Popen[bytes] = subprocess.Popen(command, **pipes | kwargs)
     with process:
         try:
             yield process

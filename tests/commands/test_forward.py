@@ -77,6 +77,22 @@ def test_gpt2_init_has_the_stated_deviations() -> None:
     assert float(weights["h.0.mlp.c_proj.bias"].abs().max()) == 0
 
 
+@pytest.mark.parametrize("preset", ["gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "gpt3-175b"])
+def test_presets_of_openai_are_drawn_as_openai_drew(preset: str) -> None:
+    from gptcli.config import load_config
+
+    assert load_config(preset, environ={}).config.init == "gpt2"
+
+
+def test_random_weights_of_a_tied_network_are_sure_of_nothing(cli: Cli) -> None:
+    """Drawn as PyTorch's constructors draw, a tied head gives logits of several hundred and 100 % for one token."""
+    small = ("--set", "n_layers=2", "--set", "emb_dim=96", "--set", "context_length=8")
+    document = cli("forward", "Every effort moves you", "-c", "gpt2", *small, "--json").json
+    assert document["init"] == "gpt2"
+    assert max(each["probability"] for each in document["next_tokens"][0]) < 0.001
+    assert cli("forward", "x", "-c", "gpt2", *small, "--init", "torch", "--json").json["init"] == "torch"
+
+
 def test_ids_that_spell_nothing_have_no_text(cli: Cli) -> None:
     document = cli("forward", "Hi", "-c", "tiny", "--set", "vocab_size=60000", "--top", "1000", "--json").json
     outside = [c for c in document["next_tokens"][0] if c["id"] >= 50257]
