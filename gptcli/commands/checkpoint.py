@@ -117,15 +117,22 @@ def convert(
     """
     if to not in LAYOUTS:
         raise InputError(f"--to {to}: no such layout{did_you_mean(to, LAYOUTS)}; layouts are {', '.join(LAYOUTS)}")
+    from gptcli.checkpoints.target import opened_target
     from gptcli.commands._weights import load_weights
-    from gptcli.model.convert import convert_checkpoint
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.progress import counted
 
-    weights = load_weights(source, set_values=set_values or ())
-    report = convert_checkpoint(
-        weights.recognised, target, LAYOUTS[to], counted=lambda items, total: counted(items, total, "Writing")
-    )
+    with opened_target(target, LAYOUTS[to]) as place:
+        weights = load_weights(source, set_values=set_values or ())
+        from gptcli.model.convert import convert_checkpoint
+
+        report = convert_checkpoint(
+            weights.recognised,
+            place,
+            target,
+            LAYOUTS[to],
+            counted=lambda items, total: counted(items, total, "Writing"),
+        )
 
     if json:
         print_json(report)

@@ -117,6 +117,7 @@ def trace(
     from gptcli.analysis.step import StepOptions
     from gptcli.commands._ids import encode_batch, pad_id, token_text, wanted_targets
     from gptcli.commands._need import refuse_too_large
+    from gptcli.commands._outputs import check_page, check_save
     from gptcli.commands._page import studies
     from gptcli.files import replaced_file
     from gptcli.model.device import resolve_device
@@ -125,6 +126,8 @@ def trace(
     from gptcli.tokenizer import token_of
 
     check_dtype(dtype, COMPUTE_DTYPES)
+    check_save(save)
+    check_page(html)
     if head is not None and not attention_map:
         raise InputError("--head says whose map is drawn; add --attention-map")
     if attention_map and attention == "sdpa":

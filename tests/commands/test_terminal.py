@@ -44,6 +44,9 @@ TORCH_FREE = [
     ["generate", "x", "-c", "gpt3-175b", "--device", "cpu"],
     ["trace", "--help"],
     ["trace", "x", "--block", "12"],
+    ["trace", "x", "--html", "x.pdf"],
+    ["forward", "x", "--save", "x.pt"],
+    ["checkpoint", "convert", "ckpt.pt", ".", "--to", "huggingface"],
     ["trace", "x", "--tensor", "h.0.att"],
     ["trace", "x", "-c", "gpt3-175b", "--device", "cpu"],
 ]
