@@ -71,9 +71,9 @@ def gptcli_process(*arguments: str, **kwargs: Any) -> subprocess.CompletedProces
 def started(*arguments: str, **kwargs: Any) -> "Iterator[subprocess.Popen[bytes]]":
     """Start the command line in a process of its own that heeds signals, and end it with the block."""
     command = [sys.executable, "-m", "gptcli", *arguments]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | kwargs
     with _signals_heeded():
-        process: subprocess.Popen[bytes] = subprocess.Popen(command, **pipes | kwargs)
+        process: subprocess.Popen[bytes] = subprocess.Popen(command, **options)
     with process:
         try:
             yield process

@@ -64,7 +64,7 @@ def test_a_name_that_says_something_else_is_refused(typed: str, cli: Cli, monkey
     [
         ("flow -c tiny -o x.SVG", b"<svg"),
         ("flow -c tiny -o x.htm", b"<!DOCTYPE html>"),
-        ("flow -c tiny -o x.mermaid", b"flowchart "),
+        ("flow -c tiny -o x.mermaid", b"%% tiny: "),
         ("flow -c tiny -o x --format svg", b"<svg"),
         ("flow -c tiny -o .x --format text", b"tiny  3 layers"),
         ("forward x -c tiny --save x", b""),
