@@ -116,11 +116,12 @@ def forward(
             save=target,
             checkpoint=chosen.checkpoint,
         )
+        size = target.stat().st_size if target is not None else 0
 
     if json:
         print_json(report)
     else:
-        from gptcli.render.forward import forward_text
+        from gptcli.render.forward import Written, forward_text
         from gptcli.tokenizer import token_of
 
-        print_text(forward_text(report, token_of, saved=save))
+        print_text(forward_text(report, token_of, saved=Written(save, size) if save is not None else None))

@@ -196,13 +196,18 @@ def trace(
 
             write_text(draw(report, studies(report)), page)
             report = replace(report, attention_maps=None, logit_lens=None)
+        sizes = [file.stat().st_size if file is not None else 0 for file in (target, page)]
 
     if json:
         print_json(report)
-    elif html is None:
+    else:
+        from gptcli.render.forward import Written
         from gptcli.render.trace import Shown, trace_text
 
-        print_text(trace_text(report, Shown(blocks, depth), token_of, saved=save))
+        saved, drawn = (
+            Written(name, size) if name is not None else None for name, size in zip((save, html), sizes, strict=True)
+        )
+        print_text(trace_text(report, Shown(blocks, depth), token_of, saved=saved, page=drawn))
 
 
 def _all_of_it(flow: "FlowReport") -> "TraceOptions":

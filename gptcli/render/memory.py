@@ -8,7 +8,7 @@ from rich.text import Text
 
 from gptcli.render.bars import bar
 from gptcli.render.console import QUIET, TITLE, TOTAL, plain_table
-from gptcli.render.model_line import model_line
+from gptcli.render.model_line import attention_words, model_line
 from gptcli.render.units import binary, count, decimal, scaled, share
 from gptcli.reports import Budget, DtypeRow, LedgerLine, MemoryReport, PhasePeak
 
@@ -73,7 +73,7 @@ def _peak(report: MemoryReport) -> list[RenderableType]:
         facts += ["blocks recomputed"] if report.recompute == "block" else []
     if report.kv_cache_bytes is not None:
         facts.append(f"KV cache {binary(report.kv_cache_bytes)}")
-    facts.append(f"{'fused' if report.attention == 'sdpa' else 'explicit'} attention on {report.device}")
+    facts.append(f"{attention_words(report.attention)} on {report.device}")
     return [head, Text(", ".join(facts), style=QUIET)]
 
 

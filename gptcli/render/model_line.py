@@ -1,4 +1,4 @@
-"""The line that says which model the numbers below are about."""
+"""Which model, and which way through attention, the numbers below are about."""
 
 from rich.text import Text
 
@@ -14,6 +14,14 @@ def model_line(config: ModelConfig) -> Text:
         f"{_biases(config)}{_activation(config)}, {'tied' if config.weight_tying else 'untied'}"
     )
     return Text.assemble((config.name, TITLE), "  ", (facts, QUIET))
+
+
+def attention_words(path: str) -> str:
+    """Return the words for a path of attention: ``sdpa`` or ``explicit``."""
+    return _ATTENTION[path]
+
+
+_ATTENTION = {"sdpa": "fused attention", "explicit": "explicit attention"}
 
 
 def _biases(config: ModelConfig) -> str:

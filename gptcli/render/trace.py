@@ -7,11 +7,19 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from gptcli.config.printable import printable
 from gptcli.render.console import ACCENT, NUMBER, PATH, QUIET, TITLE, plain_table
 from gptcli.render.flow_text import BLOCK_DEPTH
 from gptcli.render.flow_tree import Node, flow_tree
-from gptcli.render.forward import TokenOf, facts, input_lines, losses, next_tokens, weights_line
+from gptcli.render.forward import (
+    TokenOf,
+    Written,
+    facts,
+    input_lines,
+    losses,
+    next_tokens,
+    weights_line,
+    written_line,
+)
 from gptcli.render.model_line import model_line
 from gptcli.render.params import first_that_fits
 from gptcli.render.tokens import visible_token
@@ -57,7 +65,9 @@ class Shown(NamedTuple):
     depth: int
 
 
-def trace_text(report: TraceReport, shown: Shown, token_of: TokenOf, *, saved: str | None = None) -> Group:
+def trace_text(
+    report: TraceReport, shown: Shown, token_of: TokenOf, *, saved: Written | None = None, page: Written | None = None
+) -> Group:
     """Lay out what was asked for; without a question, every step.
 
     Args:
@@ -65,6 +75,7 @@ def trace_text(report: TraceReport, shown: Shown, token_of: TokenOf, *, saved: s
         shown: which of it.
         token_of: looks up the tokens of ids.
         saved: the file that all tensors were written to.
+        page: the page that was written.
     """
     assert report.config is not None
     parts: list[RenderableType] = [model_line(report.config), "", *input_lines(report, token_of), ""]
@@ -74,12 +85,12 @@ def trace_text(report: TraceReport, shown: Shown, token_of: TokenOf, *, saved: s
         parts += [*answers, *_saved(saved), line]
         return Group(*parts)
     notes = [*_notes(report, stars=shown.depth > BLOCK_DEPTH), ""]
-    below = [*next_tokens(report, token_of), *losses(report, token_of), *facts(report, saved)]
+    below = [*next_tokens(report, token_of), *losses(report, token_of), *facts(report, saved, page)]
     return Group(*parts, StepsTable(report, shown), "", *notes, *below)
 
 
-def _saved(path: str | None) -> list[RenderableType]:
-    return [Text.assemble("saved  ", (printable(path), PATH)), ""] if path else []
+def _saved(file: Written | None) -> list[RenderableType]:
+    return [Text.assemble("saved  ", written_line(file)), ""] if file is not None else []
 
 
 class StepsTable:
