@@ -142,7 +142,16 @@ def _put_in_place(temporary: Path, path: Path, mode: int, target: str) -> None:
 
 def _cannot_be_written(target: str, error: Exception) -> str:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return f"{target}: cannot be written: {reason}"
+    return f"{target}: cannot be written: {reason}{_way_out(target, error)}"
+
+
+def _way_out(target: str, error: Exception) -> str:
+    from shlex import quote
+
+    folder = os.path.dirname(target)  # noqa: PTH120  # as it was typed
+    if isinstance(error, FileNotFoundError) and not os.path.lexists(folder):
+        return f"; make its folder with: mkdir -p {quote(folder)}"
+    return "; choose another folder" if isinstance(error, PermissionError) else ""
 
 
 def _umask() -> int:

@@ -78,9 +78,11 @@ def inspect_(
 def _inspected(path: "Path", *, stats: bool, set_values: Sequence[str], against: str | None) -> "CheckpointReport":
     from gptcli.checkpoints import BrokenFileError, broken_report, inspect, locate, recognise
     from gptcli.commands._weights import as_asked, load_weights, open_located, unreadable
+    from gptcli.config import check_set_values
     from gptcli.render.progress import counted
     from gptcli.tokenizer import SIZE
 
+    check_set_values(set_values)
     other = None if against is None else load_weights(against).recognised
     try:
         recognised = as_asked(recognise(open_located(path, locate(path)), SIZE), set_values=set_values)

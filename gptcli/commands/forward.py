@@ -78,8 +78,11 @@ def forward(
     chosen = choose_model(context, weights, config, set_values, tied, init=init)
     model = chosen.config
     names = text_names(texts, files)
-    batch = encode_batch(given, model, allow_special=allow_special, names=names)
-    wanted = wanted_targets(batch, model, loss=loss, targets=targets, allow_special=allow_special, names=names)
+    stored = chosen.weights is not None
+    batch = encode_batch(given, model, allow_special=allow_special, names=names, stored=stored)
+    wanted = wanted_targets(
+        batch, model, loss=loss, targets=targets, allow_special=allow_special, names=names, stored=stored
+    )
     with ExitStack() as stack:
         target = stack.enter_context(replaced_file(save)) if save is not None else None
         where = resolve_device(device)

@@ -172,7 +172,7 @@ REFUSED = {
     "too large": (["x", "-c", "gpt3-175b"], 1, "gpt3-175b needs 650."),
     "missing file": (["-f", "/nonexistent/x"], 2, "/nonexistent/x: cannot be read"),
     "stdin twice": (["-", "-c", "-"], 2, "standard input can be read only once"),
-    "unwritable": (["x", "--save", "/nonexistent/x.safetensors"], 2, "/nonexistent/x.safetensors: cannot be written"),
+    "unwritable": (["x", "--save", "/nonexistent/x.safetensors"], 2, "mkdir -p /nonexistent"),
     "a folder": (["x", "--save", "/tmp"], 2, "/tmp: is a directory"),
     "surrogate": (["x\udcff"], 2, "byte 0xFF is not UTF-8"),
 }

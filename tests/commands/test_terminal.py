@@ -218,6 +218,17 @@ def test_a_traceback_is_shown_only_on_demand(cli: Cli, tmp_path: Path, monkeypat
     assert "Traceback" in loud.err
 
 
+def test_a_missing_folder_is_made_by_what_the_error_says(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ("flow", "-c", "tiny", "-o", "my maps/deep/x.svg")
+    told = cli(*arguments).err
+    assert told.startswith("error: my maps/deep/x.svg: cannot be written: No such file or directory; ")
+    subprocess.run(["sh", "-c", told.rpartition("with: ")[2]], check=True)
+    assert cli(*arguments).code == 0
+
+
 def test_an_internal_error_is_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("boom")
