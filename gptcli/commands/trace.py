@@ -100,7 +100,7 @@ def trace(
     html: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE",
+            metavar="FILE.html",
             help="Write a page to explore the run with: every step, every head's attention, the logit lens.",
             rich_help_panel="Output",
         ),
