@@ -10,6 +10,7 @@ from gptcli.architecture.equations import equation
 from gptcli.architecture.flops import matrix_products
 from gptcli.architecture.kernels import kernels
 from gptcli.architecture.symbols import B, C, T
+from gptcli.config import load_config
 from gptcli.render.page.words import FAMILIES, kind_of
 
 
@@ -24,6 +25,7 @@ ASKED: dict[str, Callable[[], object]] = {
     "matrix products": lambda: matrix_products(UNKNOWN),
     "equation": lambda: equation(UNKNOWN),
     "kernels": lambda: kernels(UNKNOWN, "x", [], None),  # type: ignore[arg-type]
+    "path of attention": lambda: network.describe(load_config("tiny", environ={}).config, "unknown"),  # type: ignore
     "words of the page": lambda: kind_of(UNKNOWN.kind),
 }
 
