@@ -538,7 +538,10 @@ class FlopsRow(Struct, frozen=True):
 
 
 class FlopsReport(Report, frozen=True, kw_only=True):
-    """FLOPs of a pass over B x T tokens; a multiply-add is two."""
+    """FLOPs of a pass over B x T tokens; a multiply-add is two.
+
+    ``mfu`` is of the matrix products; ``utilization`` has each convention's. Both are fractions of the peak.
+    """
 
     command: str = "flops"
     batch_size: int
@@ -556,6 +559,7 @@ class FlopsReport(Report, frozen=True, kw_only=True):
     parts: list[FlopsRow]
     conventions: dict[str, int]
     mfu: float | None
+    utilization: dict[str, float] | None = None
     explanations: list[Explanation] | None = None
     budget: Budget | None = None
 

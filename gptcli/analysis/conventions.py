@@ -56,6 +56,7 @@ class Convention(Struct, frozen=True, kw_only=True):
 
 
 BODY = Convention(parts="body")
+MATRICES = Convention(parts="matrices")
 
 _HUB_FILE = Convention(tied=True, biases="qkv", masks="mask")
 # What the literature and the programs use, with who uses it; the first two are the total this program prints.
@@ -66,7 +67,7 @@ _IN_USE: tuple[tuple[Convention, str], ...] = (
     (Convention(tied=True, biases="qkv", parts="no positions"), "nanoGPT's get_num_params(), printed at its start"),
     (Convention(parts="no tables"), "transformers' num_parameters(exclude_embeddings=True)"),
     (BODY, "scaling laws (Kaplan et al. 2020's N in full); Pythia's non-embedding parameters"),
-    (Convention(parts="matrices"), "Kaplan et al. 2020, equation 2.1, and estimates on paper"),
+    (MATRICES, "Kaplan et al. 2020, equation 2.1, and estimates on paper"),
     (Convention(tied=True, biases="qkv", padded=True), "nanoGPT trained from scratch: the vocabulary as GPUs like it"),
     (Convention(tied=True, biases="none", padded=True), "nanoGPT trained from scratch with bias=False"),
     (_HUB_FILE, "the 'model size' of a file on the Hugging Face Hub, which holds each block's mask"),
