@@ -34,7 +34,7 @@ _CAUSAL_PAIRS = "(T*(T+1)//2)"
 _ONE_TOKEN: dict[Over, str] = {"tokens": "", "pairs": "T"}
 
 # Name -> formula and source. N: all parameters; body: those of no embedding and no output head; matrices: Kaplan's
-# 12 L C^2. ``once``: the products outside the blocks. ``table``: the token table where it is looked up and nothing else.
+# 12 L C^2. ``once``: the products outside the blocks. ``table``: minus the token table where it is only looked up.
 _CONVENTIONS: dict[str, tuple[str, str]] = {
     "matmul_full_attention": ("3*forward", "torch.utils.flop_counter on the explicit attention path"),
     "matmul_causal_exact": ("3*causal", "forward and backward over the pairs that a causal mask leaves"),
@@ -53,7 +53,7 @@ _CONVENTIONS: dict[str, tuple[str, str]] = {
     "six_n": ("6*N*B*T", "C = 6 N D (Kaplan et al. 2020, section 2.1) with all parameters, D = B*T tokens"),
     "six_n_non_embedding": (
         "6*body*B*T",
-        "C = 6 N D, N as Kaplan et al. 2020, section 1.3, define it, biases included",
+        "C = 6 N D, N without embeddings and head, biases included",
     ),
     "kaplan": ("6*matrices*B*T", "Kaplan et al. 2020, section 2.1: C = 6 N D, N by equation 2.1"),
     "macs_forward": ("forward//2", "a multiply-add as one, forward pass only"),
