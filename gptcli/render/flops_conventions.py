@@ -36,8 +36,8 @@ _WORDS = {
     ),
     "nanogpt_mfu": (
         "nanoGPT's (6 N + 12 L H D T) a token",
-        "its estimate_mfu; with a head of its own nanochat's and torchtitan's too: N has no table that is only looked "
-        "up, nor positions",
+        "estimate_mfu: N has no positions and no table that is only looked up; nanochat and torchtitan count untied "
+        "models so",
     ),
     "chinchilla": (
         "Chinchilla's tables",

@@ -193,6 +193,25 @@ def test_zeros_are_rounding_only_where_nothing_has_the_number() -> None:
 
 def test_a_coarse_number_says_nothing_about_other_models() -> None:
     assert all(row.kind != "preset" for row in why_rows(LECTURE, 100 * M, 100 * M))
+    # gpt2-large's attention has 6,558,720 in each block
+    assert [row.conventions for row in why_rows(LECTURE, 6_600_000, 100_000)] == [["total of preset tiny", "untied"]]
+
+
+def test_three_digits_are_never_rounding() -> None:
+    assert not any(row.matches for row in why_rows(LECTURE, 100 * M))
+    assert not any(row.matches for row in why_rows(LECTURE, 120 * M))
+
+
+def test_a_name_is_near_to_nothing() -> None:
+    assert why_rows(LECTURE, 124_439_800)[0].kind == "convention"
+
+
+def test_a_tied_head_is_not_near_to_a_small_number() -> None:
+    assert why_rows(OPENAI, 3)[0].parameters == 768
+
+
+def test_a_preset_under_another_name_is_not_another_preset() -> None:
+    assert [row.kind for row in why_rows(replace(LECTURE, name="mine"), 163_009_536)] == ["total"]
 
 
 @settings(max_examples=50, deadline=None)
