@@ -12,6 +12,7 @@ PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _INLINE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
+_SHORT = re.compile(r"[a-z]+ --[a-z]")
 _PROMPT = "$ "
 _COMMAND = "gptcli"
 
@@ -96,8 +97,9 @@ def paragraphs(page: Path) -> list[str]:
 
 
 def inline(paragraph: str) -> list[str]:
-    """Return what stands in code font."""
-    return [code.strip() for code in _INLINE.findall(paragraph) if code.strip()]
+    """Return what stands in code font; ``memory --budget 24GiB`` is short for a command line of ours."""
+    found = [code.strip() for code in _INLINE.findall(paragraph) if code.strip()]
+    return [f"{_COMMAND} {code}" if _SHORT.match(code) else code for code in found]
 
 
 def _alternatives(code: str) -> list[str]:
