@@ -2,7 +2,9 @@
 
 from gptcli.config import ModelConfig
 from gptcli.errors import InputProblemsError
-from gptcli.tokenizer import END_OF_TEXT_ID, SIZE, check_text, encode, token_of
+from gptcli.tokenizer import END_OF_TEXT_ID, SIZE, check_text, decode_bytes, encode, token_of
+
+_SHORT = 120  # characters of a command that is worth typing
 
 
 def encode_batch(
@@ -101,14 +103,25 @@ def encode_targets(
         wanted = encode(text, allow_special=allow_special)
         if len(wanted) != len(ids):
             problems.append(
-                f"{called} has {_many(len(wanted), 'token')}, {name} has {len(ids):,}; every token needs its next one: "
-                "'gptcli tokenize' shows both"
+                f"{called} has {_many(len(wanted), 'token')}, {name} has {len(ids):,}; every token needs its next one"
+                f"{_both_shown(ids, text)}"
             )
         problems += _outside(called, wanted, config, stored)
         encoded.append(wanted)
     if problems:
         raise InputProblemsError(problems)
     return encoded
+
+
+def _both_shown(ids: list[int], target: str) -> str:
+    """Name the command that shows a short text and its target token by token; it is typed as it stands."""
+    from shlex import quote
+
+    text = decode_bytes(ids).decode(errors="replace")
+    if len(text) + len(target) > _SHORT or not (text + target).isprintable():
+        return ""
+    options = "-- " if text.startswith("-") or target.startswith("-") else ""
+    return f"; see both with: gptcli tokenize {options}{quote(text)} {quote(target)}"
 
 
 def _many(number: int, thing: str) -> str:

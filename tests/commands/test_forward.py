@@ -1,6 +1,7 @@
 """What forward does beyond the happy path: padding, tying, dtypes, refusals."""
 
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -291,6 +292,17 @@ def test_losses_that_cannot_be_are_refused(cli: Cli, case: str) -> None:
     outcome = cli("forward", *arguments, "-c", "tiny", "--json")
     assert (outcome.code, outcome.out) == (2, "")
     assert told in outcome.err
+
+
+@pytest.mark.parametrize(("text", "target"), [("a b c", "x"), ("it's", " a 'b"), ("-5 x", "-"), ("\u00fc \u4e00", "y")])
+def test_the_tokens_of_text_and_target_are_shown_by_what_the_error_says(cli: Cli, text: str, target: str) -> None:
+    told = cli("forward", "-c", "tiny", "--targets", target, "--", text).err
+    program, *command = shlex.split(told.rpartition("see both with: ")[2])
+    assert program == "gptcli"
+    shown = cli(*command, "--json").json["texts"]
+    assert [each["text"] for each in shown] == [text, target]
+    long = cli("forward", "-c", "tiny", "--targets", "x", "a b " * 40).err
+    assert "every token needs its next one\n" in long
 
 
 def test_threads_are_those_that_run_and_change_nothing_but_rounding(cli: Cli, tmp_path: Path) -> None:
