@@ -84,9 +84,7 @@ def _missing_sizes(vocabulary: object, positions: object, blocks: bool) -> str:
     if not missing:
         return "the shapes give no model; take a checkpoint of a GPT-2"
     lacking = " and a ".join(missing)
-    return (
-        f"without a {lacking} the model's sizes cannot be read off the shapes; take a file that holds all of the model"
-    )
+    return f"without a {lacking} the model's sizes cannot be read off the shapes; take a file with the whole model"
 
 
 def _likely_heads(width: int) -> int:

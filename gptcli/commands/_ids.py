@@ -1,6 +1,6 @@
 """Texts to a batch of token ids that a model can take, or every reason why it cannot."""
 
-from gptcli.config import ModelConfig
+from gptcli.config import STDIN, ModelConfig
 from gptcli.errors import InputProblemsError
 from gptcli.tokenizer import END_OF_TEXT_ID, SIZE, check_text, decode_bytes, encode, token_of
 
@@ -118,7 +118,7 @@ def _both_shown(ids: list[int], target: str) -> str:
     from shlex import quote
 
     text = decode_bytes(ids).decode(errors="replace")
-    if len(text) + len(target) > _SHORT or not (text + target).isprintable():
+    if len(text) + len(target) > _SHORT or not (text + target).isprintable() or STDIN in (text, target):
         return ""
     options = "-- " if text.startswith("-") or target.startswith("-") else ""
     return f"; see both with: gptcli tokenize {options}{quote(text)} {quote(target)}"

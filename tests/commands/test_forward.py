@@ -294,13 +294,18 @@ def test_losses_that_cannot_be_are_refused(cli: Cli, case: str) -> None:
     assert told in outcome.err
 
 
-@pytest.mark.parametrize(("text", "target"), [("a b c", "x"), ("it's", " a 'b"), ("-5 x", "-"), ("\u00fc \u4e00", "y")])
+@pytest.mark.parametrize(
+    ("text", "target"), [("a b c", "x"), ("it's", " a 'b"), ("-5 x", "-5"), ("\u00fc \u4e00", "y")]
+)
 def test_the_tokens_of_text_and_target_are_shown_by_what_the_error_says(cli: Cli, text: str, target: str) -> None:
     told = cli("forward", "-c", "tiny", "--targets", target, "--", text).err
-    program, *command = shlex.split(told.rpartition("see both with: ")[2])
-    assert program == "gptcli"
-    shown = cli(*command, "--json").json["texts"]
+    program, command, *words = shlex.split(told.rpartition("see both with: ")[2])
+    assert (program, command) == ("gptcli", "tokenize")
+    shown = cli(command, "--json", *words).json["texts"]
     assert [each["text"] for each in shown] == [text, target]
+    assert cli("forward", "-c", "tiny", "--targets", "-", "a b").err.endswith(
+        "its next one\n"
+    )  # tokenize - reads stdin
     long = cli("forward", "-c", "tiny", "--targets", "x", "a b " * 40).err
     assert "every token needs its next one\n" in long
 
