@@ -4,11 +4,24 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from gptcli.analysis.optimizers import OPTIMIZERS
+from gptcli.analysis.optimizers import OPTIMIZERS, optimizer_name
+from gptcli.architecture.devices import AUTO, rules_device_named
+from gptcli.architecture.dtypes import compute_dtype, weight_dtype
 from gptcli.config import ModelConfig
 
 if TYPE_CHECKING:
     from gptcli.analysis.step import StepOptions
+
+
+def _rules_device(name: str) -> str:
+    """Return ``cpu`` or ``cuda``; ``auto`` is what the commands that run take, so only it may load torch."""
+    device = rules_device_named(name)
+    if device != AUTO:
+        return device
+    from gptcli.model.device import resolve_device
+
+    return resolve_device(AUTO)
+
 
 BatchSizeOption = Annotated[
     int,
@@ -39,7 +52,14 @@ AmpOption = Annotated[
     bool, typer.Option("--amp", help="Autocast: fp32 parameters, bf16 matrix products.", rich_help_panel="Run")
 ]
 OptimizerOption = Annotated[
-    str, typer.Option("--optimizer", metavar="NAME", help=f"One of {', '.join(OPTIMIZERS)}.", rich_help_panel="Run")
+    str,
+    typer.Option(
+        "--optimizer",
+        metavar="NAME",
+        parser=optimizer_name,
+        help=f"One of {', '.join(OPTIMIZERS)}.",
+        rich_help_panel="Run",
+    ),
 ]
 OptimizerImplOption = Annotated[
     Literal["auto", "for-loop", "foreach", "fused"],
@@ -60,10 +80,11 @@ RecomputeOption = Annotated[
     ),
 ]
 RulesDeviceOption = Annotated[
-    Literal["cpu", "cuda"],
+    str,
     typer.Option(
         "--device",
         metavar="DEVICE",
+        parser=_rules_device,
         help="cpu or cuda: whose kernels are reckoned with; nothing is run.",
         rich_help_panel="Run",
     ),
@@ -71,7 +92,11 @@ RulesDeviceOption = Annotated[
 DtypeOption = Annotated[
     str,
     typer.Option(
-        "--dtype", metavar="DTYPE", help="fp32, fp16 or bf16, of weights and activations.", rich_help_panel="Run"
+        "--dtype",
+        metavar="DTYPE",
+        parser=compute_dtype,
+        help="fp32, fp16 or bf16, of weights and activations.",
+        rich_help_panel="Run",
     ),
 ]
 WeightDtypeOption = Annotated[
@@ -79,6 +104,7 @@ WeightDtypeOption = Annotated[
     typer.Option(
         "--dtype",
         metavar="DTYPE",
+        parser=weight_dtype,
         help="fp32, fp16, bf16; at inference also int8, int4, for weights.",
         rich_help_panel="Run",
     ),

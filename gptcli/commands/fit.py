@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from gptcli.architecture.dtypes import BITS, check_dtype
 from gptcli.commands._app import command_app
 from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption, resolve
 from gptcli.commands._run_options import (
@@ -54,7 +53,6 @@ def fit(
     from gptcli.commands._quantities import parse_bytes
     from gptcli.render.emit import print_json, print_text
 
-    check_dtype(dtype, tuple(BITS))
     limit = parse_bytes(budget, "--budget")
     model = resolve(config, set_values, tied).config
     options = step_options(

@@ -1,6 +1,5 @@
 """``gptcli memory``."""
 
-from gptcli.architecture.dtypes import BITS, check_dtype
 from gptcli.commands._app import command_app
 from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption, resolve
 from gptcli.commands._run_options import (
@@ -53,7 +52,6 @@ def memory(
     from gptcli.commands._quantities import parse_bytes
     from gptcli.render.emit import print_json, print_text
 
-    check_dtype(dtype, tuple(BITS))
     limit = parse_bytes(budget, "--budget") if budget is not None else None
     model = resolve(config, set_values, tied).config
     options = step_options(
