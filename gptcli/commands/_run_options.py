@@ -4,13 +4,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from gptcli.analysis.limits import MAX_BATCH
 from gptcli.analysis.optimizers import OPTIMIZERS, optimizer_name
+from gptcli.analysis.process import PROCESS_BYTES
 from gptcli.architecture.devices import AUTO, rules_device_named
 from gptcli.architecture.dtypes import compute_dtype, weight_dtype
 from gptcli.config import ModelConfig
 
 if TYPE_CHECKING:
     from gptcli.analysis.step import StepOptions
+
+_PROCESS_MIB = PROCESS_BYTES // 2**20
 
 
 def _rules_device(name: str) -> str:
@@ -25,7 +29,9 @@ def _rules_device(name: str) -> str:
 
 BatchSizeOption = Annotated[
     int,
-    typer.Option("--batch-size", "-b", metavar="N", min=1, help="Texts at once (B).", rich_help_panel="Run"),
+    typer.Option(
+        "--batch-size", "-b", metavar="N", min=1, max=MAX_BATCH, help="Texts at once (B).", rich_help_panel="Run"
+    ),
 ]
 SeqLenOption = Annotated[
     int | None,
@@ -116,6 +122,16 @@ BudgetOption = Annotated[
     str | None,
     typer.Option(
         "--budget", metavar="SIZE", help="Exit with 1 if more is needed, e.g. 24GiB.", rich_help_panel="Output"
+    ),
+]
+HeadroomOption = Annotated[
+    str | None,
+    typer.Option(
+        "--headroom",
+        metavar="SIZE",
+        help=f"Kept free of the budget.  [dim]\\[default: {_PROCESS_MIB}MiB on cpu, 0 on cuda][/dim]",
+        show_default=False,
+        rich_help_panel="Output",
     ),
 ]
 

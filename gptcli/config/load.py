@@ -1,7 +1,7 @@
 """Everything between a person's ``-c``, ``--set`` and ``GPTCLI_*`` and a checked `ModelConfig`."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -27,11 +27,19 @@ _OTHER_VARIABLES = ("config", "debug")  # GPTCLI_CONFIG and GPTCLI_DEBUG, which 
 
 
 class ResolvedConfig(Struct, frozen=True):
-    """A checked config, for each of its keys where the value came from, and whose keys the file is written in."""
+    """A checked config.
+
+    Attributes:
+        config: the config.
+        sources: for each of its keys where the value came from.
+        dialect: whose keys the file is written in.
+        overridden: the keys that a flag, ``--set`` or a variable gave, whatever the file says.
+    """
 
     config: ModelConfig
     sources: dict[str, str]
     dialect: str = OUR_DIALECT
+    overridden: frozenset[str] = frozenset()
 
 
 def load_config(
@@ -130,7 +138,7 @@ def _translated(entries: dict[str, Entry], place: str) -> Translation:
 
 
 def _resolve(
-    layers: Iterable[Mapping[str, Entry]], problems: list[Problem], file: Translation, place: str, default_name: str
+    layers: Sequence[Mapping[str, Entry]], problems: list[Problem], file: Translation, place: str, default_name: str
 ) -> ResolvedConfig:
     merged: dict[str, Entry] = {}
     values: dict[str, object] = {}
@@ -151,7 +159,7 @@ def _resolve(
     values.setdefault("name", default_name)
     sources = {key: merged[key].place if key in merged else "default" for key in KEYS}
     config = ModelConfig(**values)  # type: ignore[arg-type]  # check_entry converted each
-    return ResolvedConfig(config, sources, file.dialect)
+    return ResolvedConfig(config, sources, file.dialect, frozenset().union(*layers[1:]))
 
 
 def _preset_of(source: str) -> str | None:
