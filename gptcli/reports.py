@@ -684,6 +684,12 @@ class CompareReport(Report, frozen=True, kw_only=True):
     batch_size: int
     seq_len: int | None
     dtype: str
+    amp: bool
+    attention: str
+    device: str
+    optimizer: str
+    optimizer_impl: str
+    recompute: str
     models: list[ComparedModel]
     differing: list[str]
 

@@ -3,6 +3,7 @@
 import os
 import re
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 from gptcli.config import preset_named
@@ -23,6 +24,7 @@ _PACKED = (".tar", ".zip", ".gz", ".tgz", ".bz2", ".xz", ".7z")
 _BESIDE = (".md", ".txt", ".rst", ".html", ".csv", ".jsonl", ".toml", ".log", ".pdf", ".py", ".ipynb", ".png", ".svg")
 _FILE_ENDINGS = (*_READ, *_REFUSED, *_PACKED, *_BESIDE, ".index")
 _FILES = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json")
+_MOST_COMPARED = 1000  # names in a directory that a missing one is compared with
 _OLDER_FILES = ("pytorch_model*.bin", "pytorch_model.bin.index.json")
 
 
@@ -66,7 +68,8 @@ def _path_hint(path: Path) -> str:
     if path.parts[:1] == ("~",):
         return "; the shell replaces ~ only at the beginning of a word, write $HOME instead"
     try:
-        return did_you_mean(path.name, (file.name for file in path.parent.iterdir())) if path.name else ""
+        near = (file.name for file in islice(path.parent.iterdir(), _MOST_COMPARED))
+        return did_you_mean(path.name, near) if path.name else ""
     except (OSError, ValueError):
         return ""
 

@@ -6,7 +6,7 @@ import typer
 
 from gptcli.analysis.limits import MAX_BATCH
 from gptcli.analysis.optimizers import OPTIMIZERS, optimizer_name
-from gptcli.analysis.process import PROCESS_BYTES
+from gptcli.analysis.process import CPU_HEADROOM_BYTES
 from gptcli.architecture.devices import AUTO, rules_device_named
 from gptcli.architecture.dtypes import compute_dtype, weight_dtype
 from gptcli.config import ModelConfig
@@ -14,7 +14,7 @@ from gptcli.config import ModelConfig
 if TYPE_CHECKING:
     from gptcli.analysis.step import StepOptions
 
-_PROCESS_MIB = PROCESS_BYTES // 2**20
+_CPU_HEADROOM = CPU_HEADROOM_BYTES // 2**20
 
 
 def _rules_device(name: str) -> str:
@@ -129,7 +129,7 @@ HeadroomOption = Annotated[
     typer.Option(
         "--headroom",
         metavar="SIZE",
-        help=f"Kept free of the budget.  [dim]\\[default: {_PROCESS_MIB}MiB on cpu, 0 on cuda][/dim]",
+        help=f"Kept free of the budget.  [dim]\\[default: {_CPU_HEADROOM}MiB on cpu, 0 on cuda][/dim]",
         show_default=False,
         rich_help_panel="Output",
     ),

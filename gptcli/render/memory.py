@@ -140,8 +140,8 @@ def _note(report: MemoryReport) -> str:
 
 
 _WHOSE = (
-    "The peak is of gptcli's own network: layer norm and GELU are one fused call each, and no causal mask is kept. "
-    "A network that writes them out, as the lecture's does, takes more."
+    "The peak is of gptcli's own network: layer norm and GELU are one fused call each, and no block stores a causal "
+    "mask. A network that writes them out and stores its masks, as the lecture's does, takes more."
 )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import Cli
 
-_HEADROOM = 320 * 2**20
+_HEADROOM = 512 * 2**20
 
 
 def _fit(cli: Cli, *arguments: str) -> Any:
@@ -39,7 +39,7 @@ def test_headroom_is_taken_off_the_budget(cli: Cli) -> None:
     assert (full["answer"], full["table"]) == (less["answer"], less["table"])
     card = _fit(cli, "--budget", "8GiB", "--device", "cuda")
     assert card["headroom_bytes"] == 0
-    assert "0.31 GiB stay free for Python, torch and the allocator" in cli("fit", "--budget", "8GiB").out
+    assert "0.50 GiB stay free for Python, torch and the allocator" in cli("fit", "--budget", "8GiB").out
     assert "No headroom: the card's context" in cli("fit", "--budget", "8GiB", "--device", "cuda").out
     assert "No headroom: Python, torch" in cli("fit", "--budget", "8GiB", "--headroom", "0").out
 
@@ -136,7 +136,7 @@ def test_where_nothing_fits_a_budget_that_holds_is_named(cli: Cli, arguments: li
     outcome = cli("fit", "--budget", "1MiB", *arguments, "--json")
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err.startswith(f"error: nothing fits into 1 MiB: {told}")
-    assert "and 320.00 MiB stay free as headroom; use --budget" in outcome.err
+    assert "and 512.00 MiB stay free as headroom; use --budget" in outcome.err
     enough = re.search(r"use --budget (\S+) or more\n$", outcome.err)
     assert enough is not None
     assert enough[1].endswith("MiB")
