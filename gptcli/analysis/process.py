@@ -1,11 +1,13 @@
 """What a process takes besides its tensors."""
 
 # Resident memory of a process that has imported torch 2.13 and has taken a training step of a small network; measured
-# on Linux with Python 3.11: 302 to 336 MiB.
+# on Linux with Python 3.11.
 PROCESS_BYTES = 320 * 2**20
 
-# That, and the gaps that glibc's allocator leaves between tensors. Training steps of 1 to 2,048 tokens, of a network
-# of 7M parameters and of GPT-2 124M, had 316 to 489 MiB more resident than their ledgers hold.
+# That, and what grows with a network: Python objects, buffers of the threads. Training steps of 8 to 2,048 tokens, of a
+# network of 7M parameters and of GPT-2 124M, had 316 to 356 MiB more resident than their ledgers hold, with
+# MALLOC_MMAP_THRESHOLD_=65536. Without it glibc moves that threshold up and leaves gaps, which no constant covers:
+# GPT-2 124M at 2 x 256 tokens had 938 MiB more.
 CPU_HEADROOM_BYTES = 512 * 2**20
 
 

@@ -40,7 +40,7 @@ def test_a_budget_is_an_exit_code(cli: Cli, budget: str, code: int) -> None:
     assert outcome.json["budget"]["holds"] is (code == 0)
 
 
-def test_the_cpu_keeps_free_what_python_torch_and_the_allocator_take(cli: Cli) -> None:
+def test_the_cpu_keeps_free_what_python_and_torch_take(cli: Cli) -> None:
     headroom = 512 * 2**20
     just = 861_044_736 + headroom
     assert cli("memory", "--budget", f"{just}B").code == 0
@@ -61,7 +61,7 @@ def test_what_the_figure_is_of_and_what_is_not_in_it_is_said(cli: Cli) -> None:
         "gptcli's own network: layer norm and GELU are one fused call each, and no block stores a causal mask" in said
     )
     assert "as the lecture's does, takes more" in said
-    assert "Not in it: Python and torch themselves, some 320 MiB; what the allocator rounds up" in said
+    assert "Not in it: Python and torch themselves, some 320 MiB; gaps that the allocator leaves" in said
     assert "Not in it: the card's context" in " ".join(cli("memory", "--device", "cuda").out.split())
     document = cli("memory", "--json").json
     assert document["kernels"] == {"layer_norm": "fused", "activation": "fused"}
