@@ -24,7 +24,7 @@ def budget_line(budget: Budget) -> Text:
 def headroom_note(headroom: int, unit: str, device: str) -> str:
     """Say what of a budget stays free for what no ledger holds, and which option changes that."""
     if headroom:
-        return f"{sized(headroom, unit)} stay free for what is not in the ledger (--headroom)."
+        return f"{sized(headroom, unit)} stay free for Python and torch themselves (--headroom)."
     if device == "cuda":
         return "No headroom: the card's context takes hundreds of MiB more (--headroom 1GiB)."
     return "No headroom: Python, torch and the allocator take more (--headroom 512MiB)."

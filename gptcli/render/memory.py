@@ -152,6 +152,6 @@ def _left_out(report: MemoryReport) -> str:
             "rounds up and keeps; scratch inside kernels."
         )
     return (
-        f"Not in it: Python and torch themselves, some {report.process_bytes >> 20} MiB; gaps that the allocator leaves "
-        "between tensors, more or fewer by its settings; scratch inside kernels."
+        f"Not in it: Python and torch themselves, some {report.process_bytes >> 20} MiB; gaps that the allocator "
+        "leaves between tensors, more or fewer by its settings; scratch inside kernels."
     )

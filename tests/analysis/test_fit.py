@@ -72,6 +72,12 @@ def test_a_search_that_stops_at_its_cap_says_so(variable: str, most: int) -> Non
     assert (report.next_value, report.next_peak_bytes) == (None, None)
 
 
+@pytest.mark.parametrize(("variable", "most"), [("batch", 2**40), ("layers", 2**24)])
+def test_one_before_the_cap_is_no_cap(variable: str, most: int) -> None:
+    report = _fit(variable, _at(variable, most - 1))
+    assert (report.answer, report.capped, report.next_value) == (most - 1, False, most)
+
+
 def test_a_cap_that_is_no_multiple_is_not_passed() -> None:
     report = _fit("layers", 10**30, multiple_of=1000)
     assert (report.answer, report.capped) == (2**24 // 1000 * 1000, True)
@@ -103,7 +109,8 @@ def test_a_multiple_over_the_cap_is_refused(variable: str, most: int, told: str)
 
 
 def test_the_table_holds_peaks_at_the_answer() -> None:
-    report = _fit("layers", _at("layers", 4) + 100, headroom=100)
+    report = _fit("layers", _at("layers", 4) + 10**6, headroom=10**6)
+    assert any(report.peak_bytes < cell.peak_bytes <= report.budget_bytes for cell in report.table)
     assert report.config is not None
     assert [(cell.batch_size, cell.seq_len) for cell in report.table[:6]] == [(1, t) for t in (2, 4, 8, 16, 32)] + [
         (2, 2)

@@ -107,8 +107,9 @@ def test_what_is_no_name_is_not_looked_up(
 
     monkeypatch.setattr(hub, "_cached", look_up)
     monkeypatch.setattr(hub, "_downloaded", look_up)
-    with pytest.raises(InputError, match="no such file or directory"):
+    with pytest.raises(InputError, match="no such file or directory") as caught:
         hub.find_weights(name)
+    assert ("no name of a model" in str(caught.value)) is (name not in (*_PATHS, *_FILES))
 
 
 @pytest.mark.parametrize("name", ["EleutherAI/gpt-neo-1.3B", "gpt2.v2", "me/my_model-0.5"])

@@ -39,7 +39,7 @@ def test_headroom_is_taken_off_the_budget(cli: Cli) -> None:
     assert (full["answer"], full["table"]) == (less["answer"], less["table"])
     card = _fit(cli, "--budget", "8GiB", "--device", "cuda")
     assert card["headroom_bytes"] == 0
-    assert "0.50 GiB stay free for what is not in the ledger (--headroom)" in cli("fit", "--budget", "8GiB").out
+    assert "0.50 GiB stay free for Python and torch themselves (--headroom)" in cli("fit", "--budget", "8GiB").out
     assert "No headroom: the card's context" in cli("fit", "--budget", "8GiB", "--device", "cuda").out
     assert "No headroom: Python, torch" in cli("fit", "--budget", "8GiB", "--headroom", "0").out
 
