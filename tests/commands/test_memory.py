@@ -89,6 +89,7 @@ def test_a_letter_alone_is_read_as_binary_and_that_is_said(cli: Cli) -> None:
     outcome = cli("memory", "--budget", "8G")
     assert outcome.err == "note: --budget 8G is read as 8 GiB; write GB for powers of 1000\n"
     assert "budget 8 GiB, needed 0.80 GiB + 0.50 GiB headroom: holds" in outcome.out
+    assert "0.50 GiB stay free for Python and torch themselves (--headroom)." in outcome.out
     assert cli("memory", "--budget", "8Gi").err == ""
 
 
