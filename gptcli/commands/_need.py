@@ -22,6 +22,7 @@ def refuse_too_large(config: ModelConfig, runs: Iterable[StepOptions]) -> None:
     if need > free:
         smaller = " or --dtype bf16" if run.dtype == "fp32" else ""
         raise GptcliError(
-            f"{config.name} needs {binary(need)} in {run.dtype} for weights and activations, {binary(free)} are free "
-            f"on {run.device}; take a smaller model{smaller}, or try it all the same with --force"
+            f"{config.name} needs {binary(need)} in {run.dtype} for weights, activations and torch itself, "
+            f"{binary(free)} are free on {run.device}; take a smaller model{smaller}, "
+            "or try it all the same with --force"
         )

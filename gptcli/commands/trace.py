@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from msgspec.structs import replace
 
-from gptcli.architecture.dtypes import COMPUTE_DTYPES, check_dtype
 from gptcli.commands._app import command_app
 from gptcli.commands._options import (
     AllowSpecialOption,
@@ -125,7 +124,6 @@ def trace(
     from gptcli.render.progress import working
     from gptcli.tokenizer import token_of
 
-    check_dtype(dtype, COMPUTE_DTYPES)
     check_save(save)
     check_page(html)
     if head is not None and not attention_map:
