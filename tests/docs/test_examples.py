@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ CODES = {"gptcli check ": 1, "gptcli params --budget 130M": 1}
 DRAWN_BY_HAND = {"configs/           one YAML per model": "the tree of folders"}
 # These commands do nothing without a text, a file or a budget: their name alone is a name.
 NAMES = ("forward", "trace", "generate", "tokenize", "check", "fit", "checkpoint", "verify", "compare", "config")
-# Options whose paragraph names no command, or one that they do not fit as they stand; None: a placeholder.
+# Options that do not fit their paragraph's command as they stand; None: a placeholder.
 COMPLETED = {
     "--seed 123": f"gptcli forward {TEXT} -c tiny --seed 123",
     "--dropout": f"gptcli forward {TEXT} -c tiny --dropout",
@@ -52,6 +53,7 @@ COMPLETED = {
     "--set activation=gelu": "gptcli config show nano.json --set activation=gelu",
     "--json": "gptcli params --json",
 }
+USUAL = ("memory", "params", "forward")
 SMALL = "-c tiny --set n_layers=4 --set n_heads=8"
 _RUNS = ("forward", "trace", "generate", "verify")
 _SHELL = re.compile(r"[|<>*]")
@@ -157,6 +159,7 @@ def test_what_is_not_run_is_named_and_exists() -> None:
     foreign = {each for each in typed if not each.startswith("gptcli ")}
     assert foreign <= set(OTHERS)
     assert set(ONLY_PARSED) <= typed
+    assert set(COMPLETED) <= {option for option, _ in fragments(README)}
     makefile, project = ((root / name).read_text() for name in ("Makefile", "pyproject.toml"))
     for each in OTHERS:
         if each.startswith("make "):
@@ -189,20 +192,29 @@ def test_an_option_in_the_text_runs_with_its_command(option: tuple[str, str | No
 
 
 def _completed(option: str, command: str | None) -> str | None:
-    """Return the whole command line; None for an option that is only named, once it is known to the command."""
-    assert command is not None, f"{option}: which command is it for? Write it down in COMPLETED"
-    name = command.split()[1]
-    known = {flag: each for each in _options(name) for flag in (*each.opts, *each.secondary_opts)}
+    """Return the whole command line, or None for an option that is only named and that some command has.
+
+    A paragraph without a command, or with one that lacks the option, speaks of the first of ``USUAL`` that has it.
+    """
     words = shlex.split(option)
-    assert words[0] in known, f"{command} has no {words[0]}"
-    if len(words) == 1 and not known[words[0]].is_flag:
+    if command is None or words[0] not in _options(command.split()[1]):
+        holders = [name for name in (*USUAL, *names()) if words[0] in _options(name)]
+        assert holders, f"no command has {words[0]}"
+        if len(words) == 1:
+            return None
+        command = f"gptcli {holders[0]}"
+    name = command.split()[1]
+    if len(words) == 1 and not _options(name)[words[0]].is_flag:
         return None
     text = f" {TEXT}" if name in ("forward", "trace", "generate") and len(command.split()) == 2 else ""
-    small = f" {SMALL}" if name in _RUNS and "--weights" not in words else ""
+    small = f" {SMALL}" if name in _RUNS and not {"--weights", "-c"} & set(words) else ""
     return f"{command}{text}{small} {option}"
 
 
-def _options(name: str) -> list[Any]:
+@cache
+def _options(name: str) -> dict[str, Any]:
+    """Return the options of a command by their flags."""
     root: Any = typer.main.get_command(app)
     command = root.get_command(typer.Context(root), name)
-    return [option for option in command.params if option.param_type_name == "option"]
+    options = [each for each in command.params if each.param_type_name == "option"]
+    return {flag: each for each in options for flag in (*each.opts, *each.secondary_opts)}
