@@ -157,6 +157,16 @@ def card_name() -> str:
     return torch.cuda.get_device_name()
 
 
+def threads() -> int:
+    """Return how many threads torch's operations on the CPU use."""
+    return torch.get_num_threads()
+
+
+def torch_version() -> str:
+    """Return the version of the torch that measures."""
+    return str(torch.__version__)
+
+
 def _mode(run: MeasuredRun) -> AbstractContextManager[Any]:
     return FakeTensorMode() if run.fake else nullcontext()
 

@@ -1,0 +1,25 @@
+"""All that a run of `gptcli verify` depends on, so that somebody else can run it again."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gptcli.reports import OptionValue
+
+_OF_THE_OUTPUT = ("json",)
+
+
+def options_used(asked: Mapping[str, Any], **used: OptionValue) -> dict[str, OptionValue]:
+    """Return every option of the command with the value that it ran with.
+
+    Args:
+        asked: each option's value as typed or by default; an option that is added to the command is here by itself.
+        used: what ``auto`` and defaults were resolved to, and what no option says. Where that is not what was asked,
+            the latter stands under ``NAME_asked``.
+    """
+    options: dict[str, OptionValue] = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in sorted(asked.items())
+        if name not in _OF_THE_OUTPUT
+    }
+    resolved = {f"{name}_asked": options[name] for name, value in used.items() if options.get(name, value) != value}
+    return {**options, **used, **resolved}
