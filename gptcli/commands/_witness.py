@@ -34,11 +34,11 @@ def witness_checks(config: ModelConfig, attention: AttentionPath, witness: Witne
         InputError: the witness cannot be built of this config.
     """
     parameters, weights = witnessed.parameters_and_weights(config, witness)
-    yield check("parameters of the witness", count_parameters(config), parameters, "parameters")
-    yield check("weights of the witness", weights.compared, weights.agree, "weights")
+    yield check("witness: parameters", count_parameters(config), parameters, "parameters")
+    yield check("witness: weights", weights.compared, weights.agree, "weights")
     runs, described = witnessed.logits(config, attention, witness)
-    yield check("logits of the witness", runs.compared, runs.agree, "logits")
-    yield check("logits as described", described.compared, described.agree, "logits")
+    yield check("witness: logits", runs.compared, runs.agree, "logits")
+    yield check("witness: steps' logits", described.compared, described.agree, "logits")
 
 
 def witness_used(config: ModelConfig, witness: Witness) -> WitnessUsed:

@@ -20,7 +20,7 @@ from tests.conftest import Cli
 from tests.strategies import configs
 
 TINY = replace(load_config("tiny", environ={}).config, qkv_bias=True)
-ROWS = ["parameters of the witness", "weights of the witness", "logits of the witness", "logits as described"]
+ROWS = ["witness: parameters", "witness: weights", "witness: logits", "witness: steps' logits"]
 
 
 def off(config: ModelConfig, attention: AttentionPath = "sdpa", name: Any = "plain") -> list[str]:
@@ -122,7 +122,7 @@ RUN = {
 def test_an_error_of_the_network_that_runs_is_seen(error: str, monkeypatch: pytest.MonkeyPatch) -> None:
     kind, forward = RUN[error]
     monkeypatch.setattr(getattr(gpt, kind), "forward", forward)
-    assert off(BIAS_FREE) == ["logits of the witness"]
+    assert off(BIAS_FREE) == ["witness: logits"]
 
 
 @pytest.mark.parametrize("error", DESCRIBED)
