@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gptcli.analysis.conventions import (
     BODY,
@@ -88,6 +89,18 @@ def test_conventions_in_use() -> None:
         "tied, bias-free": 124_337_664,
     }
     assert all(row.used_by for row in convention_rows(LECTURE))
+
+
+@pytest.mark.parametrize(
+    ("entries", "padded"), [(1, 64), (63, 64), (64, 64), (65, 128), (100, 128), (129, 192), (50257, 50304)]
+)
+def test_a_padded_vocabulary_is_a_multiple_of_64(entries: int, padded: int) -> None:
+    """nanoGPT's train.py: ``vocab_size`` "GPT-2 vocab_size of 50257, padded up to nearest multiple of 64"."""
+    config = replace(LECTURE, vocab_size=entries)
+    more = count_by(config, Convention(padded=True)) - count_by(config, Convention())
+    assert more == 2 * (padded - entries) * 768
+    words = [] if padded == entries else [f"vocabulary padded to {padded}"]
+    assert names(config, Convention(padded=True)) == ["untied", *words]
 
 
 @given(configs())
