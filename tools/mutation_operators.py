@@ -53,7 +53,7 @@ class ReplaceItemSize(_Replace):
 
     def others(self, node: Any) -> Sequence[str]:
         """Return the other sizes that the module knows."""
-        if node.type == "name" and node.value in _FIELDS and node.parent.type == "trailer":
+        if node.type == "name" and node.value in _FIELDS and _is_attribute(node):
             return (_FIELDS[node.value],)
         return _neighbours(node, _ITEMS)
 
@@ -115,11 +115,15 @@ OWN = (ReplaceDimension, ReplaceItemSize, RemoveArgument, RemoveElement)
 
 
 def _neighbours(node: Any, names: Sequence[str]) -> Sequence[str]:
-    if node.type != "name" or node.value not in names or node.parent.type == "trailer" or node.is_definition():
+    if node.type != "name" or node.value not in names or _is_attribute(node) or node.is_definition():
         return ()
     known = [name for name in names if name in node.get_root_node().get_used_names()]
     place = known.index(node.value)
     return [*dict.fromkeys(known[(place + step) % len(known)] for step in (1, -1) if len(known) > 1)]
+
+
+def _is_attribute(name: Any) -> bool:
+    return bool(name.parent.type == "trailer" and name.parent.children[0] == ".")
 
 
 def _without(node: Any, gone: Any, *, keep_a_comma: bool = False) -> Any:
