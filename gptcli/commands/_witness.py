@@ -7,19 +7,10 @@ from gptcli.architecture import AttentionPath
 from gptcli.commands._verify import check
 from gptcli.config import ModelConfig
 from gptcli.model import witnessed
-from gptcli.model.witness import Witness, WitnessName, witness_named
+from gptcli.model.witness import Witness
 from gptcli.reports import Check, WitnessUsed
 
 WITNESS_CHECKS = 4
-
-
-def chosen_witness(name: WitnessName) -> Witness:
-    """Return the witness that the option names.
-
-    Raises:
-        InputError: it is not installed.
-    """
-    return witness_named(name)
 
 
 def witness_checks(config: ModelConfig, attention: AttentionPath, witness: Witness) -> Iterator[Check]:
@@ -29,9 +20,6 @@ def witness_checks(config: ModelConfig, attention: AttentionPath, witness: Witne
         config: the model.
         attention: the path on which our logits are computed; dropout is compared on the explicit one.
         witness: what stands beside it.
-
-    Raises:
-        InputError: the witness cannot be built of this config.
     """
     parameters, weights = witnessed.parameters_and_weights(config, witness)
     yield check("witness: parameters", count_parameters(config), parameters, "parameters")

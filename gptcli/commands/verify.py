@@ -69,6 +69,7 @@ def verify(
     from gptcli.analysis.optimizers import implementation
     from gptcli.analysis.step import sweep_step
     from gptcli.model.device import free_bytes, resolve_device
+    from gptcli.model.witness import check_witness, witness_named
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.progress import counted
     from gptcli.render.units import binary
@@ -77,6 +78,7 @@ def verify(
     check_dtype(dtype, COMPUTE_DTYPES)
     chosen = choose_model(context, weights, config, set_values, tied)
     model = chosen.config
+    check_witness(witness, model)
     where = "cpu" if quick else resolve_device(device)
     training = checked_options(
         model,
@@ -101,11 +103,11 @@ def verify(
             "use --quick, a shorter --seq-len, or --force"
         )
     from gptcli.commands._verify import CHECKS, checks, device_name, running_torch, stored_parameters, workspaces
-    from gptcli.commands._verify_options import options_used
-    from gptcli.commands._witness import WITNESS_CHECKS, chosen_witness, witness_checks, witness_used
+    from gptcli.commands._verify_options import asked_for, options_used
+    from gptcli.commands._witness import WITNESS_CHECKS, witness_checks, witness_used
 
     started = perf_counter()
-    beside = chosen_witness(witness)
+    beside = witness_named(witness)
     inference = replace(training, mode="inference")
     figures = chain(witness_checks(model, attention, beside), checks(model, inference, training, fake=quick))
     found = list(counted(figures, WITNESS_CHECKS + CHECKS, "Measuring"))
@@ -122,7 +124,7 @@ def verify(
         attention=attention,
         workspace_bytes=workspaces(training, fake=quick),
         options=options_used(
-            context.params,
+            asked_for(context),
             device=where,
             seq_len=training.tokens,
             optimizer_impl=implementation(optimizer_impl, where),

@@ -1,9 +1,13 @@
 """``gptcli verify``: every figure measured, a wrong one noticed."""
 
 import shlex
+import subprocess
+import sys
 from inspect import signature
+from pathlib import Path
 
 import pytest
+import torch
 
 from tests.conftest import Cli
 
@@ -117,6 +121,34 @@ def test_what_it_ran_with_is_printed_as_it_is_typed(cli: Cli) -> None:
     assert all(word in shlex.split(typed) for word in TYPED)
     assert "dropout 0.2, " in rest
     assert "torch 2." in rest
+
+
+def test_a_checkpoint_brings_its_own_config(cli: Cli, tmp_path: Path) -> None:
+    """``--config`` beside ``--weights`` would be another run: it is not printed where it was not typed."""
+    from safetensors.torch import save_file
+
+    from gptcli.architecture import describe
+    from gptcli.config import load_config
+    from gptcli.model.gpt import GPT
+
+    model = GPT(describe(load_config("tiny", set_values=["vocab_size=50257", "n_layers=1"], environ={}).config))
+    stored = tmp_path / "model.safetensors"
+    save_file({name: torch.zeros_like(parameter) for name, parameter in model.named_parameters()}, stored)
+    outcome = cli("verify", "--weights", str(stored), "--quick", "--seq-len", "8", "--json")
+    assert outcome.code == 0, outcome.err
+    assert (outcome.json["options"]["config"], outcome.json["options"]["weights"]) == (None, str(stored))
+    said = " ".join(cli("verify", "--weights", str(stored), "--quick", "--seq-len", "8").out.split())
+    typed = said.partition("Options: ")[2].partition(";")[0]
+    assert "--config" not in typed
+    assert "--weights" in typed
+
+
+def test_a_witness_that_cannot_stand_is_refused_before_torch_is_loaded() -> None:
+    asked = ["verify", "-c", "tiny", "--quick", "--witness", "transformers"]
+    code = f"import sys; from gptcli.cli import run; print(run({asked}), 'torch' in sys.modules)"
+    outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert outcome.stdout == "2 False\n"
+    assert "tiny has qkv_bias=false; use --witness plain" in outcome.stderr
 
 
 def test_it_says_which_witness_stood(cli: Cli) -> None:

@@ -14,7 +14,7 @@ from gptcli.commands._witness import witness_checks
 from gptcli.config import ModelConfig, load_config
 from gptcli.errors import InputError
 from gptcli.model import gpt
-from gptcli.model.witness import witness_named
+from gptcli.model.witness import check_witness, witness_named
 from gptcli.model.witnessed import small
 from tests.conftest import Cli
 from tests.strategies import configs
@@ -144,6 +144,6 @@ def test_transformers_says_what_it_cannot_express(key: str, value: bool) -> None
 
 
 def test_transformers_that_is_not_installed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gptcli.model.witness.peer.find_spec", lambda _name: None)
+    monkeypatch.setattr("gptcli.model.witness.find_spec", lambda _name: None)
     with pytest.raises(InputError, match=r"pip install transformers.*--witness plain"):
-        witness_named("transformers")
+        check_witness("transformers", TINY)

@@ -6,13 +6,17 @@ nothing of gptcli but `gptcli.config`; a contract of the linter says so.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal
 
-import torch
 from msgspec import Struct
-from torch import Tensor, nn
 
 from gptcli.config import ModelConfig
+from gptcli.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
 
 WitnessName = Literal["plain", "transformers"]
 
@@ -29,16 +33,33 @@ class Witness(Struct, frozen=True, kw_only=True):
 
     name: WitnessName
     source: str
-    build: Callable[[ModelConfig, str, torch.dtype], nn.Module]
-    state: Callable[[nn.Module], Mapping[str, Tensor]]
+    build: "Callable[[ModelConfig, str, torch.dtype], nn.Module]"
+    state: "Callable[[nn.Module], Mapping[str, Tensor]]"
+
+
+def check_witness(name: WitnessName, config: ModelConfig) -> None:
+    """Refuse a witness that cannot stand beside a model; torch is not needed to tell.
+
+    Raises:
+        InputError: transformers is not installed, or its GPT-2 cannot be of this config.
+    """
+    if name != "transformers":
+        return
+    if find_spec("transformers") is None:
+        raise InputError(
+            "--witness transformers: transformers is not installed; install it with 'pip install transformers', or "
+            "use --witness plain"
+        )
+    missing = [key for key in ("qkv_bias", "bias") if not getattr(config, key)]
+    if missing:
+        raise InputError(
+            f"--witness transformers: its GPT-2 has biases everywhere, {config.name} has {missing[0]}=false; "
+            "use --witness plain"
+        )
 
 
 def witness_named(name: WitnessName) -> Witness:
-    """Return a witness.
-
-    Raises:
-        InputError: transformers is asked for and not installed.
-    """
+    """Return a witness, one that `check_witness` lets stand."""
     if name == "transformers":
         from gptcli.model.witness.peer import transformers_witness
 

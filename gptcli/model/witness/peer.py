@@ -2,30 +2,19 @@
 
 from collections.abc import Mapping
 from importlib.metadata import version
-from importlib.util import find_spec
 
 import torch
 from torch import Tensor, nn
 
 from gptcli.config import ModelConfig
-from gptcli.errors import InputError
-from gptcli.model.witness import Witness
+from gptcli.model.witness import Witness, check_witness
 
 _ACTIVATIONS = {"gelu_tanh": "gelu_new", "gelu": "gelu"}
 _CONV1D = ("attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
 
 
 def transformers_witness() -> Witness:
-    """Return the witness.
-
-    Raises:
-        InputError: transformers is not installed.
-    """
-    if find_spec("transformers") is None:
-        raise InputError(
-            "--witness transformers: transformers is not installed; install it with 'pip install transformers', or "
-            "use --witness plain"
-        )
+    """Return the witness."""
     source = f"GPT2LMHeadModel of transformers {version('transformers')}"
     return Witness(name="transformers", source=source, build=PeerGPT, state=state)
 
@@ -35,7 +24,7 @@ class PeerGPT(nn.Module):
 
     def __init__(self, config: ModelConfig, device: str, dtype: torch.dtype) -> None:
         super().__init__()
-        _check_expressible(config)
+        check_witness("transformers", config)
         from transformers import GPT2Config, GPT2LMHeadModel
 
         settings = GPT2Config(
@@ -62,15 +51,6 @@ class PeerGPT(nn.Module):
         """(B, T) -> (B, T, V)."""
         logits: Tensor = self.peer(ids, use_cache=False).logits
         return logits
-
-
-def _check_expressible(config: ModelConfig) -> None:
-    missing = [key for key in ("qkv_bias", "bias") if not getattr(config, key)]
-    if missing:
-        raise InputError(
-            f"--witness transformers: its GPT-2 has biases everywhere, {config.name} has {missing[0]}=false; "
-            "use --witness plain"
-        )
 
 
 def state(network: nn.Module) -> Mapping[str, Tensor]:
