@@ -538,7 +538,10 @@ class FlopsRow(Struct, frozen=True):
 
 
 class FlopsReport(Report, frozen=True, kw_only=True):
-    """FLOPs of a pass over B x T tokens; a multiply-add is two."""
+    """FLOPs of a pass over B x T tokens; a multiply-add is two.
+
+    ``mfu`` is of the matrix products; ``utilization`` has each convention's. Both are fractions of the peak.
+    """
 
     command: str = "flops"
     batch_size: int
@@ -556,6 +559,7 @@ class FlopsReport(Report, frozen=True, kw_only=True):
     parts: list[FlopsRow]
     conventions: dict[str, int]
     mfu: float | None
+    utilization: dict[str, float] | None = None
     explanations: list[Explanation] | None = None
     budget: Budget | None = None
 
@@ -676,11 +680,26 @@ class ConventionRow(Struct, frozen=True):
 
 
 class WhyRow(Struct, frozen=True):
-    """A combination of conventions and how far it is from the number asked about."""
+    """Something that may have been counted, and how far its count is from the number asked about.
+
+    Attributes:
+        conventions: what it is, and how it is counted.
+        parameters: its count.
+        residual: the count less the number asked about.
+        kind: ``total`` of this model, ``convention`` in use for it, a ``part`` of it, another ``preset``, a ``name``
+            that is no count, or a ``combination`` of conventions that nobody is known to use.
+        used_by: who counts so, or where the name stands.
+        also: other parts of the same count.
+        matches: whether it has that number, as finely as it was written; if not, it is among the nearest.
+    """
 
     conventions: list[str]
     parameters: int
     residual: int
+    kind: str
+    used_by: str | None
+    also: list[str]
+    matches: bool
 
 
 class Finding(Struct, frozen=True):

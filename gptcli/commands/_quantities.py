@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from math import prod
 
 from msgspec import Struct
 
@@ -21,7 +22,11 @@ _COUNT_EXAMPLES = "130M, 1.5B or 163009536"
 _FLOP_EXAMPLES = "1e12, 1T or 2.5P"
 
 # Bounded, so that no exponent makes a number that fills the memory.
-_NUMBER = re.compile(r"(?P<number>[0-9]{1,30}(?:\.(?P<decimals>[0-9]{1,30}))?(?:e\+?[0-9]{1,2})?) *(?P<unit>[a-z]*)")
+_NUMBER = re.compile(
+    r"(?P<number>[0-9]{1,30}(?:\.(?P<decimals>[0-9]{1,30}))?(?:e\+?(?P<exponent>[0-9]{1,2}))?) *(?P<unit>[a-z]*)"
+)
+_TIMES = re.compile(r"[*x\u00d7]")
+_MOST_FACTORS = 8
 _GROUPED = re.compile(r"(?<=[0-9])[,_](?=[0-9]{3}(?![0-9]))")
 
 
@@ -58,16 +63,24 @@ def parse_count(text: str, option: str) -> int:
 
 
 def parse_rounded_count(text: str, option: str) -> Rounded:
-    """Read a number of parameters together with how finely it was written: ``137M``, ``124.44M``, ``163009536``.
+    """Read a number of parameters together with how finely it was written.
+
+    ``137M``, ``124.44M`` and ``1.24e8`` are as fine as their last digit; ``163009536`` and a product of sizes such as
+    ``50257*768`` are exact.
 
     Raises:
         InputError: as `parse_count`.
     """
+    factors = _TIMES.split(text)
+    if 1 < len(factors) <= _MOST_FACTORS:
+        counts = [_read(each, option, _COUNT_SCALES, _COUNT_EXAMPLES, whole=True, shown=text) for each in factors]
+        return Rounded(prod(counts), 1)
     value = parse_count(text, option)
     match = _match(text)
     assert match is not None
     scale = _scale(match["unit"], _COUNT_SCALES)
     assert scale is not None
+    scale *= 10 ** int(match["exponent"] or 0)
     return Rounded(value, max(scale // 10 ** len(match["decimals"] or ""), 1))
 
 

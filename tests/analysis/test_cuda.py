@@ -115,10 +115,10 @@ def test_the_cpu_rounds_nothing() -> None:
     assert found["Token ids"] == 5 * 8
 
 
-def two_readers(*, sums_in_place: bool) -> Memory:
+def two_readers(*, viewed: bool) -> Memory:
     """Swept forward and backward: a value x of 512 bytes is read twice, and each reader makes a scalar of it."""
     amount = Amount("Value", (ONE,), 4)
-    to_x = Gradient(Amount("Gradient", (C,), 4), "x")
+    to_x = Gradient(Amount("Gradient", (C,), 4), "x", viewed=viewed)
     kernels = [
         Kernel(outs=("a",), made=(amount,), reads=("x",), gradients=(to_x,)),
         Kernel(outs=("b",), made=(amount,), reads=("x",), gradients=(to_x,)),
@@ -126,7 +126,7 @@ def two_readers(*, sums_in_place: bool) -> Memory:
     ]
     memory = Memory({"C": 128, "1": 1})
     memory.begin("forward")
-    sweep = Sweep(memory, sums_in_place=sums_in_place)
+    sweep = Sweep(memory)
     _, nodes = sweep.forward(section_of(kernels, "sum"), memory.allocate(to_x.amount), saving=True)
     memory.begin("backward")
     gradients = {"sum": memory.allocate(amount)}
@@ -137,22 +137,28 @@ def two_readers(*, sums_in_place: bool) -> Memory:
 
 def test_two_gradients_of_one_value_are_summed_in_place() -> None:
     """``accumulate`` in torch/csrc/autograd/input_buffer.cpp adds into the first where ``can_accumulate_inplace``: a
-    plain dense tensor that nobody else holds, and no gradient of gradients asked for."""
+    plain dense tensor whose memory nobody else holds, a base of which it is a view included."""
     result, its_gradient, of_x = 4, 4, 512
-    in_place, out_of_place = two_readers(sums_in_place=True), two_readers(sums_in_place=False)
-    assert in_place.phases["backward"] == result + its_gradient + 2 * of_x  # the sum is in the first
-    assert out_of_place.phases["backward"] == result + 3 * of_x  # and here a third, when the result's is gone
-    assert in_place.live == out_of_place.live == result + of_x
+    own, view = two_readers(viewed=False), two_readers(viewed=True)
+    assert own.phases["backward"] == result + its_gradient + 2 * of_x  # the sum is in the first
+    assert view.phases["backward"] == result + 3 * of_x  # and here in a third, when the result's is gone
+    assert own.live == view.live == result + of_x
 
 
-def test_a_tied_weights_second_gradient_is_summed_into_its_first() -> None:
-    """Where the token table's gradient comes, the head's is there already, and nothing else is as large."""
+@pytest.mark.parametrize("amp", [False, True], ids=["fp32", "amp"])
+def test_a_tied_weights_gradients_are_summed(amp: bool) -> None:
+    """Where the token table's gradient comes, the head's is there already, and nothing else is as large.
+
+    ``F.linear``'s gradient of a weight is a transposed view of a product, so it is not added to; under autocast the
+    gradient of the cast follows, a tensor of its own (``ToCopyBackward0``), and the sum goes into that.
+    """
     config = replace(CONFIG, weight_tying=True, n_layers=1, drop_rate=0.0)
-    memory = sweep_step(config, replace(OPTIONS, batch=1, tokens=1, optimizer="sgd"))
+    memory = sweep_step(config, replace(OPTIONS, batch=1, tokens=1, optimizer="sgd", amp=amp))
     parameters = 4 * (V * C_ + S * C_ + sum(BLOCK) + 2 * C_)
-    ids_and_targets, logits, loss, root = 2 * 512, 4 * V, 512, 512
+    ids_and_targets, logits, loss, root = 2 * 512, (2 if amp else 4) * V, 512, 512
     every_gradient, of_the_table, incoming = parameters, 4 * V * C_, 512
-    expected = parameters + ids_and_targets + logits + loss + root + every_gradient + of_the_table + incoming
+    held = parameters + ids_and_targets + logits + loss + root + every_gradient
+    expected = held + (of_the_table + incoming if amp else 2 * of_the_table)
     assert memory.phases["backward"] == expected
 
 

@@ -78,6 +78,10 @@ def test_counts_refused(text: str) -> None:
         ("124.44M", Rounded(124_440_000, 10**4)),
         ("1.5B", Rounded(1_500_000_000, 10**8)),
         ("0.1244398080B", Rounded(124_439_808, 1)),
+        ("1.2e8", Rounded(120_000_000, 10**7)),
+        ("1.24e2M", Rounded(124_000_000, 10**6)),
+        ("50257*768", Rounded(38_597_376, 1)),
+        ("12 x 768 \u00d7 768", Rounded(7_077_888, 1)),
     ],
 )
 def test_rounded_counts(text: str, expected: Rounded) -> None:
