@@ -213,7 +213,7 @@ class _Blocks:
         recompute: bool,
         keeps_states: bool = False,
     ) -> None:
-        """``keeps_states``: a rerun must draw the same dropout masks, so the generator's state is kept with its input."""
+        """``keeps_states``: a rerun must draw the same dropout masks, so the state of the generator is kept."""
         self._sweep = sweep
         self._keeps_states = recompute and keeps_states
         self._states: list[Buffer] = []

@@ -34,8 +34,8 @@ class Gradient(Struct, frozen=True):
         amount: its size and label.
         of: the value or the parameter whose gradient it is.
         parameter: whether it is a parameter's, which stays until the optimizer has run.
-        viewed: whether it reaches the parameter as a view of what was allocated. Autograd never adds to a view in place:
-            it keeps its base, so the memory has a second owner (``can_accumulate_inplace`` in torch's
+        viewed: whether it reaches the parameter as a view of what was allocated. Autograd never adds to a view in
+            place: it keeps its base, so the memory has a second owner (``can_accumulate_inplace`` in torch's
             ``csrc/autograd/input_buffer.cpp``).
         late: made by the engine behind the kernel's own part, where it sums over broadcast dimensions.
     """

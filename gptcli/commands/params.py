@@ -48,6 +48,7 @@ def params(
     from gptcli.commands._budget import hold, refuse_over_budget
     from gptcli.commands._quantities import parse_count
     from gptcli.render.emit import print_json, print_text
+    from gptcli.render.units import COUNT_SCALES
 
     limit = None if budget is None else parse_count(budget, "--budget")
     report = params_report(resolve(config, set_values, tied).config, list_weights=json)
@@ -60,7 +61,7 @@ def params(
         from gptcli.render.params import params_text
 
         print_text(params_text(report, depth, why))
-    refuse_over_budget(report.budget, "parameters")
+    refuse_over_budget(report.budget, "parameters", COUNT_SCALES)
 
 
 def _with_answers(report: "ParamsReport", *, conventions: bool, why: str | None, explain: bool) -> "ParamsReport":

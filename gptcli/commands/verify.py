@@ -6,9 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from gptcli.architecture.dtypes import COMPUTE_DTYPES, check_dtype
 from gptcli.commands._app import command_app
-from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption
+from gptcli.commands._options import AttentionOption, ConfigOption, DeviceOption, JsonOption, SetOption, TiedOption
 from gptcli.commands._run_options import (
     AmpOption,
     BatchSizeOption,
@@ -36,7 +35,7 @@ def verify(
     quick: Annotated[
         bool, typer.Option("--quick", help="Measure on fake tensors: takes no memory, any model on any machine.")
     ] = False,
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to measure.")] = "auto",
+    device: DeviceOption = "auto",
     dtype: DtypeOption = "fp32",
     batch_size: BatchSizeOption = 1,
     seq_len: SeqLenOption = None,
@@ -75,7 +74,6 @@ def verify(
     from gptcli.render.units import binary
     from gptcli.reports import VerifyReport
 
-    check_dtype(dtype, COMPUTE_DTYPES)
     chosen = choose_model(context, weights, config, set_values, tied)
     model = chosen.config
     check_witness(witness, model)

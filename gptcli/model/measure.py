@@ -1,7 +1,7 @@
 """Measuring what the analysis estimates: on real tensors or on fake ones, never from the description.
 
-The step that is measured is the one in `gptcli.analysis.step`. On the CPU torch's profiler records every allocation; fake
-tensors allocate nothing, so a tracker follows their storages; on CUDA the allocator's own peak is read.
+The step that is measured is the one in `gptcli.analysis.step`. On the CPU torch's profiler records every allocation;
+fake tensors allocate nothing, so a tracker follows their storages; on CUDA the allocator's own peak is read.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +22,7 @@ from gptcli.model.cache import KVCache
 from gptcli.model.forward import DTYPES
 from gptcli.model.gpt import GPT
 from gptcli.model.products import choose_products
-from gptcli.model.profiled import recorded
+from gptcli.model.profiled import Recording, recorded
 from gptcli.model.tap import observed
 from gptcli.model.tracker import LiveBytes
 
@@ -269,9 +269,8 @@ def _reading(existing: list[Tensor], run: MeasuredRun) -> Iterator[_Reading]:
 
 @contextmanager
 def _profiled(existing: list[Tensor]) -> Iterator[_Reading]:
-    reading = _Reading()
     with recorded() as recording:
-        reading.mark = recording.mark  # type: ignore[method-assign]
+        reading = _Recorded(recording)
         yield reading
     base = storage_bytes(existing)
     reading.peak = recording.peak(base)
@@ -310,6 +309,17 @@ def _allocated(existing: list[Tensor]) -> Iterator[_Reading]:
     yield reading
     torch.cuda.synchronize()
     reading.finish()
+
+
+class _Recorded(_Reading):
+    """Reads a recording, which holds every moment."""
+
+    def __init__(self, recording: Recording) -> None:
+        super().__init__()
+        self._recording = recording
+
+    def mark(self, phase: str) -> None:
+        self._recording.mark(phase)
 
 
 class _Stepwise(_Reading):

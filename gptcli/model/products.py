@@ -1,8 +1,8 @@
-"""The fastest matrix product for as many tokens as there are: on the CPU, without gradients, in no memory but the result's.
+"""The fastest matrix product for as many tokens as there are: on the CPU, without gradients.
 
 ``F.linear`` hands each product to the BLAS library whole. MKL, which torch brings on x86, then multiplies a single row
 on one thread, and shares a matrix of very many outputs badly among several where there are many rows. Here these
-products are asked for in pieces, each written into its place of the result, so a pass takes what `gptcli memory` says on
+products are asked for in pieces, each written into its place of the result: a pass takes what `gptcli memory` says on
 every machine. `python -m benchmarks --only products` prints what the pieces gain. Results differ from ``F.linear`` by
 rounding, if at all.
 """
@@ -46,9 +46,9 @@ def choose_products(model: GPT) -> None:
 class Widened:
     """The product in 16 bits on a processor without instructions for it: multiplied and summed in fp32, rounded once.
 
-    torch's own product takes several times as long there as one in fp32, from a few rows on. What this one needs besides
-    the result is made once and goes with it: the rows, a slice of the matrix and its result in fp32, 4 (B T in + C in +
-    B T C) bytes (`gptcli.architecture.kernels`).
+    torch's own product takes several times as long there as one in fp32, from a few rows on. What this one needs
+    besides the result is made once and goes when it returns: the rows, a slice of the matrix and its result in fp32,
+    4 (B T in + C in + B T C) bytes (`gptcli.architecture.kernels`).
 
     Args:
         width: C, the outputs of a slice.

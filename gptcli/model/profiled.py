@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -134,7 +134,7 @@ def _kernel(event: Any) -> Any:
     return found
 
 
-@lru_cache(maxsize=None)
+@cache
 def _is_composite(name: str) -> bool:
     """Return whether an operation only calls others: what it makes between them is no kernel's scratch."""
     schemas = [each for each in torch._C._jit_get_schemas_for_operator(name) if "Dimname" not in str(each)]

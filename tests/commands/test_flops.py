@@ -67,7 +67,13 @@ def test_the_lectures_notebook_is_found_again(cli: Cli) -> None:
 def test_a_budget_that_holds(cli: Cli) -> None:
     outcome = cli("flops", "--budget", "1T", "--json")
     assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.json["budget"] == {"limit": 10**12, "value": 874_944_921_600, "holds": True}
+    assert outcome.json["budget"] == {
+        "limit": 10**12,
+        "value": 874_944_921_600,
+        "holds": True,
+        "unit": "T",
+        "headroom_bytes": None,
+    }
     assert cli("flops", "--budget", "874944921600").code == 0
 
 

@@ -101,11 +101,20 @@ def test_explanations_as_text(cli: Cli) -> None:
 def test_budget(cli: Cli) -> None:
     held = cli("params", "--tied", "--budget", "130M", "--json")
     assert (held.code, held.err) == (0, "")
-    assert held.json["budget"] == {"limit": 130 * 10**6, "value": 124_412_160, "holds": True}
+    assert held.json["budget"] == {
+        "limit": 130 * 10**6,
+        "value": 124_412_160,
+        "holds": True,
+        "unit": "M",
+        "headroom_bytes": None,
+    }
     over = cli("params", "--budget", "130M", "--json")
     assert over.code == 1
     assert over.json["budget"]["holds"] is False
-    assert over.err == "error: over budget: 163,009,536 parameters against 130,000,000, 33,009,536 too many\n"
+    assert over.err == (
+        "error: over budget: 163.01M against 130M; exactly 163,009,536 parameters against 130,000,000, "
+        "33,009,536 too many\n"
+    )
     text = cli("params", "--budget", "163009535")
     assert text.code == 1
     assert "Total" in text.out
