@@ -435,7 +435,8 @@ def _math_attention(
     )
     if low:
         found.append(_elementwise(label, _HEADS, name["heads"], f"{name['heads']}.fp32", given.item, back_item=FP32))
-    held = (*arguments, name["q"], name["bias"], *((*qkv, f"{out}.weights", f"{name['heads']}.fp32") if low else ()))
+    low_only = (*qkv, name["drop"], f"{out}.weights", f"{name['heads']}.fp32") if low else ()
+    held = (*arguments, name["q"], name["bias"], *low_only)
     found.append(Kernel(outs=(f"{out}.returned",), reads=(name["heads"],), holds=held, view_of=name["heads"]))
     return [*found, _merge_heads(label, out, f"{out}.returned", arguments, given)]
 
