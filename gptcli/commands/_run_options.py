@@ -21,8 +21,8 @@ SeqLenOption = Annotated[
         "-t",
         metavar="N",
         min=1,
-        help="Tokens in a text (T).  [dim]\\[default: the context length][/dim]",
-        show_default=False,
+        help="Tokens in a text (T).",
+        show_default="the context length",
         rich_help_panel="Run",
     ),
 ]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from gptcli.architecture.dtypes import BITS, check_dtype
-from gptcli.commands._app import command_app
+from gptcli.commands._app import command_app, common
 from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption, resolve
 from gptcli.commands._run_options import (
     AmpOption,
@@ -24,7 +24,7 @@ from gptcli.config import DEFAULT_CONFIG
 app = command_app()
 
 
-@app.command(rich_help_panel="Inspect")
+@app.command(cls=common("--budget", "--solve", "--config", "--mode", "--amp"), rich_help_panel="Inspect")
 def fit(
     budget: Annotated[str, typer.Option("--budget", metavar="SIZE", help="Memory there is, e.g. 24GiB.")],
     solve: Annotated[
@@ -45,7 +45,7 @@ def fit(
     device: RulesDeviceOption = "cpu",
     json: JsonOption = False,
 ) -> None:
-    """Find the largest batch, sequence, depth or width that fits into memory.
+    """Find what fits into memory: the largest batch, sequence, depth or width.
 
     [dim]$[/dim] gptcli fit --budget 24GiB --solve batch
     [dim]$[/dim] gptcli fit --budget 80GB --solve layers -c gpt2-xl --amp

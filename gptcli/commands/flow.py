@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gptcli.architecture.dtypes import COMPUTE_DTYPES, check_dtype
-from gptcli.commands._app import command_app
+from gptcli.commands._app import command_app, common
 from gptcli.commands._options import (
     AllowSpecialOption,
     AttentionOption,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 app = command_app()
 
 
-@app.command(rich_help_panel="Draw")
+@app.command(cls=common("--config", "--depth", "--format", "--output", "--json"), rich_help_panel="Draw")
 def flow(
     context: typer.Context,
     texts: TextsArgument = None,
@@ -49,8 +49,8 @@ def flow(
         typer.Option(
             "--format",
             metavar="|".join(FORMATS),
-            help="How to draw.  [dim]\\[default: by the ending of FILE, text][/dim]",
-            show_default=False,
+            help="How to draw.",
+            show_default="by the ending of FILE, text",
             rich_help_panel="Output",
         ),
     ] = None,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gptcli.commands._app import command_app
+from gptcli.commands._app import command_app, common
 from gptcli.commands._options import ConfigOption, JsonOption, SetOption, TiedOption, resolve
 from gptcli.commands._run_options import ExplainOption
 from gptcli.config import DEFAULT_CONFIG
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 app = command_app()
 
 
-@app.command(rich_help_panel="Inspect")
+@app.command(cls=common("--config", "--tied", "--depth", "--why", "--json"), rich_help_panel="Inspect")
 def params(
     config: ConfigOption = DEFAULT_CONFIG,
     set_values: SetOption = None,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gptcli.commands._app import command_app
+from gptcli.commands._app import command_app, common
 from gptcli.commands._options import AllowSpecialOption, FileOption, JsonOption, TextsArgument
 from gptcli.commands._texts import read_pieces, read_texts
 from gptcli.errors import InputError
@@ -14,7 +14,7 @@ from gptcli.errors import InputError
 app = command_app()
 
 
-@app.command(rich_help_panel="Inspect")
+@app.command(cls=common("--count", "--ids", "--decode", "--file", "--json"), rich_help_panel="Inspect")
 def tokenize(
     texts: TextsArgument = None,
     files: FileOption = None,

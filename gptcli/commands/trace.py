@@ -7,7 +7,7 @@ import typer
 from msgspec.structs import replace
 
 from gptcli.architecture.dtypes import COMPUTE_DTYPES, check_dtype
-from gptcli.commands._app import command_app
+from gptcli.commands._app import command_app, common
 from gptcli.commands._options import (
     AllowSpecialOption,
     AttentionOption,
@@ -43,7 +43,7 @@ app = command_app()
 _ALL = "all"
 
 
-@app.command(rich_help_panel="Run")
+@app.command(cls=common("--config", "--weights", "--block", "--tensor", "--html"), rich_help_panel="Run")
 def trace(
     context: typer.Context,
     texts: TextsArgument = None,
@@ -67,8 +67,8 @@ def trace(
         str | None,
         typer.Option(
             metavar="N|all",
-            help="The block that is shown, from 0.  [dim]\\[default: 0][/dim]",
-            show_default=False,
+            help="The block that is shown, from 0.",
+            show_default="0",
             rich_help_panel="Output",
         ),
     ] = None,
@@ -84,31 +84,35 @@ def trace(
         str | None,
         typer.Option(
             metavar="N|all",
-            help="The head whose map is drawn, from 0.  [dim]\\[default: 0][/dim]",
-            show_default=False,
+            help="The head of the map, from 0.",
+            show_default="0",
             rich_help_panel="Output",
         ),
     ] = None,
     logit_lens: Annotated[
         bool,
-        typer.Option("--logit-lens", help="Show what the head would say after every block.", rich_help_panel="Output"),
+        typer.Option("--logit-lens", help="Show what the head would say after each block.", rich_help_panel="Output"),
     ] = False,
     save: Annotated[
         str | None,
-        typer.Option(metavar="FILE.safetensors", help="Write ids, logits and every step's output there."),
+        typer.Option(
+            metavar="FILE",
+            help="Write ids and all outputs, as .safetensors.",
+            rich_help_panel="Output",
+        ),
     ] = None,
     html: Annotated[
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Write a page to explore the run with: every step, every head's attention, the logit lens.",
+            help="Write a page to explore the run with.",
             rich_help_panel="Output",
         ),
     ] = None,
     force: ForceOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Run texts through the network and show what every step did to the numbers: shape, mean, extremes, time.
+    """Show what every step of a run did to the numbers: shape, mean, extremes, time.
 
     [dim]$[/dim] gptcli trace "Every effort moves you"
     [dim]$[/dim] gptcli trace "Every effort moves you" --html page.html

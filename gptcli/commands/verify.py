@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from gptcli.architecture.dtypes import COMPUTE_DTYPES, check_dtype
-from gptcli.commands._app import command_app
+from gptcli.commands._app import command_app, common
 from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption
 from gptcli.commands._run_options import (
     AmpOption,
@@ -25,7 +25,7 @@ from gptcli.errors import GptcliError
 app = command_app()
 
 
-@app.command(rich_help_panel="Run")
+@app.command(cls=common("--quick", "--config", "--weights", "--seq-len", "--json"), rich_help_panel="Run")
 def verify(
     context: typer.Context,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -35,7 +35,9 @@ def verify(
     quick: Annotated[
         bool, typer.Option("--quick", help="Measure on fake tensors: takes no memory, any model on any machine.")
     ] = False,
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to measure.")] = "auto",
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option(help="Where to measure.", rich_help_panel="Run")
+    ] = "auto",
     dtype: DtypeOption = "fp32",
     batch_size: BatchSizeOption = 1,
     seq_len: SeqLenOption = None,
@@ -44,10 +46,12 @@ def verify(
     optimizer: OptimizerOption = "adamw",
     optimizer_impl: OptimizerImplOption = "auto",
     recompute: RecomputeOption = "none",
-    force: Annotated[bool, typer.Option("--force", help="Run even if the memory seems too small.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Run even if the memory seems too small.", rich_help_panel="Run")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Measure every figure on this machine and hold the estimates against it; exit with 1 if one is off.
+    """Measure every figure on this machine: hold the estimates against it; exit with 1 if one is off.
 
     [dim]$[/dim] gptcli verify --quick
     [dim]$[/dim] gptcli verify -c gpt2-medium --seq-len 256

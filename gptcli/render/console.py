@@ -16,14 +16,25 @@ QUIET = "dim"
 ACCENT = "bold yellow"
 
 MAX_WIDTH = 100  # on a wide screen lines longer than this are hard to follow
+PAGE_WIDTH = 80  # of text that people read where no screen says how wide it is
+_UNBOUNDED = 1_000_000  # columns of a pipe: what a program reads has no width
 
 
-def make_console(stream: TextIO) -> Console:
-    """Return a console on a stream; a broken pipe is raised, not swallowed."""
+def make_console(stream: TextIO, *, page: bool = False) -> Console:
+    """Return a console on a stream; a broken pipe is raised, not swallowed.
+
+    A terminal has its own width, up to `MAX_WIDTH`. A pipe and a file have none, unless a program that shows the
+    output itself says how wide, as watch does in COLUMNS.
+
+    Args:
+        stream: where the text goes.
+        page: the text is read by people wherever it goes, as a help screen is.
+    """
     console = _Console(file=stream, highlight=False, soft_wrap=False, emoji=False, markup=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = 80
-    console.width = min(console.width, MAX_WIDTH)
+    if console.is_terminal or "COLUMNS" in os.environ:
+        console.width = min(console.width, MAX_WIDTH)
+    else:
+        console.width = PAGE_WIDTH if page else _UNBOUNDED
     return console
 
 
