@@ -11,9 +11,8 @@ from rich.text import Text
 from gptcli.architecture import describe, walk
 from gptcli.architecture.listing import INDEX
 from gptcli.architecture.network import AttentionPath
-from gptcli.render.console import QUIET, TITLE, TOTAL, plain_table
+from gptcli.render.console import QUIET, TITLE, TOTAL, first_that_fits, plain_table
 from gptcli.render.model_line import model_line
-from gptcli.render.params import first_that_fits
 from gptcli.render.units import count, share
 from gptcli.reports import FlopsReport, FlopsRow
 

@@ -8,11 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from gptcli.architecture.symbols import MEANING
-from gptcli.render.console import QUIET, TITLE, TOTAL, plain_table
+from gptcli.render.console import QUIET, TITLE, TOTAL, first_that_fits, plain_table
 from gptcli.render.flops import short_flops
 from gptcli.render.flow_tree import INPUT, Lane, Node, flow_tree, lanes
 from gptcli.render.model_line import model_line
-from gptcli.render.params import first_that_fits
 from gptcli.render.tokens import chips
 from gptcli.render.units import count, shape, short_count
 from gptcli.reports import FlowReport

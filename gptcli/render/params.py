@@ -1,6 +1,6 @@
 """``gptcli params`` as text."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -9,7 +9,7 @@ from rich.text import Text
 
 from gptcli.architecture.listing import INDEX
 from gptcli.config import ModelConfig
-from gptcli.render.console import PATH, QUIET, TITLE, TOTAL, plain_table
+from gptcli.render.console import PATH, QUIET, TITLE, TOTAL, first_that_fits, plain_table
 from gptcli.render.model_line import model_line
 from gptcli.render.units import count, shape, share
 from gptcli.reports import ParamsReport, Part
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from gptcli.render.conventions import Asked
 
 _WIDE = 96  # columns from which the count of one block has room beside the total
-_UNBOUNDED = 10_000  # columns; a measurement is clipped to those at hand
 _GROUP_LEVELS = 3  # network, block, layers; below are single tensors
 # What a screen that is too narrow goes without, the least of it first.
 _WITHOUT: tuple[frozenset[str], ...] = (
@@ -57,18 +56,6 @@ def params_text(report: ParamsReport, depth: int, asked: "Asked | None" = None) 
 
         parts += [explanations_text(report.explanations), ""]
     return Group(*parts[:-1])
-
-
-def first_that_fits(tables: Iterable[Table], console: Console, options: ConsoleOptions) -> Table:
-    """Return the first table that needs no more than the width at hand, or else the last."""
-    for table in tables:
-        if console.measure(table, options=_unbounded(options)).maximum <= options.max_width:
-            break
-    return table
-
-
-def _unbounded(options: ConsoleOptions) -> ConsoleOptions:
-    return options.update_width(_UNBOUNDED)
 
 
 class ParamsText:

@@ -8,12 +8,11 @@ from rich.table import Table
 from rich.text import Text
 
 from gptcli.config.printable import printable
-from gptcli.render.console import ACCENT, NUMBER, PATH, QUIET, TITLE, plain_table
+from gptcli.render.console import ACCENT, NUMBER, PATH, QUIET, TITLE, first_that_fits, plain_table
 from gptcli.render.flow_text import BLOCK_DEPTH
 from gptcli.render.flow_tree import Node, flow_tree
 from gptcli.render.forward import TokenOf, facts, input_lines, losses, next_tokens, weights_line
 from gptcli.render.model_line import model_line
-from gptcli.render.params import first_that_fits
 from gptcli.render.tokens import visible_token
 from gptcli.render.units import count, scaled, shape, short_seconds
 from gptcli.reports import LensRow, NextToken, TraceReport, TraceStep
