@@ -55,10 +55,10 @@ _FIGURES: list[_Row] = [
 
 def compare_text(report: CompareReport) -> Group:
     """One column a model; a row whose values are not all alike is marked."""
-    table = plain_table()
+    table = plain_table(too_narrow="in groups")
     table.add_column("", no_wrap=True)
     for model in report.models:
-        table.add_column(Text(model.name, style=TITLE), justify="right", overflow="fold")
+        table.add_column(Text(model.name, style=TITLE), justify="right")
     rare = [row for row in _RARE if row[1] in report.differing]
     for rows, pick in ((_SIZES + rare, _of_config), (_FIGURES, _of_model)):
         for label, key, words in rows:

@@ -1,11 +1,11 @@
 """``gptcli fit`` as text."""
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from gptcli.render.console import QUIET, TOTAL, plain_table
 from gptcli.render.model_line import model_line
+from gptcli.render.table import PlainTable
 from gptcli.render.units import count, scaled
 from gptcli.reports import FitReport
 
@@ -25,9 +25,9 @@ def fit_text(report: FitReport) -> Group:
     return Group(model_line(report.config), "", head, Text(following, style=QUIET), "", _table(report), "", note)
 
 
-def _table(report: FitReport) -> Table:
+def _table(report: FitReport) -> PlainTable:
     lengths = sorted({cell.seq_len for cell in report.table})
-    table = plain_table()
+    table = plain_table(too_narrow="in groups")
     table.add_column("Batch", justify="right")
     for length in lengths:
         table.add_column(f"T = {count(length)}", justify="right", no_wrap=True)

@@ -1,6 +1,7 @@
 """The one table: columns as wide as what stands in them; words are parted where room is short, nothing is cut."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Literal
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -8,9 +9,11 @@ from rich.measure import Measurement
 from rich.table import Column, Table
 from rich.text import Text
 
-from gptcli.render.console import QUIET, TooNarrow, columns_of
+from gptcli.render.styles import QUIET
 
+TooNarrow = Literal["longer", "names above", "in groups"]
 _INDENT = "  "  # of what stands below a name
+_UNBOUNDED = 1_000_000_000  # columns; a measurement is clipped to those at hand
 
 
 class PlainTable(Table):
@@ -53,7 +56,8 @@ class PlainTable(Table):
 
     def _range(self, column: Column, console: Console, options: ConsoleOptions) -> Measurement:
         cells = [column.header, *column.cells] if self.show_header else [*column.cells]
-        measured = [Measurement.get(console, options, cell) if cell else Measurement(0, 0) for cell in cells]
+        free = options.update_width(_UNBOUNDED)
+        measured = [Measurement.get(console, free, cell) if cell else Measurement(0, 0) for cell in cells]
         most = max([each.maximum for each in measured], default=0)
         whole = column.no_wrap or not self._wrap
         least = most if whole else max([each.minimum for each in measured], default=0)
@@ -137,6 +141,43 @@ class PlainTable(Table):
             for cells, row in zip(zip(*(column.cells for column in chosen), strict=True), self.rows, strict=True):
                 part.add_row(*cells, end_section=row.end_section)
             yield part
+
+
+def first_that_fits(tables: Iterable[PlainTable], console: Console, options: ConsoleOptions) -> PlainTable:
+    """Return the first table that is no wider than the width at hand, nothing in it broken; or else the last."""
+    for table in tables:
+        if table.natural_width(console, options) <= options.max_width:
+            break
+    return table
+
+
+class Narrowing:
+    """The same content in tables that show less and less, of which the first is drawn that has room.
+
+    Args:
+        tables: what makes each of them, the fullest first.
+    """
+
+    def __init__(self, tables: Iterable[Callable[[], PlainTable]]) -> None:
+        self._tables = tuple(tables)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw at the width at hand."""
+        yield first_that_fits((table() for table in self._tables), console, options)
+
+
+def columns_of(sizes: Sequence[int], room: int) -> Iterator[list[int]]:
+    """Yield the places of columns in groups that have room; a column that has none is alone."""
+    group: list[int] = []
+    used = 0
+    for place, size in enumerate(sizes):
+        if group and used + size > room:
+            yield group
+            group, used = [], 0
+        group.append(place)
+        used += size
+    if group:
+        yield group
 
 
 def _widths(ranges: Sequence[Measurement], room: int) -> list[int]:
