@@ -41,7 +41,7 @@ JsonOption = Annotated[
 ]
 TextsArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="TEXT...", help="Texts, or - for standard input.", show_default=False),
+    typer.Argument(metavar="TEXT...", help="Texts; without one, or for -, standard input.", show_default=False),
 ]
 FileOption = Annotated[
     list[str] | None,

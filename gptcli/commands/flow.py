@@ -14,7 +14,6 @@ from gptcli.commands._options import (
     JsonOption,
     OpenedOption,
     SetOption,
-    TextsArgument,
     TiedOption,
     is_typed,
     resolve,
@@ -33,7 +32,10 @@ app = command_app()
 @app.command(cls=common("--config", "--depth", "--format", "--output", "--json"), rich_help_panel="Draw")
 def flow(
     context: typer.Context,
-    texts: TextsArgument = None,
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="TEXT...", help="Texts to draw it for, or - for standard input.", show_default=False),
+    ] = None,
     files: FileOption = None,
     allow_special: AllowSpecialOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
