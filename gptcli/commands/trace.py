@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 app = command_app()
 
 _ALL = "all"
+_LIST = "list"
 
 
 @app.command(cls=common("--config", "--weights", "--block", "--tensor", "--html"), rich_help_panel="Run")
@@ -74,7 +75,8 @@ def trace(
     ] = None,
     depth: OpenedOption = 3,
     tensor: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Print the output of one step.", rich_help_panel="Output")
+        str | None,
+        typer.Option(metavar="PATH|list", help="Print the output of a step, or all paths.", rich_help_panel="Output"),
     ] = None,
     attention_map: Annotated[
         bool,
@@ -135,6 +137,14 @@ def trace(
         raise InputError("--attention-map needs the weights, which --attention sdpa never shows; leave it at explicit")
     if html is not None and (attention_map or logit_lens or tensor is not None):
         raise InputError("--html writes every map and the lens; leave out --attention-map, --logit-lens and --tensor")
+    if tensor == _LIST:
+        if json:
+            raise InputError("--tensor list prints the paths as text; 'gptcli flow --json' has them as JSON")
+        from gptcli.render.trace import paths_text
+
+        model = choose_model(context, weights, config, set_values, tied, init=init).config
+        print_text(paths_text(flow_report(model, batch=1, tokens=1, attention=attention)))
+        return
     given = read_texts(texts, files, config=config)
     chosen = choose_model(context, weights, config, set_values, tied, init=init)
     model = chosen.config
@@ -244,5 +254,5 @@ def _check_path(path: str | None, flow: "FlowReport") -> None:
     """
     paths = [step.path for step in flow.steps]
     if path is not None and path not in paths:
-        hint = did_you_mean(path, paths) or "; 'gptcli flow --json' lists them all"
+        hint = f"{did_you_mean(path, paths)}; --tensor list prints them all"
         raise InputError(f"--tensor {path!r} is no step of this network{hint}")

@@ -17,7 +17,7 @@ from gptcli.render.model_line import model_line
 from gptcli.render.table import Narrowing, PlainTable, first_that_fits
 from gptcli.render.tokens import visible_token
 from gptcli.render.units import count, scaled, shape, short_seconds
-from gptcli.reports import LensRow, NextToken, TraceReport, TraceStep
+from gptcli.reports import FlowReport, LensRow, NextToken, TraceReport, TraceStep
 
 _FIGURE: dict[str, Any] = {"justify": "right", "no_wrap": True}
 _WIDE = 100  # columns from which the path of each step is shown
@@ -83,6 +83,16 @@ def trace_text(report: TraceReport, shown: Shown, token_of: TokenOf, *, saved: s
     notes = [*_notes(report, stars=shown.depth > BLOCK_DEPTH), ""]
     below = [*next_tokens(report, token_of), *losses(report, token_of), *facts(report, saved)]
     return Group(*parts, StepsTable(report, shown), "", *notes, *below)
+
+
+def paths_text(report: FlowReport) -> PlainTable:
+    """List the path of every step with the words for it, a line each."""
+    table = plain_table(header=False)
+    table.add_column(style=PATH)
+    table.add_column()
+    for step in report.steps:
+        table.add_row(step.path, step.label)
+    return table
 
 
 def _saved(path: str | None) -> list[RenderableType]:
