@@ -16,9 +16,11 @@ def broken(text: Text, width: int) -> list[Text]:
     lines: list[Text] = []
     for line in text.split(allow_blank=True):
         places = _line_ends(line.plain, width) if line.cell_len > width else []
-        for part in line.divide(places):
-            part.rstrip_end(width)
-            lines.append(part)
+        *parts, last = line.divide(places)
+        for part in parts:
+            part.rstrip()
+        last.rstrip_end(width)
+        lines += [*parts, last]
     return lines
 
 
