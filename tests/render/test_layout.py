@@ -1,6 +1,7 @@
 """Texts and tables at any width: lines end between words, no word is broken, nothing is cut."""
 
 from io import StringIO
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -37,7 +38,7 @@ def test_a_text_keeps_its_words(text: str, width: int) -> None:
 @given(TEXTS, WIDTHS)
 def test_a_line_is_as_full_as_it_can_be(text: str, width: int) -> None:
     lines = [line.plain for line in broken(Text(text), width)]
-    for line, following in zip(lines, lines[1:], strict=False):
+    for line, following in pairwise(lines):
         assert cell_len(f"{line} {following.split()[0]}") > width
 
 
@@ -112,7 +113,15 @@ def test_what_becomes_of_a_table_that_has_no_room(too_narrow: TooNarrow) -> None
             "h.0.attn.weight   1,234       5",
             "wte                   6   7,890",
         ],
-        "names above": ["Name", "    One     Two", rule * 15, "h.0.attn.weight", "  1,234       5", "wte", "      6   7,890"],
+        "names above": [
+            "Name",
+            "    One     Two",
+            rule * 15,
+            "h.0.attn.weight",
+            "  1,234       5",
+            "wte",
+            "      6   7,890",
+        ],
         "in groups": [
             "Name                One",
             rule * 23,
