@@ -10,8 +10,8 @@ import termios
 from threading import Thread
 
 
-def on_a_terminal(arguments: list[str], *, columns: int = 80, **environment: str) -> list[str]:
-    """Run the command line in a process whose output is a terminal without colour; return its lines as they come."""
+def on_a_terminal(arguments: list[str], *, columns: int = 80, colour: bool = False) -> list[str]:
+    """Run the command line in a process whose streams are a terminal; return the lines that it shows."""
     master, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     shown: list[bytes] = []
@@ -23,7 +23,7 @@ def on_a_terminal(arguments: list[str], *, columns: int = 80, **environment: str
             stdin=terminal,
             stdout=terminal,
             stderr=terminal,
-            env={**os.environ, "TERM": "xterm", "NO_COLOR": "1", **environment},
+            env={**os.environ, "TERM": "xterm"} | ({} if colour else {"NO_COLOR": "1"}),
             timeout=120,
             check=False,
         )

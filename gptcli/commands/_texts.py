@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gptcli.config import STDIN
-from gptcli.config.printable import printable
+from gptcli.config.printable import shortened
 from gptcli.errors import InputError
 from gptcli.files import read_stdin
 from gptcli.render.progress import bytes_read
@@ -53,7 +53,7 @@ def read_pieces(
 def _pieces_of(source: str, *, allow_special: bool) -> Iterator[str]:
     name = _file_name(source)
     try:
-        with _opened(source) as file, bytes_read(file, _size(file), f"Reading {printable(name)}") as counted:
+        with _opened(source) as file, bytes_read(file, _size(file), f"Reading {shortened(Path(name).name)}") as counted:
             yield from text_pieces(counted, name, allow_special=allow_special)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
