@@ -1,10 +1,12 @@
 """Options that several commands share, declared once."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from gptcli.architecture import AttentionPath
+from gptcli.architecture.devices import device_named
+from gptcli.architecture.dtypes import compute_dtype
 from gptcli.config import InitScheme, ResolvedConfig, load_config
 
 MAX_SEED = 2**64 - 1
@@ -69,8 +71,14 @@ AttentionOption = Annotated[
 
 
 DeviceOption = Annotated[
-    Literal["auto", "cpu", "cuda"],
-    typer.Option("--device", help="auto: CUDA where there is a card.", rich_help_panel="Run"),
+    str,
+    typer.Option(
+        "--device",
+        metavar="auto|cpu|cuda",
+        parser=device_named,
+        help="auto: CUDA where there is a card.",
+        rich_help_panel="Run",
+    ),
 ]
 ThreadsOption = Annotated[
     int | None,
@@ -85,7 +93,14 @@ ThreadsOption = Annotated[
     ),
 ]
 ComputeDtypeOption = Annotated[
-    str, typer.Option("--dtype", metavar="fp32|fp16|bf16", help="Of weights and activations.", rich_help_panel="Run")
+    str,
+    typer.Option(
+        "--dtype",
+        metavar="fp32|fp16|bf16",
+        parser=compute_dtype,
+        help="Of weights and activations.",
+        rich_help_panel="Run",
+    ),
 ]
 InitOption = Annotated[
     InitScheme | None,

@@ -59,7 +59,7 @@ _FIGURES: list[_Row] = [
 def compare_text(report: CompareReport) -> Group:
     """One column a model; a row whose values are not all alike is marked."""
     length = "each model's context length" if report.seq_len is None else f"{count(report.seq_len)} tokens"
-    note = f"{_MARK} differs.  {report.batch_size} x {length}, {report.dtype}. Exact figures: --json."
+    note = f"{_MARK} differs.  {report.batch_size} x {length}, {_run(report)}. Exact figures: --json."
     return Group(Narrowing(partial(_table, report, gap) for gap in _GAPS), "", Text(note, style=QUIET))
 
 
@@ -78,6 +78,16 @@ def _table(report: CompareReport, gap: int) -> PlainTable:
             table.add_row(marked, *cells)
         table.add_section()
     return table
+
+
+def _run(report: CompareReport) -> str:
+    """Say what is reckoned, the ordinary left out: a step in one dtype on the CPU that keeps what it needs."""
+    facts = ["autocast to bf16" if report.amp else report.dtype]
+    facts += ["explicit attention"] if report.attention == "explicit" else []
+    facts += [report.optimizer] if report.optimizer != "adamw" else []
+    facts += ["blocks recomputed"] if report.recompute == "block" else []
+    facts += ["on cuda"] if report.device == "cuda" else []
+    return ", ".join(facts)
 
 
 def _of_config(model: ComparedModel, key: str) -> Any:

@@ -108,7 +108,7 @@ WRONG = [
         "--sett: no such option of 'gptcli config show' (did you mean '--set'?); WAY_OUT",
     ),
     (["params", "--depth", "9"], "--depth: 9 is not from 1 to 4; WAY_OUT"),
-    (["memory", "-b", "0"], "--batch-size: 0 is not from 1 on; WAY_OUT"),
+    (["memory", "-t", "0"], "--seq-len: 0 is not from 1 on; WAY_OUT"),
     (["generate", "x", "--seed", "abc"], "--seed: 'abc' is not a whole number; WAY_OUT"),
     (["generate", "x", "--top-p", "abc"], "--top-p: 'abc' is not a number; WAY_OUT"),
     (

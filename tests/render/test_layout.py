@@ -1,7 +1,9 @@
 """Texts and tables at any width: lines end between words, no word is broken, nothing is cut."""
 
+import re
 from io import StringIO
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from rich.cells import cell_len
 from rich.console import RenderableType
 from rich.text import Text
 
+from gptcli.render import console
 from gptcli.render.console import make_console, plain_table
 from gptcli.render.layout import Hanging, beside_or_below, broken, indented, pairs
 from gptcli.render.table import TooNarrow
@@ -26,6 +29,13 @@ def drawn(renderable: RenderableType, width: int) -> list[str]:
     console.width = width
     console.print(renderable, crop=False)
     return file.getvalue().splitlines()
+
+
+def test_every_renderer_sets_text_and_tables_here() -> None:
+    """Rich's own tables and paddings cut what has no room."""
+    for file in Path(console.__file__).parent.rglob("*.py"):
+        found = re.findall(r"rich\.(?:table|padding|columns|panel|align)\b", file.read_text(encoding="utf-8"))
+        assert file.name == "table.py" or not found, file
 
 
 @given(TEXTS, WIDTHS)
