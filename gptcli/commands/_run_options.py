@@ -129,8 +129,8 @@ HeadroomOption = Annotated[
     typer.Option(
         "--headroom",
         metavar="SIZE",
-        help=f"Kept free of the budget.  [dim]\\[default: {_CPU_HEADROOM}MiB on cpu, 0 on cuda][/dim]",
-        show_default=False,
+        help="Kept free of the budget.",
+        show_default=f"{_CPU_HEADROOM}MiB on cpu, 0 on cuda",
         rich_help_panel="Output",
     ),
 ]
