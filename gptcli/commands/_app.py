@@ -1,9 +1,12 @@
 """The Typer app that every command file makes, and the commands and groups whose help and errors are ours."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
 
 
 class Command(TyperCommand):
@@ -21,6 +24,11 @@ class Command(TyperCommand):
 
         formatter.write(help_screen(self, ctx, self.common))
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse; what is wrong knows the command that it is about."""
+        with _errors_know(ctx):
+            return list(super().parse_args(ctx, args))
+
 
 class Group(TyperGroup):
     """A group of commands with the same help and the same errors."""
@@ -31,11 +39,27 @@ class Group(TyperGroup):
 
         formatter.write(help_screen(self, ctx))
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse; what is wrong knows the group that it is about."""
+        with _errors_know(ctx):
+            return list(super().parse_args(ctx, args))
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command that is meant."""
         if self.get_command(ctx, args[0]) is None:
             refuse_command(ctx, args[0], self.list_commands(ctx))
         return super().resolve_command(ctx, args)
+
+
+@contextmanager
+def _errors_know(ctx: Any) -> Iterator[None]:
+    """Give an error of Typer's parser its context, which some of them lack."""
+    try:
+        yield
+    except TyperException as error:
+        if getattr(error, "ctx", None) is None:
+            vars(error)["ctx"] = ctx
+        raise
 
 
 def refuse_command(ctx: Any, name: str, known: list[str]) -> Any:

@@ -1,6 +1,7 @@
 """The Rich console that breaks no word, and what most renderers need beside it."""
 
 import os
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
@@ -31,8 +32,11 @@ def make_console(stream: TextIO, *, page: bool = False) -> Console:
         stream: where the text goes.
         page: the text is read by people wherever it goes, as a help screen is.
     """
-    console = _Console(file=stream, highlight=False, soft_wrap=False, emoji=False, markup=False)
-    if console.is_terminal or "COLUMNS" in os.environ:
+    said = os.environ.get("COLUMNS", "")
+    is_said = re.fullmatch(r"0*[1-9][0-9]{0,6}", said) is not None
+    width = int(said) if is_said else None
+    console = _Console(file=stream, width=width, highlight=False, soft_wrap=False, emoji=False, markup=False)
+    if console.is_terminal or is_said:
         console.width = min(console.width, MAX_WIDTH)
     else:
         console.width = PAGE_WIDTH if page else _UNBOUNDED

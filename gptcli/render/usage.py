@@ -19,14 +19,13 @@ def usage_problem(error: Any) -> str:
     ctx = error.ctx
     parameter = getattr(error, "param", None)
     option = getattr(error, "option_name", None)
-    if parameter is not None and ctx is not None:
-        if type(error).__name__ == "MissingParameter":
-            return _missing(parameter, ctx)
+    if type(error).__name__ == "MissingParameter":
+        return _missing(parameter, ctx)
+    if parameter is not None:
         return f"{_place(parameter)}: {_value_problem(error.message)}{_way_out(ctx)}"
     if option is not None:
         return f"{_option_problem(error, option, ctx)}{_way_out(ctx)}"
-    message = _plain(error.message)
-    return message if ctx is None else f"{ctx.command_path}: {message}{_config_hint(error, ctx)}{_way_out(ctx)}"
+    return f"{ctx.command_path}: {_plain(error.message)}{_config_hint(error, ctx)}{_way_out(ctx)}"
 
 
 def _place(parameter: Any) -> str:
@@ -53,11 +52,17 @@ def _value_problem(message: str) -> str:
 def _option_problem(error: Any, option: str, ctx: Any) -> str:
     """Say what is wrong with the use of an option, which may be that there is none of that name."""
     name = printable(option)
-    if type(error).__name__ != "NoSuchOption" or ctx is None:
-        return f"{name}: {_plain(error.message.removeprefix(f'Option {option!r} '))}"
-    known = [each for parameter in ctx.command.get_params(ctx) for each in parameter.opts + parameter.secondary_opts]
-    near = did_you_mean(option, known) if option.startswith("--") else ""
-    return f"{name}: no such option of '{ctx.command_path}'{near}"
+    named = {each: parameter for parameter in ctx.command.get_params(ctx) for each in _names(parameter)}
+    if type(error).__name__ == "NoSuchOption":
+        near = did_you_mean(option, named) if option.startswith("--") else ""
+        return f"{name}: no such option of '{ctx.command_path}'{near}"
+    if option in named and placeholder(named[option], ctx):
+        return f"{name}: needs a value, {placeholder(named[option], ctx)}"
+    return f"{name}: {_plain(error.message.removeprefix(f'Option {option!r} '))}"
+
+
+def _names(parameter: Any) -> list[str]:
+    return [*parameter.opts, *parameter.secondary_opts]
 
 
 def _config_hint(error: Any, ctx: Any) -> str:
@@ -71,7 +76,7 @@ def _config_hint(error: Any, ctx: Any) -> str:
 
 
 def _way_out(ctx: Any) -> str:
-    return f"; '{ctx.command_path} -h' says what it takes" if ctx is not None else "; -h says what it takes"
+    return f"; '{ctx.command_path} -h' says what it takes"
 
 
 def _plain(message: str) -> str:

@@ -91,6 +91,13 @@ def test_a_narrow_screen_puts_the_text_below(cli: Cli, monkeypatch: pytest.Monke
     assert "  -w, --weights PATH|NAME\n    A checkpoint:" in out
 
 
+@pytest.mark.parametrize("columns", ["", "0", "wide", "-1"])
+def test_a_width_that_is_none_is_none(cli: Cli, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    expected = cli("params", "-h").out, cli("compare", "gpt2", "gpt2-xl").out, cli("params").out
+    monkeypatch.setenv("COLUMNS", columns)
+    assert (cli("params", "-h").out, cli("compare", "gpt2", "gpt2-xl").out, cli("params").out) == expected
+
+
 def test_help_in_a_pipe_has_the_width_of_a_page(cli: Cli) -> None:
     assert max(map(len, cli("trace", "-h").out.splitlines())) <= 80
 
@@ -125,8 +132,8 @@ WRONG = [
         "gptcli checkpoint convert: --to LAYOUT is missing; "
         "write it as in: gptcli checkpoint convert ckpt.pt my_gpt --to huggingface",
     ),
-    (["params", "-c"], "-c: requires an argument; -h says what it takes"),
-    (["params", "--json=3"], "--json: does not take a value; -h says what it takes"),
+    (["params", "-c"], "-c: needs a value, NAME|PATH|-; WAY_OUT"),
+    (["params", "--json=3"], "--json: does not take a value; WAY_OUT"),
     (["paramz"], "gptcli: no such command 'paramz' (did you mean 'params'?); WAY_OUT"),
     (["config", "lst"], "gptcli config: no such command 'lst' (did you mean 'list'?); WAY_OUT"),
     (["\x1b[31mred"], "gptcli: no such command '\\x1b[31mred'; WAY_OUT"),
