@@ -9,12 +9,13 @@ from rich.text import Text
 from gptcli.render.bars import bar
 from gptcli.render.budget import budget_line, headroom_note
 from gptcli.render.console import QUIET, TITLE, TOTAL, plain_table
+from gptcli.render.layout import by_its_indent
 from gptcli.render.model_line import model_line
 from gptcli.render.table import Narrowing, PlainTable
 from gptcli.render.units import binary, count, decimal, share
 from gptcli.reports import DtypeRow, FitReport, LedgerLine, MemoryReport, PhasePeak
 
-_BARS = (30, 20, 10)  # columns of the longest bar, as there is room
+_BARS = (30, 20, 10, 5)  # columns of the longest bar, as there is room
 _DTYPE_COLUMNS = ((True, True), (False, True), (False, False))  # megabytes beside mebibytes, and bits, likewise
 _SMALL = 1000  # ledger lines under a thousandth of the peak are told together
 
@@ -91,7 +92,8 @@ def _ledger(lines: Sequence[LedgerLine], peak: int, *, tensors: bool) -> PlainTa
         together = sum(line.tensors for line in rest), sum(line.bytes for line in rest)
         rows.append((Text(names, style=QUIET), *together))
     for name, number, size in rows:
-        table.add_row(name, *([count(number)] if tensors else []), binary(size), share(size, peak))
+        cells = [*([count(number)] if tensors else []), binary(size), share(size, peak)]
+        table.add_row(by_its_indent(name), *cells)
     table.add_section()
     total = Text(binary(peak), style=TOTAL)
     table.add_row(Text("Total", style=TOTAL), *([""] if tensors else []), total, "100.0%")
