@@ -1,8 +1,8 @@
 """Holds the memory estimate against measurements over a grid and prints docs/accuracy.md: ``make accuracy``.
 
 Every cell is one forward pass or training step. The small models run on real tensors under torch's profiler and on fake
-tensors under a tracker; GPT-2's published sizes run on fake tensors, which take no memory. A cell that is off is listed,
-and the exit code is 1.
+tensors under a tracker; GPT-2's published sizes run on fake tensors, which take no memory. A cell that is off is
+listed, and the exit code is 1.
 """
 
 import argparse
@@ -159,8 +159,8 @@ def page(rows: list[str], off: list[str]) -> str:
         "",
         "## Peaks that others published",
         "",
-        "None of these is an expected value of a test: other networks, other code, or the allocator's reserve instead of",
-        "what is allocated. Ours are what these commands print:",
+        "None of these is an expected value of a test: other networks, other code, or the allocator's reserve instead",
+        "of what is allocated. Ours are what these commands print:",
         "",
         "```sh",
         *published.commands(),
