@@ -15,7 +15,7 @@ from gptcli.render.table import Narrowing, PlainTable
 from gptcli.render.units import binary, count, decimal, share
 from gptcli.reports import DtypeRow, FitReport, LedgerLine, MemoryReport, PhasePeak
 
-_BARS = (30, 20, 10, 5)  # columns of the longest bar, as there is room
+_BARS = (30, 20, 10)  # columns of the longest bar, as there is room
 _DTYPE_COLUMNS = ((True, True), (False, True), (False, False))  # megabytes beside mebibytes, and bits, likewise
 _SMALL = 1000  # ledger lines under a thousandth of the peak are told together
 
@@ -101,7 +101,7 @@ def _ledger(lines: Sequence[LedgerLine], peak: int, *, tensors: bool) -> PlainTa
 
 
 def _phases(phases: Sequence[PhasePeak], peak: int, longest: int) -> PlainTable:
-    table = plain_table()
+    table = plain_table(too_narrow="names above")
     table.add_column("Phase", no_wrap=True)
     table.add_column("Highest in it", no_wrap=True)
     table.add_column("", justify="right", no_wrap=True)
