@@ -1,18 +1,44 @@
-"""Output files that are whole or not there, and standard input that may be closed."""
+"""Output files that are what their ending says, and whole or not there; standard input that may be closed."""
 
 import os
+import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from gptcli.errors import GptcliError, InputError
 
 
 class WriteError(Exception):
     """Why a writer could not fill its file; `replaced_file` tells it with the name of the target."""
+
+
+def check_ending(target: str, what: str, endings: Sequence[str], *, option: str = "") -> str:
+    """Return the ending of an output file in small letters, or an empty string where its name has none.
+
+    Args:
+        target: the file.
+        what: is to be written, for messages.
+        endings: what such a file can end in, the usual one first.
+        option: that names the file, if one does.
+
+    Raises:
+        InputError: it ends in something else; with what it can end in, and a name that works.
+    """
+    suffix = PurePath(target).suffix
+    if not suffix or suffix.lower() in endings:
+        return suffix.lower()
+    from shlex import quote
+
+    *others, last = endings
+    named = f"{', '.join(others)} or {last}" if others else last
+    stem = target.removesuffix(suffix)
+    better = stem if PurePath(stem).suffix.lower() in endings else f"{stem}{endings[0]}"
+    way_out = f"use {option} {quote(better)}" if option else f"name it {quote(better)}"
+    raise InputError(f"{target}: {what} cannot be written as {suffix}, only as {named}; {way_out}")
 
 
 @contextmanager
@@ -44,6 +70,37 @@ def replaced_file(target: str) -> Iterator[Path]:
         raise GptcliError(f"{target}: cannot be written: {error}") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_directory(target: str) -> Iterator[Path]:
+    """Give a directory beside the target that takes its name when the block ends well, and is gone otherwise.
+
+    Enter this before the work, as `replaced_file`.
+
+    Raises:
+        InputError: something is there already, or nothing can be written there.
+        GptcliError: a file in it could not be filled (`WriteError`), or the directory not be put in its place.
+    """
+    if not target:
+        raise InputError("no name given for the output directory; name one, e.g. my_gpt")
+    try:
+        path = Path(os.path.realpath(target))
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise InputError(f"{target}: exists already; name a new directory")
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".gptcli-"))
+    except (OSError, ValueError) as error:
+        raise InputError(_cannot_be_written(target, error)) from None
+    try:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        temporary.replace(path)
+    except WriteError as error:
+        raise GptcliError(f"{target}: cannot be written: {error}") from None
+    except OSError as error:
+        raise GptcliError(_cannot_be_written(target, error)) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def read_stdin(limit: int = -1) -> bytes:
@@ -85,7 +142,16 @@ def _put_in_place(temporary: Path, path: Path, mode: int, target: str) -> None:
 
 def _cannot_be_written(target: str, error: Exception) -> str:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return f"{target}: cannot be written: {reason}"
+    return f"{target}: cannot be written: {reason}{_way_out(target, error)}"
+
+
+def _way_out(target: str, error: Exception) -> str:
+    from shlex import quote
+
+    folder = os.path.dirname(target)  # noqa: PTH120  # as it was typed
+    if isinstance(error, FileNotFoundError) and not os.path.lexists(folder):
+        return f"; make its folder with: mkdir -p {quote(folder)}"
+    return "; choose another folder" if isinstance(error, PermissionError) else ""
 
 
 def _umask() -> int:

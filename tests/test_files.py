@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gptcli.errors import GptcliError, InputError
-from gptcli.files import WriteError, replaced_file
+from gptcli.files import WriteError, new_directory, replaced_file
 
 
 def write(target: Path, content: bytes = b"new") -> None:
@@ -86,3 +86,37 @@ def test_a_target_that_cannot_be_replaced_any_more(tmp_path: Path) -> None:
         target.mkdir()  # somebody was quicker
     assert caught.value.exit_code == 1
     assert names(tmp_path) == ["x"]
+
+
+def test_a_directory_is_whole_or_not_there(tmp_path: Path) -> None:
+    target = tmp_path / "mine"
+    with new_directory(str(target)) as folder:
+        (folder / "x").write_text("new")
+        assert not target.exists()
+    assert (target / "x").read_text() == "new"
+    for fault, told in ((WriteError("disk full"), "disk full"), (OSError(28, "No space left"), "No space left")):
+        with (
+            pytest.raises(GptcliError, match=f"other: cannot be written: {told}") as caught,
+            new_directory(str(tmp_path / "other")) as folder,
+        ):
+            (folder / "x").write_text("half")
+            raise fault
+        assert caught.value.exit_code == 1
+    assert names(tmp_path) == ["mine"]
+
+
+def test_a_directory_takes_the_place_of_an_empty_one_alone(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").touch()
+    (tmp_path / "file").touch()
+    with new_directory(str(tmp_path / "empty")) as folder:
+        (folder / "x").touch()
+    assert names(tmp_path / "empty") == ["x"]
+    for name in ("full", "file"):
+        with pytest.raises(InputError, match="exists already"), new_directory(str(tmp_path / name)):
+            pass
+    for target, told in (("", "no name given"), (str(tmp_path / "no" / "x"), "cannot be written: No such file")):
+        with pytest.raises(InputError, match=told), new_directory(target):
+            pass
+    assert names(tmp_path) == ["empty", "file", "full"]

@@ -79,6 +79,8 @@ def check(
         assert given is not None
         return encode_batch([given], model, allow_special=allow_special, names=["the text"])[0]
 
+    if resolved is not None and given is not None:
+        encode(resolved.config)  # refuses a text that the model cannot take before their file is run
     with working(f"Running {where} and ours"):
         from gptcli.model.check.run import CheckRequest, run_check
 
