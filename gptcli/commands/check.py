@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gptcli.commands._app import command_app
+from gptcli.commands._app import command_app, common
 from gptcli.commands._options import (
     MAX_SEED,
     AllowSpecialOption,
@@ -24,7 +24,7 @@ app = command_app()
 _FP64_BYTES = 8
 
 
-@app.command(rich_help_panel="Run")
+@app.command(cls=common("--config", "--set", "--seed", "--json"), rich_help_panel="Run")
 def check(
     ctx: typer.Context,
     target: Annotated[
@@ -35,8 +35,8 @@ def check(
         str | None,
         typer.Argument(
             metavar="[TEXT]",
-            help="What to run, or - for standard input.  [dim]\\[default: random tokens][/dim]",
-            show_default=False,
+            help="What to run, or - for standard input.",
+            show_default="random tokens",
         ),
     ] = None,
     allow_special: AllowSpecialOption = False,
@@ -49,7 +49,7 @@ def check(
     force: ForceOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Hold your own GPT against ours, step by step, and name the first that departs; exit with 1 where one does.
+    """Hold your own GPT against ours: name the first step that departs; exit with 1 where one does.
 
     [dim]$[/dim] gptcli check my_gpt.py:GPTModel
     [dim]$[/dim] gptcli check my_gpt.py:make_model "Every effort moves you" -c tiny
