@@ -2,11 +2,9 @@
 
 import importlib
 import os
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from threading import current_thread, main_thread
 from typing import Annotated, Any
 
 import typer
@@ -14,9 +12,9 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from gptcli import __version__, commands
 from gptcli.errors import GptcliError, InputProblemsError
+from gptcli.files import kept_apart
 
 _PANELS = ("Inspect", "Run", "Draw", "Configure")
-_ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
 _MAX_PROBLEMS = 50
 _HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
@@ -37,27 +35,6 @@ def _notice_closed_reader() -> Iterator[None]:
         if isinstance(exit_.__context__, BrokenPipeError):
             raise _ReaderClosedError from None
         raise
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """End on SIGTERM and SIGHUP as on an error, so that temporary files are removed; 128 + n is the shell's code."""
-    if current_thread() is not main_thread():
-        yield
-        return
-    numbers = [getattr(signal, name) for name in _ENDING_SIGNALS if hasattr(signal, name)]
-    ours = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]  # nohup ignores SIGHUP
-    for number in ours:
-        signal.signal(number, _end)
-    try:
-        yield
-    finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)
-
-
-def _end(number: int, _frame: object) -> None:
-    raise SystemExit(128 + number)
 
 
 class LazyCommands(TyperGroup):
@@ -192,7 +169,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     root = typer.main.get_command(app)
     root.params += _global_params()
     try:
-        with _ended_by_signals():
+        with kept_apart():
             root.main(None if arguments is None else list(arguments), prog_name="gptcli")
     except SystemExit as exit_:
         return _exit_code(exit_)

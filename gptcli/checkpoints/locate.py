@@ -8,6 +8,7 @@ from msgspec import Struct
 from gptcli.checkpoints.safetensors_file import BrokenFileError, looks_like_safetensors
 from gptcli.config.printable import printable, shortened
 from gptcli.errors import InputError
+from gptcli.files import open_input
 from gptcli.reports import Finding
 
 # In the order in which transformers looks for them.
@@ -80,7 +81,8 @@ def read_json(path: Path) -> dict[str, object]:
     if path.stat().st_size > _MAX_JSON:
         raise BrokenFileError("bad-index", place, "is too large for a JSON index")
     try:
-        found = msgspec.json.decode(path.read_bytes())
+        with open_input(path) as file:
+            found = msgspec.json.decode(file.read())
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BrokenFileError("bad-index", place, f"is not valid JSON: {error}") from None
     if not isinstance(found, dict):
@@ -148,7 +150,7 @@ def _kind(path: Path) -> str:
         BrokenFileError: it is no checkpoint.
     """
     place = printable(str(path))
-    with path.open("rb") as file:
+    with open_input(path) as file:
         first = file.read(_LOOK)
     if not first:
         raise BrokenFileError("not-a-checkpoint", place, "is empty")

@@ -13,6 +13,7 @@ import msgspec
 
 from gptcli.checkpoints.stored import BITS, StoredTensor
 from gptcli.config.printable import printable, shortened
+from gptcli.files import open_input
 from gptcli.reports import Finding
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def read_header(path: Path) -> Header:
         OSError: the file cannot be read.
     """
     place, size = printable(str(path)), path.stat().st_size
-    with path.open("rb") as file:
+    with open_input(path) as file:
         length = int.from_bytes(file.read(LENGTH_BYTES), "little")
         _check_length(length, size, place)
         raw = file.read(length)

@@ -118,10 +118,12 @@ def convert(
     if to not in LAYOUTS:
         raise InputError(f"--to {to}: no such layout{did_you_mean(to, LAYOUTS)}; layouts are {', '.join(LAYOUTS)}")
     from gptcli.commands._weights import load_weights
+    from gptcli.files import expect_outputs
     from gptcli.model.convert import convert_checkpoint
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.progress import counted
 
+    expect_outputs(target)
     weights = load_weights(source, set_values=set_values or ())
     report = convert_checkpoint(
         weights.recognised, target, LAYOUTS[to], counted=lambda items, total: counted(items, total, "Writing")

@@ -118,7 +118,7 @@ def trace(
     from gptcli.commands._ids import encode_batch, pad_id, token_text, wanted_targets
     from gptcli.commands._need import refuse_too_large
     from gptcli.commands._page import studies
-    from gptcli.files import replaced_file
+    from gptcli.files import expect_outputs, replaced_file
     from gptcli.model.device import resolve_device
     from gptcli.render.emit import print_json, print_text, write_text
     from gptcli.render.progress import working
@@ -131,6 +131,7 @@ def trace(
         raise InputError("--attention-map needs the weights, which --attention sdpa never shows; leave it at explicit")
     if html is not None and (attention_map or logit_lens or tensor is not None):
         raise InputError("--html writes every map and the lens; leave out --attention-map, --logit-lens and --tensor")
+    expect_outputs(save, html)
     given = read_texts(texts, files, config=config)
     chosen = choose_model(context, weights, config, set_values, tied, init=init)
     model = chosen.config

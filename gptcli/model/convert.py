@@ -1,10 +1,9 @@
 """The weights of one layout written in another, so that its own program loads them."""
 
-import shutil
-import tempfile
+import io
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import torch
@@ -21,7 +20,7 @@ from gptcli.config import ModelConfig
 from gptcli.config.dialects import settings_in
 from gptcli.config.printable import printable
 from gptcli.errors import GptcliError, InputError
-from gptcli.files import WriteError, replaced_file
+from gptcli.files import WriteError, new_directory, replaced_file
 from gptcli.model.load import TORCH_DTYPES, WeightReader
 from gptcli.reports import ConvertReport, Finding
 
@@ -180,17 +179,32 @@ def _write_pickle(file: Path, layout: Layout, their: ModelConfig, planned: list[
     content: object = state
     if layout.settings_key is not None:
         content = {"model": state, layout.settings_key: settings_in(_DIALECTS[layout.name], their)}
+    writer = _Writer(io.FileIO(file, "wb"))
     try:
-        with file.open("wb") as opened:
-            torch.save(content, opened)
+        with writer:
+            torch.save(content, writer)
     except (OSError, RuntimeError) as error:
-        raise WriteError(str(error).splitlines()[0]) from None
+        raise WriteError(writer.failed or str(error).splitlines()[0]) from None
+
+
+class _Writer(io.BufferedWriter):
+    """A file for torch.save, which says of a write that failed only that it ended at an unexpected place."""
+
+    failed: str | None = None
+
+    def write(self, data: Any) -> int:
+        """Write, and keep the reason why it cannot be done."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            self.failed = error.strerror or str(error)
+            raise
 
 
 def _write_directory(target: str, their: ModelConfig, planned: list[Planned], counted: Counted) -> list[Path]:
     if Path(target).suffix in (".safetensors", ".pt", ".bin"):
         raise InputError(f"{target}: transformers loads a directory; name one, without {Path(target).suffix}")
-    with _new_directory(target) as folder:
+    with new_directory(target) as folder:
         _write_safetensors(folder / "model.safetensors", planned, counted, {"format": "pt"})
         settings = {
             "architectures": ["GPT2LMHeadModel"],
@@ -201,23 +215,3 @@ def _write_directory(target: str, their: ModelConfig, planned: list[Planned], co
         encoded = msgspec.json.format(msgspec.json.encode(settings), indent=2)
         (folder / "config.json").write_bytes(encoded + b"\n")
     return [Path(target) / name for name in ("config.json", "model.safetensors")]
-
-
-@contextmanager
-def _new_directory(target: str) -> Iterator[Path]:
-    """Give a directory beside the target that takes its name when the block ends well, and is gone otherwise."""
-    path = Path(target)
-    try:
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise InputError(f"{target}: exists already; name a new directory")
-        temporary = Path(tempfile.mkdtemp(dir=path.absolute().parent, prefix=".gptcli-"))
-    except OSError as error:
-        raise InputError(f"{target}: cannot be written: {error.strerror or error}") from None
-    try:
-        yield temporary
-        temporary.chmod(0o755)
-        temporary.replace(path)
-    except (OSError, WriteError) as error:
-        raise GptcliError(f"{target}: cannot be written: {getattr(error, 'strerror', None) or error}") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

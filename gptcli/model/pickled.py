@@ -17,6 +17,7 @@ from gptcli.checkpoints.pickle_calls import called_names
 from gptcli.checkpoints.safetensors_file import BrokenFileError
 from gptcli.checkpoints.stored import Opened, StoredTensor
 from gptcli.config.printable import printable, shortened
+from gptcli.files import open_input
 from gptcli.reports import Finding
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def open_pickles(path: Path, located: Located) -> Opened:
 
 def _load(file: Path) -> object:
     place = printable(str(file))
-    with file.open("rb") as opened:
+    with open_input(file) as opened:
         zipped = opened.read(len(_ZIP)) == _ZIP
     if zipped:
         _check_archive(file, place)

@@ -1,11 +1,14 @@
 """A sign of life on stderr while something takes its time; silent where stderr is no terminal."""
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from gptcli.config.printable import printable
 from gptcli.render.errors import colour_wanted
+from gptcli.signals import undone_on_signals
 
 Item = TypeVar("Item")
 
@@ -17,8 +20,9 @@ def working(message: str) -> Iterator[None]:
         yield
         return
     from rich.console import Console
+    from rich.text import Text
 
-    with Console(file=sys.stderr).status(f"{message} ..."):
+    with undone_on_signals(_show_cursor), Console(file=sys.stderr).status(Text(f"{printable(message)} ...")):
         yield
 
 
@@ -30,4 +34,10 @@ def counted(items: Iterable[Item], total: int, message: str) -> Iterator[Item]:
     from rich.console import Console
     from rich.progress import track
 
-    yield from track(items, description=message, total=total, console=Console(file=sys.stderr), transient=True)
+    with undone_on_signals(_show_cursor):
+        yield from track(items, description=message, total=total, console=Console(file=sys.stderr), transient=True)
+
+
+def _show_cursor() -> None:
+    """Give the terminal back as it was: the line of the spinner or of the bar empty, the cursor shown."""
+    os.write(sys.stderr.fileno(), b"\r\x1b[2K\x1b[?25h")

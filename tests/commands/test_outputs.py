@@ -1,0 +1,66 @@
+"""An output that is also an input is refused by every command that writes, and the input stays as it was."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Cli
+
+# What is typed, and which file is both read and written; `{weights}` is a checkpoint, by its header at least.
+CLASHES = {
+    "forward onto its weights": ("forward x --weights {weights} --save {weights}", "weights"),
+    "trace onto its weights": ("trace x --weights {weights} --save {weights}", "weights"),
+    "a page onto the weights": ("trace x --weights {weights} --html {weights}", "weights"),
+    "onto weights in a folder": ("forward x --weights {folder} --save {weights}", "weights"),
+    "onto the config of weights": ("forward x --weights {folder} --save {settings}", "settings"),
+    "forward onto its text": ("forward -f {text} -c tiny --save {text}", "text"),
+    "trace onto the second text": ("trace x -f {other} -f {text} -c tiny --save {text}", "text"),
+    "flow onto its text": ("flow -f {text} -c tiny --format text -o {text}", "text"),
+    "flow onto its config": ("flow -c {config} --format text -o {config}", "config"),
+    "forward onto its config": ("forward x -c {config} --save {config}", "config"),
+    "forward onto a config in a folder": ("forward x -c {folder} --save {settings}", "settings"),
+    "conversion onto its source": ("checkpoint convert {weights} {weights} --to lecture", "weights"),
+    "conversion onto a file of its source": ("checkpoint convert {folder} {weights} --to lecture", "weights"),
+    "two outputs": ("trace x -c tiny --save {new} --html {new}", "new"),
+}
+
+
+@pytest.mark.parametrize("case", CLASHES)
+@pytest.mark.parametrize("linked", [False, True])
+def test_no_input_is_replaced(cli: Cli, tmp_path: Path, case: str, linked: bool) -> None:
+    typed, which = CLASHES[case]
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    files = {
+        "weights": folder / "model.safetensors",
+        "settings": folder / "config.json",
+        "text": tmp_path / "text.txt",
+        "other": tmp_path / "other.txt",
+        "config": tmp_path / "mine.yaml",
+    }
+    header = b'{"__metadata__":{}}     '
+    files["weights"].write_bytes(len(header).to_bytes(8, "little") + header)
+    files["settings"].write_text('{"model_type": "gpt2", "n_layer": 1, "n_head": 1, "n_embd": 4}')
+    files["text"].write_text("Every effort")
+    files["other"].write_text("moves you")
+    files["config"].write_text("emb_dim: 64\nn_heads: 4\nn_layers: 1\n")
+    before = {path: path.read_bytes() for path in files.values()}
+    words = typed.format(**files, folder=folder, new=tmp_path / "new").split()
+    if linked and which != "new":
+        link = tmp_path / f"link{files[which].suffix}"
+        os.link(files[which], link)
+        words[len(words) - words[::-1].index(str(files[which])) - 1] = str(link)
+    outcome = cli(*words)
+    assert (outcome.code, outcome.out) == (2, "")
+    told = "two outputs would go there" if which == "new" else "read by this command, which would replace it"
+    assert told in outcome.err
+    assert "; name a" in outcome.err
+    assert {path: path.read_bytes() for path in files.values()} == before
+    assert not any(path.name.startswith((".gptcli", "new")) for path in tmp_path.rglob("*"))
+
+
+def test_a_command_that_only_reads_takes_a_file_twice(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "text"
+    file.write_text("a")
+    assert cli("tokenize", "--ids", "-f", str(file), "-f", str(file)).out == "64\n64\n"
