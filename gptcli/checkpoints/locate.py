@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from gptcli.checkpoints.safetensors_file import BrokenFileError, looks_like_safetensors
+from gptcli.checkpoints.safetensors_file import BrokenFileError, has_safetensors_header, looks_like_safetensors
 from gptcli.config.printable import printable, shortened
 from gptcli.errors import InputError
 from gptcli.files import open_input
@@ -154,7 +154,7 @@ def _kind(path: Path) -> str:
         first = file.read(_LOOK)
     if not first:
         raise BrokenFileError("not-a-checkpoint", place, "is empty")
-    if first.startswith((b"PK\x03\x04", b"\x80")):
+    if first.startswith(b"PK\x03\x04") or (first.startswith(b"\x80") and not has_safetensors_header(first)):
         return "pickle"
     if looks_like_safetensors(first):
         return "safetensors"

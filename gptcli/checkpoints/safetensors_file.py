@@ -52,6 +52,11 @@ def looks_like_safetensors(first: bytes) -> bool:
     return first[LENGTH_BYTES : LENGTH_BYTES + 1] == b"{"
 
 
+def has_safetensors_header(first: bytes) -> bool:
+    """Return whether a file that begins so has a header of a length that can be; its first byte may be a pickle's."""
+    return looks_like_safetensors(first) and int.from_bytes(first[:LENGTH_BYTES], "little") <= MAX_HEADER
+
+
 def read_header(path: Path) -> Header:
     """Read what a file holds, without its data.
 
