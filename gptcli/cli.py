@@ -180,9 +180,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 130
     except Exception as error:
         if os.environ.get(_DEBUG_VARIABLE, "").lower() not in _OFF:
-            import traceback
+            from gptcli.render.errors import print_traceback
 
-            traceback.print_exc()
+            print_traceback(error)
         return _tell(error)
     return 0
 

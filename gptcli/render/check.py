@@ -49,7 +49,9 @@ def _findings(findings: list[Finding]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for finding in findings:
-        message = Text.assemble((finding.path, TITLE), "\n" if finding.path else "", finding.message)
+        message = Text.assemble(
+            (printable(finding.path), TITLE), "\n" if finding.path else "", printable(finding.message)
+        )
         table.add_row(Text(finding.severity, style=_STYLES[finding.severity]), message)
     return table
 
@@ -107,7 +109,8 @@ def _verdict(report: CheckReport) -> Iterator[RenderableType]:
     elif divergence.kind in _KINDS:
         yield from _departure(divergence)
     else:
-        yield Text(f"Its parameters do not fit, first of all {divergence.path}; nothing else was compared.", style=_BAD)
+        first = printable(divergence.path)
+        yield Text(f"Its parameters do not fit, first of all {first}; nothing else was compared.", style=_BAD)
     if report.looks_ahead:
         told = "It looks ahead: changing the last token changes what comes out for those before it."
         yield Text(told, style=_BAD)

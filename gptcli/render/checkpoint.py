@@ -105,8 +105,8 @@ def _findings(report: CheckpointReport) -> list[RenderableType]:
 
 def _finding(finding: Finding) -> Text:
     if not finding.path:
-        return Text(finding.message)
-    return Text.assemble((finding.path, TITLE), "\n", finding.message)
+        return Text(printable(finding.message))
+    return Text.assemble((printable(finding.path), TITLE), "\n", printable(finding.message))
 
 
 def converted_text(report: ConvertReport) -> Group:
@@ -122,5 +122,5 @@ def converted_text(report: ConvertReport) -> Group:
     table.add_row("tensors", f"{count(report.tensors)}, {both(report.bytes)}")
     parts.append(table)
     for finding in report.findings:
-        parts += ["", Text.assemble((f"{finding.severity}: ", _STYLES[finding.severity]), finding.message)]
+        parts += ["", Text.assemble((f"{finding.severity}: ", _STYLES[finding.severity]), printable(finding.message))]
     return Group(*parts)

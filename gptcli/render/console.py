@@ -4,9 +4,12 @@ import os
 from collections.abc import Iterator
 from typing import TextIO
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.segment import Segment
 from rich.table import Column, Table
 from rich.text import Text
+
+from gptcli.config.printable import harmless
 
 TITLE = "bold"
 TOTAL = "bold green"
@@ -28,8 +31,23 @@ def make_console(stream: TextIO) -> Console:
 
 
 class _Console(Console):
+    """Lets no text through that controls a terminal, whoever wrote it: names in files, tokens, messages of others.
+
+    Renderers make such text printable where they lay it out, so that it is as wide as it looks; this is for what one
+    of them forgot.
+    """
+
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Yield what is printed; colours are no text and stay."""
+        for segment in super().render(renderable, options):
+            text = segment.text
+            if segment.control or text.isprintable() or text == "\n":
+                yield segment
+            else:
+                yield Segment(harmless(text), segment.style)
 
 
 class _LineTable(Table):
