@@ -22,6 +22,7 @@ _KINDS = {
     "shape": "has another shape",
     "input": "takes something else than the step before it gave",
     "random": "gives other numbers in every run",
+    "not-finite": "gives NaN or infinity",
 }
 
 
@@ -106,6 +107,10 @@ def _verdict(report: CheckReport) -> Iterator[RenderableType]:
         if report.ok:
             told = f"All {len(report.steps)} steps that can be seen agree: it is the network it should be."
             yield Text(told, style=TOTAL)
+    elif divergence.label == "Parameter" and divergence.kind == "not-finite":
+        yield Text(
+            f"{printable(divergence.path)} holds NaN or infinity, though no step that was run shows it.", style=_BAD
+        )
     elif divergence.kind in _KINDS:
         yield from _departure(divergence)
     else:
@@ -128,7 +133,7 @@ def _departure(divergence: Divergence) -> Iterator[RenderableType]:
     if divergence.expected is not None and divergence.found is not None:
         yield ""
         yield _both(divergence.expected, divergence.found)
-        if divergence.kind != "shape":
+        if divergence.kind not in ("shape", "not-finite"):
             apart = _number(divergence.difference)
             yield Text(f"At most {apart} apart, where {_number(divergence.tolerance)} would do.", style=QUIET)
     yield ""

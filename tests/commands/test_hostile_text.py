@@ -139,9 +139,7 @@ def test_files_of_such_names(cli: Cli, tmp_path: Path) -> None:
         assert loose(outcome.out + outcome.err) == []
 
 
-@pytest.mark.parametrize(
-    "arguments", [["tokenize"], ["flow", *TINY], ["forward", *TINY], ["trace", *TINY]], ids=" ".join
-)
+@pytest.mark.parametrize("command", ["tokenize", "flow", "forward", "trace"])
 def test_a_text_in_a_report(cli: Cli, command: str) -> None:
     arguments = [command] if command == "tokenize" else [command, *TINY]
     outcome = cli(*arguments, HOSTILE)
