@@ -17,6 +17,7 @@ from gptcli.signals import end_on_signals_no_more, undone
 
 _DOING, _RESULT = b"D", b"R"
 _LENGTH_BYTES = 8
+_HEAD_BYTES = len(_RESULT) + _LENGTH_BYTES
 _SEAL_BYTES = 16  # what somebody writes into the pipe by accident has no seal
 _PATIENCE = 0.05  # seconds between two looks whether the process is still there
 _GRACE = 5  # seconds that a process whose parent was killed outlives the limit
@@ -83,19 +84,16 @@ class Child:
 
     def _taken(self, received: bytes) -> tuple[bytes, bytes | None]:
         """Take whole messages off what was received; return the rest, and the result if it is there."""
-        head = len(self._seal) + len(_RESULT) + _LENGTH_BYTES
-        while len(received) >= head:
-            length = int.from_bytes(received[head - _LENGTH_BYTES : head], "little")
-            if not received.startswith(self._seal):
-                return b"", None  # not ours: nothing that follows can be trusted
-            if len(received) < head + length:
-                break
-            kind, content = received[len(self._seal) :][:1], received[head : head + length]
-            if kind == _RESULT:
-                return b"", content
-            self._doing = content.decode()
-            received = received[head + length :]
-        return received, None
+        while (begin := received.find(self._seal)) >= 0:  # what stands before a seal is not ours
+            received = received[begin:]
+            head, tail = received[len(self._seal) :][:_HEAD_BYTES], received[len(self._seal) + _HEAD_BYTES :]
+            length = int.from_bytes(head[len(_RESULT) :], "little")
+            if len(head) < _HEAD_BYTES or len(tail) < length:
+                return received, None
+            if head.startswith(_RESULT):
+                return b"", tail[:length]
+            self._doing, received = tail[:length].decode(), tail[length:]
+        return received[-len(self._seal) :], None
 
     def _has_ended(self) -> bool:
         if self._status is None:

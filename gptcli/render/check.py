@@ -108,9 +108,8 @@ def _verdict(report: CheckReport) -> Iterator[RenderableType]:
             told = f"All {len(report.steps)} steps that can be seen agree: it is the network it should be."
             yield Text(told, style=TOTAL)
     elif divergence.label == "Parameter" and divergence.kind == "not-finite":
-        yield Text(
-            f"{printable(divergence.path)} holds NaN or infinity, though no step that was run shows it.", style=_BAD
-        )
+        told = "holds NaN or infinity, though no step of this run shows it."
+        yield Text(f"{printable(divergence.path)} {told}", style=_BAD)
     elif divergence.kind in _KINDS:
         yield from _departure(divergence)
     else:
