@@ -202,10 +202,14 @@ def _claimed(target: str) -> Iterator[None]:
     if identity is not None and identity in _standard_streams():
         raise InputError(f"{target}: what this command prints goes there already; name another file")
     run.outputs[place] = target
+    if identity is not None:
+        run.expected[identity] = target  # what is opened from now on is held against it too
     try:
         yield
     finally:
         del run.outputs[place]
+        if identity is not None:
+            run.expected.pop(identity, None)
 
 
 def _standard_streams() -> set[_Identity]:

@@ -130,6 +130,14 @@ class TestKeptApart:
         assert source.read_bytes() == b"old"
         assert names(folder) == ["text"]
 
+    def test_an_input_that_is_opened_while_an_output_is_written(self, tmp_path: Path) -> None:
+        source = tmp_path / "text"
+        source.write_bytes(b"old")
+        with pytest.raises(InputError, match="read by this command"), replaced_file(str(source)):
+            open_input(source)
+        assert (source.read_bytes(), names(tmp_path)) == (b"old", ["text"])
+        open_input(source).close()
+
     def test_standard_input_from_a_file_is_an_input(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         source = tmp_path / "text"
         source.write_bytes(b"old")

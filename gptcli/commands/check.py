@@ -23,6 +23,7 @@ from gptcli.reports import CheckReport
 app = command_app()
 
 _FP64_BYTES = 8
+_MOST_SECONDS = 999_999
 
 
 @app.command(rich_help_panel="Run")
@@ -47,7 +48,9 @@ def check(
     seed: Annotated[
         int, typer.Option(min=0, max=MAX_SEED, help="Of the weights it draws, and of random tokens.")
     ] = 123,
-    time_limit: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="For the whole run; 0 sets none.")] = 600,
+    time_limit: Annotated[
+        int, typer.Option(metavar="SECONDS", min=0, max=_MOST_SECONDS, help="For the whole run; 0 sets none.")
+    ] = 600,
     force: ForceOption = False,
     json: JsonOption = False,
 ) -> None:
