@@ -492,15 +492,31 @@ class Explanation(Struct, frozen=True):
 
 
 class Budget(Struct, frozen=True):
-    """A limit, what it was held against, and whether it holds."""
+    """A limit, what it was held against, and whether it holds.
+
+    Attributes:
+        limit: in base units.
+        value: what is needed.
+        holds: whether ``value`` and the headroom are within the limit.
+        unit: the unit in which the limit was given: ``GiB``, ``M``; empty for a bare number.
+        headroom_bytes: what of a limit in bytes stays free.
+    """
 
     limit: int
     value: int
     holds: bool
+    unit: str = ""
+    headroom_bytes: int | None = None
 
 
 class MemoryReport(Report, frozen=True, kw_only=True):
-    """Bytes of the weights, and the peak of a pass or step with what is alive at it."""
+    """Bytes of the weights, and the peak of a pass or step with what is alive at it.
+
+    Attributes:
+        kernels: of parts that others compute in more operations, how the network reckoned with computes them.
+        stores_causal_mask: whether blocks hold a causal mask each as long as they live, as the lecture's do.
+        process_bytes: what Python and torch take besides, which is not in the peak; null where it is not known.
+    """
 
     command: str = "memory"
     mode: str
@@ -524,6 +540,9 @@ class MemoryReport(Report, frozen=True, kw_only=True):
     peak_phase: str
     phases: list[PhasePeak]
     ledger: list[LedgerLine]
+    kernels: dict[str, str]
+    stores_causal_mask: bool
+    process_bytes: int | None
     explanations: list[Explanation] | None = None
     budget: Budget | None = None
 
@@ -538,7 +557,10 @@ class FlopsRow(Struct, frozen=True):
 
 
 class FlopsReport(Report, frozen=True, kw_only=True):
-    """FLOPs of a pass over B x T tokens; a multiply-add is two."""
+    """FLOPs of a pass over B x T tokens; a multiply-add is two.
+
+    ``mfu`` is of the matrix products; ``utilization`` has each convention's. Both are fractions of the peak.
+    """
 
     command: str = "flops"
     batch_size: int
@@ -556,6 +578,7 @@ class FlopsReport(Report, frozen=True, kw_only=True):
     parts: list[FlopsRow]
     conventions: dict[str, int]
     mfu: float | None
+    utilization: dict[str, float] | None = None
     explanations: list[Explanation] | None = None
     budget: Budget | None = None
 
@@ -599,17 +622,45 @@ class FitCell(Struct, frozen=True):
 
 
 class FitReport(Report, frozen=True, kw_only=True):
-    """The largest value of a variable that fits a budget; the next valid one does not."""
+    """The largest value of a variable that fits a budget; the next valid one does not.
+
+    Attributes:
+        budget_bytes: the whole budget.
+        unit: the unit in which it was given: ``GiB``.
+        headroom_bytes: what of it stays free.
+        variable: what was solved for.
+        multiple_of: what the variable was asked to be a multiple of.
+        step: from one valid value to the next; for widths also a multiple of what the heads need.
+        answer: the largest value that fits.
+        capped: whether the search ended at the largest value that it tries, so that more may fit.
+        peak_bytes: at the answer, headroom not in it.
+        next_value: the next valid value, null at the cap.
+        batch_size: of the run at the answer, as is all that follows.
+    """
 
     command: str = "fit"
     budget_bytes: int
-    mode: str
-    dtype: str
+    unit: str = "B"
+    headroom_bytes: int
     variable: str
+    multiple_of: int
+    step: int
     answer: int
+    capped: bool
     peak_bytes: int
     next_value: int | None
     next_peak_bytes: int | None
+    mode: str
+    dtype: str
+    activation_dtype: str
+    amp: bool
+    batch_size: int
+    seq_len: int
+    attention: str
+    device: str
+    optimizer: str | None
+    optimizer_impl: str | None
+    recompute: str | None
     table: list[FitCell]
 
 
@@ -637,6 +688,12 @@ class CompareReport(Report, frozen=True, kw_only=True):
     batch_size: int
     seq_len: int | None
     dtype: str
+    amp: bool
+    attention: str
+    device: str
+    optimizer: str
+    optimizer_impl: str
+    recompute: str
     models: list[ComparedModel]
     differing: list[str]
 
@@ -650,11 +707,26 @@ class ConventionRow(Struct, frozen=True):
 
 
 class WhyRow(Struct, frozen=True):
-    """A combination of conventions and how far it is from the number asked about."""
+    """Something that may have been counted, and how far its count is from the number asked about.
+
+    Attributes:
+        conventions: what it is, and how it is counted.
+        parameters: its count.
+        residual: the count less the number asked about.
+        kind: ``total`` of this model, ``convention`` in use for it, a ``part`` of it, another ``preset``, a ``name``
+            that is no count, or a ``combination`` of conventions that nobody is known to use.
+        used_by: who counts so, or where the name stands.
+        also: other parts of the same count.
+        matches: whether it has that number, as finely as it was written; if not, it is among the nearest.
+    """
 
     conventions: list[str]
     parameters: int
     residual: int
+    kind: str
+    used_by: str | None
+    also: list[str]
+    matches: bool
 
 
 class Finding(Struct, frozen=True):

@@ -95,11 +95,11 @@ def options_of(cell: Cell) -> StepOptions:
 
 def errors_of(cell: Cell, *, fake: bool) -> tuple[int, int]:
     """Return estimate minus measurement, and the measurement, in bytes."""
-    from gptcli.model.measure import forward_peak, training_step
+    from gptcli.model.measure import forward_pass, training_step
 
     config, options = config_of(cell), options_of(cell)
     run = measured_run(options, fake=fake)
-    measured = training_step(config, run).peak if options.mode == "training" else forward_peak(config, run)
+    measured = training_step(config, run).peak if options.mode == "training" else forward_pass(config, run).peak
     return sweep_step(config, options).peak - measured, measured
 
 

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from gptcli.analysis.flops import flops_report
 from gptcli.analysis.memory import checked_options, kv_cache_bytes
+from gptcli.analysis.optimizers import implementation
 from gptcli.analysis.params import count_parameters, count_tied_and_untied
 from gptcli.analysis.step import StepOptions, sweep_step
 from gptcli.architecture.dtypes import bytes_of
@@ -27,7 +28,17 @@ def compare_report(configs: Sequence[ModelConfig], options: StepOptions, seq_len
     """
     models = [_figures(config, replace(options, tokens=seq_len or config.context_length)) for config in configs]
     return CompareReport(
-        batch_size=options.batch, seq_len=seq_len, dtype=options.dtype, models=models, differing=_differing(models)
+        batch_size=options.batch,
+        seq_len=seq_len,
+        dtype=options.dtype,
+        amp=options.amp,
+        attention=options.attention,
+        device=options.device,
+        optimizer=options.optimizer,
+        optimizer_impl=implementation(options.optimizer_impl, options.device),
+        recompute=options.recompute,
+        models=models,
+        differing=_differing(models),
     )
 
 

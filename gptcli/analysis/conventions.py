@@ -1,4 +1,4 @@
-"""The ways in which people count the parameters of one model, and which of them yield a given number."""
+"""The ways in which people count the parameters of one model."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -11,22 +11,23 @@ from gptcli.architecture import Dim, Shape, Sizes, describe, elements, size, siz
 from gptcli.architecture.operations import Embedding, Linear, Operation
 from gptcli.architecture.symbols import ONE, L, S
 from gptcli.config import ModelConfig
-from gptcli.reports import ConventionRow, WhyRow
+from gptcli.reports import ConventionRow
 
-Parts = Literal["all", "no positions", "no tables", "body", "matrices"]
+Parts = Literal["all", "no positions", "no vocabulary", "no tables", "body", "matrices"]
 Masks = Literal["none", "mask", "mask and scalar"]
 Biases = Literal["qkv", "no qkv", "none"]
 
 PADDED_TO = 64  # nanoGPT's train.py: 50257 entries become 50304
-_NEAREST = 5
 
 _PARTS: dict[Parts, str] = {
     "all": "",
     "no positions": "without position embeddings",
+    "no vocabulary": "without token embedding or output head",
     "no tables": "without embedding tables, with an untied head",
     "body": "without any embedding or output head",
     "matrices": "the blocks' matrices alone, 12LC^2",
 }
+_WITH_VOCABULARY: frozenset[Parts] = frozenset({"all", "no positions", "no tables"})
 _MASKS: dict[Masks, str] = {
     "none": "",
     "mask": "stored causal masks counted",
@@ -56,17 +57,20 @@ class Convention(Struct, frozen=True, kw_only=True):
 
 
 BODY = Convention(parts="body")
+MATRICES = Convention(parts="matrices")
 
 _HUB_FILE = Convention(tied=True, biases="qkv", masks="mask")
 # What the literature and the programs use, with who uses it; the first two are the total this program prints.
 _IN_USE: tuple[tuple[Convention, str], ...] = (
-    (Convention(tied=False), "the lecture's network; every model whose output head has a weight of its own"),
+    (Convention(tied=False), "every model whose output head has a weight of its own"),
     (Convention(tied=True), "torch's parameters(), where a shared weight comes once"),
+    (Convention(tied=False, biases="no qkv"), "the lecture's network"),
+    (Convention(tied=True, biases="no qkv"), "the lecture's count 'considering weight tying'"),
     (Convention(tied=True, biases="qkv"), "OpenAI's GPT-2 checkpoints and their names: 124M, 355M, 774M, 1558M"),
     (Convention(tied=True, biases="qkv", parts="no positions"), "nanoGPT's get_num_params(), printed at its start"),
     (Convention(parts="no tables"), "transformers' num_parameters(exclude_embeddings=True)"),
     (BODY, "scaling laws (Kaplan et al. 2020's N in full); Pythia's non-embedding parameters"),
-    (Convention(parts="matrices"), "Kaplan et al. 2020, equation 2.1, and estimates on paper"),
+    (MATRICES, "Kaplan et al. 2020, equation 2.1, and estimates on paper"),
     (Convention(tied=True, biases="qkv", padded=True), "nanoGPT trained from scratch: the vocabulary as GPUs like it"),
     (Convention(tied=True, biases="none", padded=True), "nanoGPT trained from scratch with bias=False"),
     (_HUB_FILE, "the 'model size' of a file on the Hugging Face Hub, which holds each block's mask"),
@@ -75,43 +79,29 @@ _IN_USE: tuple[tuple[Convention, str], ...] = (
 )
 
 
-def convention_rows(config: ModelConfig) -> list[ConventionRow]:
-    """Return every convention in use with what it gives for a model."""
-    rows: dict[Convention, ConventionRow] = {}
+def conventions_in_use(config: ModelConfig) -> dict[Convention, str]:
+    """Return every convention in use, as it is for a model, with who uses it.
+
+    Two that are one for this model, as it has no biases to leave out or nothing to pad, are one entry.
+    """
+    found: dict[Convention, str] = {}
     for listed, used_by in _IN_USE:
         convention = _normal(config, listed)
-        row = ConventionRow(", ".join(names(config, convention)), count_by(config, convention), used_by)
-        if convention in rows:  # two in use are one for this model: no biases to leave out, nothing to pad
-            row = replace(row, used_by=f"{rows[convention].used_by}; {used_by}")
-        rows[convention] = row
-    return list(rows.values())
+        found[convention] = f"{found[convention]}; {used_by}" if convention in found else used_by
+    return found
 
 
-def why_rows(config: ModelConfig, number: int, step: int = 1) -> list[WhyRow]:
-    """Return the combinations of conventions that yield a number, the simplest first.
-
-    Args:
-        config: the model.
-        number: the count asked about.
-        step: how finely it was written: 1 for an exact one, 10^6 for ``137M``; a count that rounds to it is a match.
-
-    Returns:
-        All matches, with how far the count is from the number as written; where none matches, the nearest few.
-    """
-    counted = [(convention, count_by(config, convention)) for convention in combinations(config)]
-    matches = [
-        each for each in counted if 2 * abs(each[1] - number) <= step - step % 2
-    ]  # half a step either way; an exact one is exact
-    if matches:
-        matches.sort(key=lambda each: (_changes(config, each[0]), abs(each[1] - number)))
-    else:
-        matches = sorted(counted, key=lambda each: (abs(each[1] - number), _changes(config, each[0])))[:_NEAREST]
-    return [WhyRow(names(config, convention), value, value - number) for convention, value in matches]
+def convention_rows(config: ModelConfig) -> list[ConventionRow]:
+    """Return every convention in use with what it gives for a model."""
+    return [
+        ConventionRow(", ".join(names(config, convention)), count_by(config, convention), used_by)
+        for convention, used_by in conventions_in_use(config).items()
+    ]
 
 
-def rounds_to(value: int, number: int, step: int) -> bool:
-    """Return whether a count rounds to a number: half a step off at most, so nothing where the step is 1."""
-    return 2 * abs(value - number) <= step
+def own_convention(config: ModelConfig) -> Convention:
+    """Return the convention that counts what a config says."""
+    return _normal(config, Convention())
 
 
 def combinations(config: ModelConfig) -> list[Convention]:
@@ -128,30 +118,52 @@ def combinations(config: ModelConfig) -> list[Convention]:
 def count_by(config: ModelConfig, convention: Convention) -> int:
     """Count the parameters of a model by a convention, from the description of the model it supposes."""
     chosen = _normal(config, convention)
-    supposed = replace(
-        config,
-        weight_tying=bool(chosen.tied),
-        qkv_bias=chosen.biases == "qkv",
-        bias=chosen.biases != "none",
-        vocab_size=_padded(config.vocab_size) if chosen.padded else config.vocab_size,
-    )
+    supposed = replace(supposed_config(config, chosen.biases, padded=chosen.padded), weight_tying=bool(chosen.tied))
     sizes = sizes_of(supposed)
     counted = sum(_many(times, sizes) * elements(shape, sizes) for shape, times in _weights(supposed, chosen))
     return counted + size(L, sizes) * sum(elements(shape, sizes) for shape in _BUFFERS[chosen.masks])
 
 
+def supposed_config(config: ModelConfig, biases: Biases | None, *, padded: bool) -> ModelConfig:
+    """Return the config with other biases (None: with none), and with its vocabulary padded or not."""
+    return replace(
+        config,
+        qkv_bias=biases == "qkv",
+        bias=biases in ("qkv", "no qkv"),
+        vocab_size=_padded(config.vocab_size) if padded else config.vocab_size,
+    )
+
+
 def names(config: ModelConfig, convention: Convention) -> list[str]:
     """Say a convention in words: the tying where it matters, then what differs from the config."""
     chosen = _normal(config, convention)
-    own = _own_biases(config)
     words = [
         _PARTS[chosen.parts],
         _tying(chosen),
         f"vocabulary padded to {_padded(config.vocab_size)}" if chosen.padded else "",
         _MASKS[chosen.masks],
-        _BIASES[chosen.biases] if chosen.biases not in (None, own) else "",
+        _BIASES[chosen.biases] if chosen.biases not in (None, _own_biases(config)) else "",
     ]
     return [word for word in words if word]
+
+
+def supposed_words(config: ModelConfig, biases: Biases, *, padded: bool) -> list[str]:
+    """Say in words how `supposed_config` differs from a config."""
+    supposed = Convention(tied=None, biases=biases, padded=padded)
+    return [word for word in names(config, supposed) if word not in ("tied", "untied")]
+
+
+def deviations(config: ModelConfig, convention: Convention) -> int:
+    """Return how far a convention is from the config's own count: the number of things to be said about it."""
+    changed_tying = convention.tied is not None and convention.tied != config.weight_tying
+    changed = (
+        convention.parts != "all",
+        changed_tying,
+        convention.padded,
+        convention.masks != "none",
+        convention.biases not in (None, _own_biases(config)),
+    )
+    return sum(changed)
 
 
 def _tying(convention: Convention) -> str:
@@ -177,8 +189,8 @@ def _weights(config: ModelConfig, convention: Convention) -> Iterator[tuple[Shap
 def _counts(operation: Operation, parts: Parts, *, head: bool) -> bool:
     """Return whether an operation's weights count."""
     if isinstance(operation, Embedding):
-        return parts == "all" or (parts == "no positions" and operation.rows != S)
-    return not head or parts not in ("body", "matrices")
+        return parts == "all" or parts == ("no vocabulary" if operation.rows == S else "no positions")
+    return not head or parts in _WITH_VOCABULARY
 
 
 def _normal(config: ModelConfig, convention: Convention) -> Convention:
@@ -186,7 +198,7 @@ def _normal(config: ModelConfig, convention: Convention) -> Convention:
     tied = config.weight_tying if convention.tied is None else convention.tied
     biases = convention.biases or _own_biases(config)
     parts = "body" if convention.parts == "no tables" and tied else convention.parts
-    has_vocabulary = parts not in ("body", "matrices")
+    has_vocabulary = parts in _WITH_VOCABULARY
     return Convention(
         parts=parts,
         tied=tied if has_vocabulary else None,
@@ -200,19 +212,6 @@ def _own_biases(config: ModelConfig) -> Biases:
     if not config.bias:
         return "none"
     return "qkv" if config.qkv_bias else "no qkv"
-
-
-def _changes(config: ModelConfig, convention: Convention) -> int:
-    """Return how far a convention is from the config's own count: the number of things to be said about it."""
-    changed_tying = convention.tied is not None and convention.tied != config.weight_tying
-    changed = (
-        convention.parts != "all",
-        changed_tying,
-        convention.padded,
-        convention.masks != "none",
-        convention.biases not in (None, _own_biases(config)),
-    )
-    return sum(changed)
 
 
 def _padded(entries: int) -> int:

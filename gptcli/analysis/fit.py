@@ -1,105 +1,183 @@
 """The inverse of the ledger: the largest value that a budget holds."""
 
 from collections.abc import Callable
+from math import lcm
 from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gptcli.analysis.memory import checked_options
+from gptcli.analysis.limits import MAX_BATCH
+from gptcli.analysis.memory import activation_dtype, checked_options
+from gptcli.analysis.optimizers import implementation
 from gptcli.analysis.peaks import Peaks
 from gptcli.analysis.step import StepOptions
 from gptcli.config import ModelConfig
 from gptcli.config.model_config import MAX_SIZE
-from gptcli.errors import GptcliError
+from gptcli.errors import GptcliError, InputError
 from gptcli.reports import FitCell, FitReport
 
 Variable = Literal["batch", "seq", "layers", "width"]
 
-_LARGEST_BATCH = 2**40
+# Widths in such steps fill the tiles of matrix units; everything else goes in steps of one.
+_WIDTH_MULTIPLE = 64
+
 _TABLE_BATCHES = (1, 2, 4, 8, 16, 32, 64)
 _TABLE_COLUMNS = 5
 
 
+class NothingFitsError(GptcliError):
+    """Even the smallest value needs more than there is.
+
+    Attributes:
+        smallest: that value.
+        need_bytes: its peak and the headroom.
+    """
+
+    def __init__(self, smallest: int, need_bytes: int) -> None:
+        self.smallest = smallest
+        self.need_bytes = need_bytes
+        super().__init__(f"nothing fits: {smallest:,} needs {need_bytes:,} bytes already")
+
+
+class FitRequest(Struct, frozen=True, kw_only=True):
+    """What is to be found.
+
+    Attributes:
+        variable: what varies; ``seq`` varies the context length too.
+        budget: bytes.
+        headroom: bytes of the budget that stay free.
+        multiple_of: what the answer is a multiple of; None for 64 where the width varies, else 1.
+        heads_fixed: whether a width is split over as many heads as the config has; without it the heads keep their
+            width and their number follows.
+    """
+
+    variable: Variable
+    budget: int
+    headroom: int = 0
+    multiple_of: int | None = None
+    heads_fixed: bool = False
+
+    @property
+    def multiple(self) -> int:
+        """What the answer is a multiple of."""
+        return self.multiple_of or (_WIDTH_MULTIPLE if self.variable == "width" else 1)
+
+
 class _Question(Struct, frozen=True):
-    """What varies: ``build`` gives config and options at the n-th valid value, ``value_of`` that value itself."""
+    """What varies: ``build`` gives config and options at a value; values go from ``step`` to ``cap`` in steps."""
 
     build: Callable[[int], tuple[ModelConfig, StepOptions]]
-    value_of: Callable[[int], int]
-    largest: int
+    step: int
+    cap: int
 
 
-def fit_report(config: ModelConfig, options: StepOptions, variable: Variable, budget: int) -> FitReport:
+def fit_report(config: ModelConfig, options: StepOptions, request: FitRequest) -> FitReport:
     """Find the largest value whose peak the budget holds; the next valid value's does not.
 
     Args:
-        config: the model; ``seq`` varies its context length too, ``width`` stays divisible by its heads.
+        config: the model.
         options: everything else about the pass or step.
-        variable: what varies.
-        budget: bytes.
+        request: what varies, and what there is.
 
     Raises:
-        GptcliError: even the smallest value does not fit.
+        InputError: no value is valid, or as `checked_options`.
+        NothingFitsError: even the smallest value does not fit.
     """
     checked_options(config, options)
-    question = _question(config, options, variable)
+    question = _question(config, options, request)
     peaks = Peaks()
-    best = _largest_that_fits(question, budget, peaks)
-    chosen, chosen_options = question.build(best)
-    following = best + 1 if best < question.largest else None
+    best = _largest_that_fits(question, request, peaks)
+    chosen, run = question.build(best)
+    following = best + question.step if best + question.step <= question.cap else None
+    training = options.mode == "training"
     return FitReport(
         config=chosen,
-        budget_bytes=budget,
-        mode=options.mode,
-        dtype=options.dtype,
-        variable=variable,
-        answer=question.value_of(best),
-        peak_bytes=peaks.peak(chosen, chosen_options),
-        next_value=None if following is None else question.value_of(following),
+        budget_bytes=request.budget,
+        headroom_bytes=request.headroom,
+        variable=request.variable,
+        multiple_of=request.multiple,
+        step=question.step,
+        answer=best,
+        capped=following is None,
+        peak_bytes=peaks.peak(chosen, run),
+        next_value=following,
         next_peak_bytes=None if following is None else peaks.peak(*question.build(following)),
-        table=_table(chosen, chosen_options, budget, peaks),
+        mode=run.mode,
+        dtype=run.dtype,
+        activation_dtype=activation_dtype(run),
+        amp=run.amp,
+        batch_size=run.batch,
+        seq_len=run.tokens,
+        attention=run.attention,
+        device=run.device,
+        optimizer=run.optimizer if training else None,
+        optimizer_impl=implementation(run.optimizer_impl, run.device) if training else None,
+        recompute=run.recompute if training else None,
+        table=_table(chosen, run, request.budget - request.headroom, peaks),
     )
 
 
-def _question(config: ModelConfig, options: StepOptions, variable: Variable) -> _Question:
-    def same(n: int) -> int:
-        return n
+def _question(config: ModelConfig, options: StepOptions, request: FitRequest) -> _Question:
+    step = request.multiple
+    if request.variable == "width":
+        return _width_question(config, options, request)
+    if request.variable == "batch":
+        question = _Question(lambda n: (config, replace(options, batch=n)), step, MAX_BATCH)
+    elif request.variable == "seq":
+        question = _Question(lambda n: (replace(config, context_length=n), replace(options, tokens=n)), step, MAX_SIZE)
+    else:
+        question = _Question(lambda n: (replace(config, n_layers=n), options), step, MAX_SIZE)
+    if step > question.cap:
+        raise InputError(f"--multiple-of {step:,} is over {question.cap:,}, the largest value that is tried; lower it")
+    return question
 
-    if variable == "batch":
-        return _Question(lambda n: (config, replace(options, batch=n)), same, _LARGEST_BATCH)
-    if variable == "seq":
-        return _Question(lambda n: (replace(config, context_length=n), replace(options, tokens=n)), same, MAX_SIZE)
-    if variable == "layers":
-        return _Question(lambda n: (replace(config, n_layers=n), options), same, MAX_SIZE)
-    heads = config.n_heads
-    return _Question(lambda n: (replace(config, emb_dim=n * heads), options), lambda n: n * heads, MAX_SIZE // heads)
+
+def _width_question(config: ModelConfig, options: StepOptions, request: FitRequest) -> _Question:
+    """Vary the width so that its heads stay whole: their number, or the width of each, is the config's."""
+    heads, head_width = config.n_heads, config.emb_dim // config.n_heads
+    step = lcm(request.multiple, heads if request.heads_fixed else head_width)
+
+    def build(width: int) -> tuple[ModelConfig, StepOptions]:
+        return replace(config, emb_dim=width, n_heads=heads if request.heads_fixed else width // head_width), options
+
+    if step > MAX_SIZE:
+        split = f"{heads:,} heads" if request.heads_fixed else f"heads of {head_width:,}"
+        raise InputError(
+            f"--multiple-of {request.multiple:,}: no width up to {MAX_SIZE:,} is such a multiple and splits into "
+            f"{split}; use --multiple-of 1"
+        )
+    return _Question(build, step, MAX_SIZE)
 
 
-def _largest_that_fits(question: _Question, budget: int, peaks: Peaks) -> int:
+def _largest_that_fits(question: _Question, request: FitRequest, peaks: Peaks) -> int:
     """Double until it does not fit, then halve the interval: the peak never falls when a size grows."""
+    step, last = question.step, question.cap // question.step
+
+    def need(n: int) -> int:
+        return peaks.peak(*question.build(n * step)) + request.headroom
 
     def fits(n: int) -> bool:
-        return peaks.peak(*question.build(n)) <= budget
+        return need(n) <= request.budget
 
     if not fits(1):
-        need = peaks.peak(*question.build(1))
-        raise GptcliError(f"nothing fits: {question.value_of(1)} needs {need:,} bytes already; raise --budget")
+        raise NothingFitsError(step, need(1))
     low, high = 1, 2
-    while high <= question.largest and fits(high):
+    while high <= last and fits(high):
         low, high = high, 2 * high
-    high = min(high, question.largest + 1)
+    high = min(high, last + 1)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if fits(middle) else (low, middle)
-    return low
+    return low * step
 
 
-def _table(config: ModelConfig, options: StepOptions, budget: int, peaks: Peaks) -> list[FitCell]:
+def _table(config: ModelConfig, options: StepOptions, available: int, peaks: Peaks) -> list[FitCell]:
     """Peaks over batch sizes and sequence lengths, halving from the context length."""
     lengths = sorted({max(1, config.context_length >> shift) for shift in range(_TABLE_COLUMNS)})
     cells = []
     for batch in _TABLE_BATCHES:
         for tokens in lengths:
             peak = peaks.peak(config, replace(options, batch=batch, tokens=tokens))
-            cells.append(FitCell(batch, tokens, peak, peak <= budget))
+            cells.append(FitCell(batch, tokens, peak, peak <= available))
     return cells

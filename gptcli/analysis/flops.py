@@ -9,7 +9,7 @@ from math import isfinite
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gptcli.analysis.conventions import BODY, count_by
+from gptcli.analysis.conventions import BODY, MATRICES, count_by
 from gptcli.analysis.formulas import evaluate, product, summed, used_values
 from gptcli.analysis.limits import check_length
 from gptcli.analysis.params import count_parameters
@@ -33,13 +33,29 @@ _FULL: dict[Over, str] = {"tokens": "T", "pairs": "T*T"}
 _CAUSAL_PAIRS = "(T*(T+1)//2)"
 _ONE_TOKEN: dict[Over, str] = {"tokens": "", "pairs": "T"}
 
-# Name -> formula and source; N: all parameters, body: those of no embedding and no output head.
+# Name -> formula and source. N: all parameters; body: those of no embedding and no output head; matrices: Kaplan's
+# 12 L C^2. ``once``: the products outside the blocks. ``table``: minus the token table where it is only looked up.
 _CONVENTIONS: dict[str, tuple[str, str]] = {
     "matmul_full_attention": ("3*forward", "torch.utils.flop_counter on the explicit attention path"),
     "matmul_causal_exact": ("3*causal", "forward and backward over the pairs that a causal mask leaves"),
-    "six_n": ("6*N*B*T", "Hoffmann et al. 2022: C = 6 N D, over D = B*T tokens"),
-    "six_n_non_embedding": ("6*body*B*T", "Kaplan et al. 2020, section 2.1: N without embeddings"),
-    "palm_mfu": ("(6*N + 12*L*H*D*T)*B*T", "Chowdhery et al. 2022, appendix B"),
+    "linear_layers": ("3*linear", "thop's calculate_linear, a multiply-add taken as two"),
+    "hardware_recompute": ("4*forward - ({once})", "Narayanan et al. 2021, equation 3: each block runs forward twice"),
+    "palm_mfu": ("(6*(N{table}) + 12*L*H*D*T)*B*T", "Chowdhery et al. 2022, appendix B, whose head is the token table"),
+    "nanogpt_mfu": ("(6*(N - S*C{table}) + 12*L*H*D*T)*B*T", "karpathy/nanoGPT, model.py, estimate_mfu"),
+    "chinchilla": (
+        "3*(forward - ({once}) + 3*B*L*H*T*T)",
+        "Hoffmann et al. 2022, appendix F per layer, which alone gives its table A4",
+    ),
+    "chinchilla_appendix_f": (
+        "3*(forward + 3*B*L*H*T*T + 2*B*T*V*C)",
+        "Hoffmann et al. 2022, appendix F as written: embeddings and softmax too",
+    ),
+    "six_n": ("6*N*B*T", "C = 6 N D (Kaplan et al. 2020, section 2.1) with all parameters, D = B*T tokens"),
+    "six_n_non_embedding": (
+        "6*body*B*T",
+        "C = 6 N D, N without embeddings and head, biases included",
+    ),
+    "kaplan": ("6*matrices*B*T", "Kaplan et al. 2020, section 2.1: C = 6 N D, N by equation 2.1"),
     "macs_forward": ("forward//2", "a multiply-add as one, forward pass only"),
 }
 
@@ -101,7 +117,7 @@ def flops_report(
     """
     check_length(config, tokens)
     steps, sizes = _steps(config, attention), sizes_of(config, batch, tokens)
-    lines = _explain(steps, _quantities(config, sizes))
+    lines = _explain(steps, _conventions(config, steps), _quantities(config, sizes))
     value = {line.name: line.value for line in lines}
     report = FlopsReport(
         config=config,
@@ -119,7 +135,10 @@ def flops_report(
         decode_flops=value["decode"],
         parts=[_row(step, sizes) for step in steps],
         conventions={name: value[name] for name in _CONVENTIONS},
-        mfu=None if reached is None else _utilization(value["palm_mfu"] // (batch * tokens), reached),
+        mfu=None if reached is None else _utilization(value["training"], batch * tokens, reached),
+        utilization=None
+        if reached is None
+        else {name: _utilization(value[name], batch * tokens, reached) for name in _CONVENTIONS},
     )
     return replace(report, explanations=lines) if explain else report
 
@@ -136,20 +155,49 @@ def _row(step: _Step, sizes: Sizes) -> FlopsRow:
     return FlopsRow(step.path, step.label, one, size(step.times, sizes) if step.times else 1)
 
 
-def _utilization(flops_per_token: int, reached: Throughput) -> float:
-    """Return MFU: the FLOPs a model needs at the speed reached, over those the machine could do in that time.
+def _utilization(flops: int, tokens: int, reached: Throughput) -> float:
+    """Return what a step needs at the speed reached, over what the machine could do in that time.
 
-    Chowdhery et al. 2022, appendix B.
+    With the FLOPs that the model needs it is model FLOPs utilization, MFU (Chowdhery et al. 2022, appendix B); with
+    those that the hardware did, recomputed ones too, hardware FLOPs utilization, HFU.
+
+    Args:
+        flops: of a training step.
+        tokens: B * T, tokens in that step.
+        reached: the speed and the machine's peak.
+
+    Raises:
+        InputError: the figures are so far apart that no number holds the quotient.
     """
-    return reached.tokens_per_second * flops_per_token / (reached.peak_tflops * _TERA)
+    utilization = reached.tokens_per_second / reached.peak_tflops * (flops / tokens / _TERA)
+    if not isfinite(utilization):
+        raise InputError(
+            f"--tokens-per-second {reached.tokens_per_second:g} is too much for --peak-tflops {reached.peak_tflops:g}; "
+            "check both"
+        )
+    return utilization
 
 
 def _quantities(config: ModelConfig, sizes: Sizes) -> dict[str, int]:
-    """Return what formulas may mention: the dimensions, and both counts of parameters."""
-    return {**sizes, "N": count_parameters(config), "body": count_by(config, BODY)}
+    """Return what formulas may mention: the dimensions, and counts of parameters."""
+    counts = {"N": count_parameters(config), "body": count_by(config, BODY), "matrices": count_by(config, MATRICES)}
+    return {**sizes, **counts}
 
 
-def _explain(steps: list[_Step], known: dict[str, int]) -> list[Explanation]:
+def _conventions(config: ModelConfig, steps: Iterable[_Step]) -> dict[str, tuple[str, str]]:
+    """Return formula and source of each convention for a model.
+
+    Formulas for MFU count parameters because each stands for a multiply-add a token. Their owners tie the head to the
+    token table; where it has a weight of its own, the table is looked up only, and is left out.
+    """
+    once = _formula([step for step in steps if step.times is None], _FULL)
+    table = "" if config.weight_tying else " - V*C"
+    return {n: (formula.format(once=once, table=table), source) for n, (formula, source) in _CONVENTIONS.items()}
+
+
+def _explain(
+    steps: list[_Step], conventions: Mapping[str, tuple[str, str]], known: dict[str, int]
+) -> list[Explanation]:
     """Evaluate every figure in order; each may mention those before it."""
     formulas = {
         "linear": (_formula(steps, {"tokens": _FULL["tokens"]}), _OWN),
@@ -159,7 +207,7 @@ def _explain(steps: list[_Step], known: dict[str, int]) -> list[Explanation]:
         "backward": ("2*forward", _GRADIENTS),
         "training": ("forward + backward", "one forward and one backward pass"),
         "decode": (_formula(steps, _ONE_TOKEN), _CACHE_SOURCE),
-        **_CONVENTIONS,
+        **conventions,
     }
     lines = []
     for name, (formula, source) in formulas.items():

@@ -1,14 +1,13 @@
 """What a forward pass needs before it is built."""
 
+from gptcli.analysis.process import PROCESS_BYTES
 from gptcli.analysis.step import StepOptions, sweep_step
 from gptcli.config import ModelConfig
 
-# Resident memory of a process that has imported torch 2.13, and of the Python objects of one block's modules; measured
-# on Linux with Python 3.11, rounded up.
-_TORCH_BYTES = 320 * 2**20
+# Of the Python objects of one block's modules; measured on Linux with Python 3.11, rounded up.
 _BLOCK_OBJECTS_BYTES = 2**16
 
 
 def forward_need_bytes(config: ModelConfig, options: StepOptions) -> int:
     """Return the bytes that a forward pass takes: the ledger's peak, torch itself, the blocks' Python objects."""
-    return sweep_step(config, options).peak + _TORCH_BYTES + config.n_layers * _BLOCK_OBJECTS_BYTES
+    return sweep_step(config, options).peak + PROCESS_BYTES + config.n_layers * _BLOCK_OBJECTS_BYTES

@@ -3,6 +3,9 @@
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError
 
+# Texts at once: more than any machine takes, few enough for every figure to be a number of reasonable length.
+MAX_BATCH = 2**40
+
 
 def check_length(config: ModelConfig, tokens: int) -> None:
     """Refuse a text that is longer than the model has positions.

@@ -8,6 +8,7 @@ from gptcli.analysis.explain import explain_ledger, explain_memory
 from gptcli.analysis.limits import check_length
 from gptcli.analysis.optimizers import STEP_COUNTER_BYTES, implementation, optimizer_named
 from gptcli.analysis.params import count_parameters, count_tied_and_untied
+from gptcli.analysis.process import process_bytes
 from gptcli.analysis.step import StepOptions, sweep_step
 from gptcli.analysis.sweep import Memory
 from gptcli.architecture import describe, size, sizes_of, weights
@@ -67,6 +68,9 @@ def memory_report(config: ModelConfig, options: StepOptions, *, explain: bool = 
         peak_phase=memory.peak_phase,
         phases=[PhasePeak(phase, peak) for phase, peak in memory.phases.items()],
         ledger=ledger(memory),
+        kernels={"layer_norm": "fused", "activation": "fused"},
+        stores_causal_mask=False,
+        process_bytes=process_bytes(options.device),
     )
     if not explain:
         return report

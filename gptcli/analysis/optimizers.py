@@ -37,17 +37,22 @@ OPTIMIZERS = {
 STEP_COUNTER_BYTES = 4
 
 
-def optimizer_named(name: str) -> Optimizer:
-    """Return an optimizer.
+def optimizer_name(name: str) -> str:
+    """Return the key in `OPTIMIZERS` of a name in any usual spelling: ``AdamW``, ``torch.optim.SGD``.
 
     Raises:
         InputError: no such name; the message lists them.
     """
-    if name not in OPTIMIZERS:
-        raise InputError(
-            f"unknown optimizer '{name}'{did_you_mean(name, OPTIMIZERS)}; choices are {', '.join(OPTIMIZERS)}"
-        )
-    return OPTIMIZERS[name]
+    spelled = name.strip().lower().rpartition(".")[2].replace("_", "-")
+    if spelled not in OPTIMIZERS:
+        hint = did_you_mean(spelled, OPTIMIZERS)
+        raise InputError(f"unknown optimizer '{name}'{hint}; choices are {', '.join(OPTIMIZERS)}")
+    return spelled
+
+
+def optimizer_named(name: str) -> Optimizer:
+    """Return an optimizer; raises as `optimizer_name`."""
+    return OPTIMIZERS[optimizer_name(name)]
 
 
 def implementation(name: str, device: str) -> str:

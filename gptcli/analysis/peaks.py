@@ -10,7 +10,7 @@ from gptcli.analysis.step import StepOptions, sweep_step
 from gptcli.analysis.sweep import Memory, rounded_bytes
 from gptcli.architecture import sizes_of
 from gptcli.architecture.dtypes import BITS
-from gptcli.architecture.kernels import Amount
+from gptcli.architecture.kernels import WIDENED_ROWS, Amount
 from gptcli.architecture.symbols import Sizes
 from gptcli.config import ModelConfig
 
@@ -38,7 +38,9 @@ def _structure(config: ModelConfig, options: StepOptions) -> object:
     """Return what decides which tensors there are: all but sizes, and of those whether they are one."""
     kept = {key: value for key, value in asdict(config).items() if key not in _FREE_IN_CONFIG}
     chosen = {key: value for key, value in asdict(options).items() if key not in _FREE_IN_OPTIONS}
-    return (*kept.items(), *chosen.items(), options.batch > 1, options.tokens > 1)
+    thresholds = (1, WIDENED_ROWS - 1)
+    rows = (options.batch, options.tokens, options.batch * options.tokens)
+    return (*kept.items(), *chosen.items(), *(amount > threshold for amount in rows for threshold in thresholds))
 
 
 class _Journal:

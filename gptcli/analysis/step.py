@@ -34,10 +34,16 @@ PREFILL, DECODE = "prefill", "decode"
 
 _CUDA_GRANULARITY = 512  # torch's caching allocator rounds every tensor up to this (kMinBlockSize)
 _HALF = BITS["bf16"] // 8
+# What torch.get_rng_state() gives of the CPU's generator; a card's 16 bytes lie in the CPU's memory as well.
+_GENERATOR_STATE = Amount("Random number states", (5056 * ONE,), 1)
 
 
 class StepOptions(Struct, frozen=True, kw_only=True):
-    """What runs: see ``gptcli memory --help``; ``dropout`` is on in training whatever it says here."""
+    """What runs: see ``gptcli memory --help``.
+
+    ``dropout`` is on in training whatever it says here; ``widens`` says that the processor has no instructions for the
+    dtype's products (`gptcli.processor`).
+    """
 
     batch: int = 1
     tokens: int
@@ -50,6 +56,7 @@ class StepOptions(Struct, frozen=True, kw_only=True):
     optimizer_impl: str = "auto"
     recompute: Literal["none", "block"] = "none"
     device: str = "cpu"
+    widens: bool = False
 
 
 def sweep_step(config: ModelConfig, options: StepOptions) -> Memory:
@@ -62,7 +69,7 @@ def sweep_step(config: ModelConfig, options: StepOptions) -> Memory:
     _add_weights(memory, network, options.dtype)
     memory.add(Amount("Token ids", (B, T), INDEX), 1)
     tied = ("wte.weight", "lm_head.weight") if config.weight_tying else ()
-    sweep = Sweep(memory, sums_in_place=options.device != "cpu", tied=tied)
+    sweep = Sweep(memory, tied=tied)
     program = program_of(network, given)
     if training:
         _training_step(sweep, program, network, given, options)
@@ -86,7 +93,14 @@ def _conditions(options: StepOptions, sizes: Sizes) -> Conditions:
         stream_item=stream,
         training=options.mode == "training" or options.dropout,
         device=options.device,
+        widens=_widens(options),
     )
+
+
+def _widens(options: StepOptions) -> bool:
+    """Return whether products are made in fp32: `gptcli.model.products` does so where nothing asks for torch's own."""
+    plain = options.attention == "sdpa" and not (options.amp or options.dropout or options.mode == "training")
+    return options.widens and plain and options.device == "cpu" and options.dtype in ("bf16", "fp16")
 
 
 def _add_weights(memory: Memory, network: Network, dtype: str) -> None:
@@ -117,7 +131,7 @@ def _generation(sweep: Sweep, network: Network, options: StepOptions, given: Con
     _inference(sweep, program_of(network, given), layers)
     memory.begin(DECODE)
     alone_sizes = {**sizes_of(network.config, options.batch, 1), K.symbol: options.tokens}
-    alone = Sweep(Memory(alone_sizes, memory.granularity), sums_in_place=False)
+    alone = Sweep(Memory(alone_sizes, memory.granularity))
     alone.memory.begin(DECODE)
     _inference(alone, program_of(network, replace(given, sizes=alone_sizes, keys=K)), layers)
     memory.phases[DECODE] = memory.live + alone.memory.peak
@@ -153,7 +167,10 @@ def _training_step(sweep: Sweep, program: Program, network: Network, given: Cond
     memory.add(Amount("Targets", (B, T), INDEX), 1)
     _add_optimizer_state(memory, network, optimizer, given.stream_item)
     recompute = options.recompute == "block"
-    blocks = _Blocks(sweep, program, network.config.n_layers, saving=not recompute, recompute=recompute)
+    draws = options.device == "cpu" and network.config.drop_rate > 0
+    blocks = _Blocks(
+        sweep, program, network.config.n_layers, saving=not recompute, recompute=recompute, keeps_states=draws
+    )
 
     memory.begin(FORWARD)
     x, nodes_before = sweep.forward(program.before, None, saving=True)
@@ -186,8 +203,20 @@ def _training_step(sweep: Sweep, program: Program, network: Network, given: Cond
 class _Blocks:
     """The repeated block, forward and backward, at a cost that does not depend on how often it is repeated."""
 
-    def __init__(self, sweep: Sweep, program: Program, layers: int, *, saving: bool, recompute: bool) -> None:
+    def __init__(
+        self,
+        sweep: Sweep,
+        program: Program,
+        layers: int,
+        *,
+        saving: bool,
+        recompute: bool,
+        keeps_states: bool = False,
+    ) -> None:
+        """``keeps_states``: a rerun must draw the same dropout masks, so the state of the generator is kept."""
         self._sweep = sweep
+        self._keeps_states = recompute and keeps_states
+        self._states: list[Buffer] = []
         self._section = program.block
         self._saving = saving
         self._recompute = recompute
@@ -204,6 +233,8 @@ class _Blocks:
             if self._recompute:  # the block's input is all that is kept
                 x.references += 1
                 self._sources.append(x)
+            if self._keeps_states:
+                self._states.append(sweep.memory.allocate(_GENERATOR_STATE))
             x, nodes = sweep.forward(self._section, x, saving=self._saving)
             self._nodes.append(nodes)
             if index == _SWEPT_AT_AN_END - 1:
@@ -223,13 +254,25 @@ class _Blocks:
             before = self._sweep.memory.held.copy()
             gradients[self._section.result] = gradients.pop(SOURCE)
             if self._recompute:
-                nodes = self._sweep.rerun(self._section, self._sources[index])
+                self._sweep.backward_before_rerun(self._section, gradients)
+                nodes = self._rerun(index)
                 self._sweep.backward(nodes, gradients, saved_go_early=True)
                 self._sweep.memory.release(self._sources[index])
+                if self._keeps_states:
+                    self._sweep.memory.release(self._states[index])
             else:
                 self._sweep.backward(self._nodes[index], gradients)
             if index == self._swept - _SWEPT_AT_AN_END:
                 self._sweep.memory.repeat(before, self._skipped)
+
+    def _rerun(self, index: int) -> list[Node]:
+        """Run a block again; where its state is put back for that, today's is set aside."""
+        memory = self._sweep.memory
+        aside = memory.allocate(_GENERATOR_STATE) if self._keeps_states else None
+        nodes = self._sweep.rerun(self._section, self._sources[index])
+        if aside is not None:
+            memory.release(aside)
+        return nodes
 
 
 def _add_optimizer_state(memory: Memory, network: Network, optimizer: Optimizer, item: int) -> None:

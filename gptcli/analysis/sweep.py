@@ -24,13 +24,14 @@ def rounded_bytes(amount: Amount, sizes: Sizes, granularity: int) -> int:
 
 
 class Buffer:
-    """Memory that several values and saved tensors may share."""
+    """Memory that several values and saved tensors may share; ``viewed`` memory is never added to in place."""
 
-    __slots__ = ("amount", "references")
+    __slots__ = ("amount", "references", "viewed")
 
     def __init__(self, amount: Amount) -> None:
         self.amount = amount
         self.references = 1
+        self.viewed = False
 
 
 class Memory:
@@ -132,21 +133,28 @@ class Node:
         self.extras = extras
 
 
+def _last_saving(section: Section) -> int:
+    """Return the index of the last kernel that keeps something for its backward."""
+    return max(i for i, k in enumerate(section.kernels) if k.saves or len(k.made) > 1)
+
+
+def _produced(listed: list[Kernel]) -> set[str]:
+    return {name for kernel in listed if kernel.differentiable for name in kernel.outs}
+
+
 class Sweep:
     """Runs sections forward and backward over a `Memory`.
 
     Args:
         memory: the books.
-        sums_in_place: whether two gradients of one value are summed into the first.
         tied: the parameters that share a weight, whose gradients are summed too.
 
     Attributes:
         cached: buffers that autocast keeps until `release_cached`.
     """
 
-    def __init__(self, memory: Memory, *, sums_in_place: bool, tied: tuple[str, ...] = ()) -> None:
+    def __init__(self, memory: Memory, *, tied: tuple[str, ...] = ()) -> None:
         self.memory = memory
-        self._sums_in_place = sums_in_place
         self._tied = tied
         self.cached: list[Buffer] = []
 
@@ -173,20 +181,24 @@ class Sweep:
             self._let_go(values, released)
         return values[section.result], nodes
 
+    def backward_before_rerun(self, section: Section, gradients: dict[str, Buffer]) -> None:
+        """Run the backward of the kernels that saved nothing, behind the last that did: it needs no rerun."""
+        nodes = [Node(kernel, [], []) for kernel in section.kernels[_last_saving(section) + 1 :]]
+        self.backward(nodes, gradients, produced=_produced(section.kernels))
+
     def rerun(self, section: Section, source: Buffer) -> list[Node]:
         """Run a section again for its backward pass, up to where its last saved tensor is there."""
         outer, self.cached = self.cached, []
         source.references += 1
         values = {SOURCE: source}
         nodes = []
-        last = max(i for i, k in enumerate(section.kernels) if k.saves or len(k.made) > 1)
+        last = _last_saving(section)
         for kernel, released in zip(section.kernels[:last], section.released[:last], strict=True):
             node = self._run(kernel, values, saving=True)
             if kernel.differentiable:
                 nodes.append(node)
             self._let_go(values, released)
         nodes.append(self._save_only(section.kernels[last], values))
-        nodes += [Node(kernel, [], []) for kernel in section.kernels[last + 1 :]]
         self._let_go(values, list(values))
         self.release_cached()
         self.cached = outer
@@ -227,15 +239,23 @@ class Sweep:
             buffer.references += 1
         return saved
 
-    def backward(self, nodes: list[Node], gradients: dict[str, Buffer], *, saved_go_early: bool = False) -> None:
+    def backward(
+        self,
+        nodes: list[Node],
+        gradients: dict[str, Buffer],
+        *,
+        saved_go_early: bool = False,
+        produced: set[str] | None = None,
+    ) -> None:
         """Run the backward of nodes in reverse order.
 
         Args:
             nodes: in order of execution.
             gradients: of values, one reference each; consumed, and filled with those of the section's source.
             saved_go_early: tensors of a rerun are dropped as they are used, before late sums; else after them.
+            produced: the values that have a gradient, where they are not those of the nodes alone.
         """
-        produced = {name for node in nodes for name in node.kernel.outs}
+        produced = produced or _produced([node.kernel for node in nodes])
         for node in reversed(nodes):
             self._step_back(node, gradients, produced, saved_go_early=saved_go_early)
 
@@ -264,17 +284,19 @@ class Sweep:
 
     def _make(self, gradient: Gradient, new: dict[str, Buffer]) -> None:
         buffer = self.memory.allocate(gradient.amount)
+        buffer.viewed = gradient.viewed
         if not gradient.parameter:
             new[gradient.of] = buffer
         elif gradient.of in self._tied:
             new[_SHARED_WEIGHT] = buffer
 
     def _accumulate(self, gradients: dict[str, Buffer], name: str, buffer: Buffer) -> None:
+        """Sum two gradients of one value as autograd's engine does: into the first where nothing else holds it."""
         if name not in gradients:
             gradients[name] = buffer
             return
         first = gradients[name]
-        if self._sums_in_place:
+        if first.references == 1 and not first.viewed:
             self.memory.release(buffer)
             return
         gradients[name] = self.memory.allocate(buffer.amount)

@@ -3,7 +3,7 @@
 from math import ceil
 from typing import Literal
 
-from gptcli.errors import InputError, did_you_mean
+from gptcli.errors import InputError, closest
 
 ComputeDtype = Literal["fp32", "fp16", "bf16"]
 WeightDtype = Literal["fp32", "fp16", "bf16", "int8", "int4"]
@@ -11,17 +11,59 @@ WeightDtype = Literal["fp32", "fp16", "bf16", "int8", "int4"]
 BITS: dict[str, int] = {"fp32": 32, "fp16": 16, "bf16": 16, "int8": 8, "int4": 4}
 COMPUTE_DTYPES = ("fp32", "fp16", "bf16")
 
+# Other programs' names of the same formats, in small letters and without what joins words.
+_SPELLINGS = {
+    **dict.fromkeys(("float32", "float", "f32", "single"), "fp32"),
+    **dict.fromkeys(("float16", "half", "f16"), "fp16"),
+    **dict.fromkeys(("bfloat16", "bfloat"), "bf16"),
+    **dict.fromkeys(("i8", "8bit"), "int8"),
+    **dict.fromkeys(("i4", "4bit"), "int4"),
+}
 
-def check_dtype(name: str, choices: tuple[str, ...]) -> None:
-    """Refuse a name that is not among the choices.
+
+def dtype_named(name: str, choices: tuple[str, ...]) -> str:
+    """Return the format of a name in any usual spelling: ``float32``, ``torch.bfloat16``, ``BF16``, ``half``.
 
     Raises:
-        InputError: with the choices and the nearest of them.
+        InputError: none of the choices; with all of them, and the nearest.
     """
-    if name not in choices:
-        raise InputError(f"unknown dtype '{name}'{did_you_mean(name, choices)}; choices are {', '.join(choices)}")
+    spelled = _bare(name)
+    found = _SPELLINGS.get(spelled, spelled)
+    if found in choices:
+        return found
+    choose = f"choices are {', '.join(choices)}"
+    if found in BITS:
+        raise InputError(f"dtype '{name}' is for weights in 'gptcli memory' and 'gptcli fit'; here {choose}")
+    raise InputError(f"unknown dtype '{name}'{_hint(spelled, choices)}; {choose}")
+
+
+def compute_dtype(name: str) -> str:
+    """Return the format of a name, of those that matrix products run in; raises as `dtype_named`."""
+    return dtype_named(name, COMPUTE_DTYPES)
+
+
+def weight_dtype(name: str) -> str:
+    """Return the format of a name, of all that weights are kept in; raises as `dtype_named`."""
+    return dtype_named(name, tuple(BITS))
 
 
 def bytes_of(numbers: int, dtype: str) -> int:
     """Return the bytes that so many numbers take; half a byte at the end of int4 counts as one."""
     return ceil(numbers * BITS[dtype] / 8) if BITS[dtype] % 8 else numbers * (BITS[dtype] // 8)
+
+
+def _bare(name: str) -> str:
+    """``torch.bfloat16`` -> ``bfloat16``, ``bf-16`` -> ``bf16``."""
+    last = name.strip().lower().rpartition(".")[2]
+    return last.replace("-", "").replace("_", "").replace(" ", "")
+
+
+def _hint(spelled: str, choices: tuple[str, ...]) -> str:
+    """Return the nearest choice; not where the digits differ, as fp64 is another format and no slip of the hand."""
+    near = closest(spelled, (*choices, *(name for name, meant in _SPELLINGS.items() if meant in choices)))
+    same_size = near is not None and _digits(near) == _digits(spelled)
+    return f" (did you mean '{near}'?)" if same_size else ""
+
+
+def _digits(text: str) -> str:
+    return "".join(filter(str.isdigit, text))

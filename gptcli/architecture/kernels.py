@@ -10,11 +10,13 @@ from functools import singledispatch
 from msgspec import Struct
 
 from gptcli.architecture import operations as ops
-from gptcli.architecture.symbols import ONE, B, C, D, Dim, H, Shape, Sizes, T, V
+from gptcli.architecture.symbols import ONE, B, C, D, Dim, H, Shape, Sizes, T, V, elements
 
 FP32 = 4
 INDEX = 8
 BOOL = 1
+
+WIDENED_ROWS = 8  # rows of 16-bit numbers from which widening a matrix costs less than it saves
 
 
 class Amount(Struct, frozen=True, cache_hash=True):
@@ -32,6 +34,9 @@ class Gradient(Struct, frozen=True):
         amount: its size and label.
         of: the value or the parameter whose gradient it is.
         parameter: whether it is a parameter's, which stays until the optimizer has run.
+        viewed: whether it reaches the parameter as a view of what was allocated. Autograd never adds to a view in
+            place: it keeps its base, so the memory has a second owner (``can_accumulate_inplace`` in torch's
+            ``csrc/autograd/input_buffer.cpp``).
         late: made by the engine behind the kernel's own part, where it sums over broadcast dimensions.
     """
 
@@ -39,6 +44,7 @@ class Gradient(Struct, frozen=True):
     of: str
     parameter: bool = False
     late: bool = False
+    viewed: bool = False
 
 
 class Value(Struct, frozen=True):
@@ -86,6 +92,7 @@ class Conditions(Struct, frozen=True, kw_only=True):
         device: ``cpu`` or ``cuda``, which differ in kernels.
         cached: whether keys and values are taken from a cache, whose layout needs no copies.
         keys: how many keys a token may attend to: T, or with a cache those of the tokens read before too.
+        widens: whether matrix products of 16-bit numbers are made in fp32, for want of instructions.
     """
 
     sizes: Sizes
@@ -95,6 +102,7 @@ class Conditions(Struct, frozen=True, kw_only=True):
     device: str
     cached: bool = False
     keys: Dim = T
+    widens: bool = False
 
     @property
     def square(self) -> Shape:
@@ -154,8 +162,8 @@ def _(operation: ops.Embedding, out: str, reads: Sequence[Value], given: Conditi
     return [count, Kernel(outs=(out,), made=(value,), reads=(indices,), saves=(indices,), gradients=(table,))]
 
 
-def _of_parameter(path: str, shape: Shape, item: int, *, late: bool = False) -> Gradient:
-    return Gradient(Amount("Gradients", shape, item), path, parameter=True, late=late)
+def _of_parameter(path: str, shape: Shape, item: int, *, late: bool = False, viewed: bool = False) -> Gradient:
+    return Gradient(Amount("Gradients", shape, item), path, parameter=True, late=late, viewed=viewed)
 
 
 @kernels.register
@@ -215,17 +223,25 @@ def _(operation: ops.Linear, out: str, reads: Sequence[Value], given: Conditions
         source = f"{out}.input"
         casts.append(_cast("Inputs in half precision", taken, source, read, given.item))
     to_input = Gradient(Amount(_PASSED_BACK, taken, given.item), source)
-    to_weight = _of_weight(weight, (operation.outputs, operation.inputs), given)
+    to_weight = _of_weight(weight, (operation.outputs, operation.inputs), given, viewed=True)
     to_bias = _of_weight(bias, (operation.outputs,), given, late=True)
     product = Kernel(
         outs=(out,),
-        made=(value,),
+        made=(value, *_widened(operation, taken, given)),
         reads=(source, *(each.outs[0] for each in casts if each.cached)),
         holds=(read.name,),
         saves=(source, *([_half(weight)] if given.autocast else [])),
         gradients=(to_input, to_weight, to_bias) if operation.bias else (to_weight, to_input),
     )
     return [*casts, product]
+
+
+def _widened(operation: ops.Linear, taken: Shape, given: Conditions) -> tuple[Amount, ...]:
+    """Return what a product in fp32 needs besides its 16-bit result: the rows, C rows of the matrix, their result."""
+    if not given.widens or elements(taken[:-1], given.sizes) < WIDENED_ROWS:
+        return ()
+    shapes = (taken, (C, operation.inputs), (*taken[:-1], C))
+    return tuple(Amount("Widened for the product", shape, FP32) for shape in shapes)
 
 
 def _half(path: str) -> str:
@@ -239,11 +255,11 @@ def _cast_parameter(path: str, shape: Shape, given: Conditions) -> Kernel:
     )
 
 
-def _of_weight(path: str, shape: Shape, given: Conditions, *, late: bool = False) -> Gradient:
+def _of_weight(path: str, shape: Shape, given: Conditions, *, late: bool = False, viewed: bool = False) -> Gradient:
     """Return the gradient of a parameter, or under autocast that of its copy in half precision."""
     if given.autocast:
         return Gradient(Amount(_PASSED_BACK, shape, given.item), _half(path), late=late)
-    return _of_parameter(path, shape, given.item, late=late)
+    return _of_parameter(path, shape, given.item, late=late, viewed=viewed)
 
 
 def _cast(label: str, shape: Shape, out: str, read: Value, item: int) -> Kernel:

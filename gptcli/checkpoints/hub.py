@@ -3,14 +3,28 @@
 import os
 import re
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
-from gptcli.errors import GptcliError, InputError
+from gptcli.config import preset_named
+from gptcli.config.printable import printable
+from gptcli.errors import GptcliError, InputError, did_you_mean
 
 _NAME = re.compile(r"[\w.-]{1,96}(?:/[\w.-]{1,96})?")
-# Names from before the Hub had organisations.
-_MOVED = {name: f"openai-community/{name}" for name in ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl")}
+# What the Hub calls OpenAI's models, whose names are older than its organisations, by our presets of their sizes.
+_OPENAI = {
+    "gpt2-124m": "openai-community/gpt2",
+    **{name: f"openai-community/{name}" for name in ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl")},
+}
+# How files end: those that we read, those that people take for a checkpoint, those that lie beside one. No model of the
+# Hub is called so, while a point in a name is common: gpt-neo-1.3B.
+_READ = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".json", ".yaml", ".yml")
+_REFUSED = (".gguf", ".ggml", ".npz", ".npy", ".h5", ".hdf5", ".msgpack", ".onnx", ".pkl", ".pickle", ".pb", ".tflite")
+_PACKED = (".tar", ".zip", ".gz", ".tgz", ".bz2", ".xz", ".7z")
+_BESIDE = (".md", ".txt", ".rst", ".html", ".csv", ".jsonl", ".toml", ".log", ".pdf", ".py", ".ipynb", ".png", ".svg")
+_FILE_ENDINGS = (*_READ, *_REFUSED, *_PACKED, *_BESIDE, ".index")
 _FILES = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json")
+_MOST_COMPARED = 1000  # names in a directory that a missing one is compared with
 _OLDER_FILES = ("pytorch_model*.bin", "pytorch_model.bin.index.json")
 
 
@@ -27,13 +41,37 @@ def find_weights(name: str) -> Path:
             return path
     except (OSError, ValueError):
         pass  # no path that a system knows
-    if not _NAME.fullmatch(name) or path.suffix in (".safetensors", ".pt", ".pth", ".bin", ".ckpt"):
-        raise InputError(f"{name or 'an empty name'}: no such file or directory, and no name of a model")
-    for candidate in dict.fromkeys((name, _MOVED.get(name, name))):
+    if _is_path(name):
+        raise InputError(f"{printable(name) or 'an empty name'}: no such file or directory{_path_hint(path)}")
+    if not _NAME.fullmatch(name):
+        raise InputError(f"{printable(name)}: no such file or directory, and no name of a model")
+    repository = _OPENAI.get(preset_named(name) or "", name)
+    for candidate in dict.fromkeys((name, repository)):
         cached = _cached(candidate)
         if cached is not None:
             return cached
-    return _downloaded(_MOVED.get(name, name), name)
+    return _downloaded(repository, name)
+
+
+def _is_path(name: str) -> bool:
+    """Return whether a name can only be a path, by how it begins, its slashes or how it ends."""
+    beginning = name.startswith((".", "/", "~")) or "\\" in name
+    return not name or beginning or name.count("/") > 1 or name.endswith("/") or _ending(name) in _FILE_ENDINGS
+
+
+def _ending(name: str) -> str:
+    return Path(name).suffix.lower()
+
+
+def _path_hint(path: Path) -> str:
+    """Return the way out: the nearest name in the same directory, or what the shell left undone."""
+    if path.parts[:1] == ("~",):
+        return "; the shell replaces ~ only at the beginning of a word, write $HOME instead"
+    try:
+        near = (file.name for file in islice(path.parent.iterdir(), _MOST_COMPARED))
+        return did_you_mean(path.name, near) if path.name else ""
+    except (OSError, ValueError):
+        return ""
 
 
 def cache_directory() -> Path:

@@ -21,6 +21,7 @@ def refuse_too_large(config: ModelConfig, runs: Iterable[StepOptions]) -> None:
     free = free_bytes(run.device)
     if need > free:
         raise GptcliError(
-            f"{config.name} needs {binary(need)} in {run.dtype} for weights and activations, {binary(free)} are free "
-            f"on {run.device}; take a smaller model or --dtype bf16, or try it all the same with --force"
+            f"{config.name} needs {binary(need)} in {run.dtype} for weights, activations and torch itself, "
+            f"{binary(free)} are free on {run.device}; take a smaller model or --dtype bf16, "
+            "or try it all the same with --force"
         )

@@ -1,10 +1,12 @@
 """Options that several commands share, declared once."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from gptcli.architecture import AttentionPath
+from gptcli.architecture.devices import device_named
+from gptcli.architecture.dtypes import compute_dtype
 from gptcli.config import InitScheme, ResolvedConfig, load_config
 
 MAX_SEED = 2**64 - 1
@@ -57,7 +59,10 @@ AttentionOption = Annotated[
 
 
 DeviceOption = Annotated[
-    Literal["auto", "cpu", "cuda"], typer.Option("--device", help="auto takes CUDA where there is a card.")
+    str,
+    typer.Option(
+        "--device", metavar="auto|cpu|cuda", parser=device_named, help="auto takes CUDA where there is a card."
+    ),
 ]
 ThreadsOption = Annotated[
     int | None,
@@ -71,7 +76,8 @@ ThreadsOption = Annotated[
     ),
 ]
 ComputeDtypeOption = Annotated[
-    str, typer.Option("--dtype", metavar="fp32|fp16|bf16", help="Of weights and activations.")
+    str,
+    typer.Option("--dtype", metavar="fp32|fp16|bf16", parser=compute_dtype, help="Of weights and activations."),
 ]
 InitOption = Annotated[
     InitScheme | None,

@@ -4,15 +4,34 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from gptcli.analysis.optimizers import OPTIMIZERS
+from gptcli.analysis.limits import MAX_BATCH
+from gptcli.analysis.optimizers import OPTIMIZERS, optimizer_name
+from gptcli.analysis.process import CPU_HEADROOM_BYTES
+from gptcli.architecture.devices import AUTO, rules_device_named
+from gptcli.architecture.dtypes import compute_dtype, weight_dtype
 from gptcli.config import ModelConfig
 
 if TYPE_CHECKING:
     from gptcli.analysis.step import StepOptions
 
+_CPU_HEADROOM = CPU_HEADROOM_BYTES // 2**20
+
+
+def _rules_device(name: str) -> str:
+    """Return ``cpu`` or ``cuda``; ``auto`` is what the commands that run take, so only it may load torch."""
+    device = rules_device_named(name)
+    if device != AUTO:
+        return device
+    from gptcli.model.device import resolve_device
+
+    return resolve_device(AUTO)
+
+
 BatchSizeOption = Annotated[
     int,
-    typer.Option("--batch-size", "-b", metavar="N", min=1, help="Texts at once (B).", rich_help_panel="Run"),
+    typer.Option(
+        "--batch-size", "-b", metavar="N", min=1, max=MAX_BATCH, help="Texts at once (B).", rich_help_panel="Run"
+    ),
 ]
 SeqLenOption = Annotated[
     int | None,
@@ -39,7 +58,14 @@ AmpOption = Annotated[
     bool, typer.Option("--amp", help="Autocast: fp32 parameters, bf16 matrix products.", rich_help_panel="Run")
 ]
 OptimizerOption = Annotated[
-    str, typer.Option("--optimizer", metavar="NAME", help=f"One of {', '.join(OPTIMIZERS)}.", rich_help_panel="Run")
+    str,
+    typer.Option(
+        "--optimizer",
+        metavar="NAME",
+        parser=optimizer_name,
+        help=f"One of {', '.join(OPTIMIZERS)}.",
+        rich_help_panel="Run",
+    ),
 ]
 OptimizerImplOption = Annotated[
     Literal["auto", "for-loop", "foreach", "fused"],
@@ -60,10 +86,11 @@ RecomputeOption = Annotated[
     ),
 ]
 RulesDeviceOption = Annotated[
-    Literal["cpu", "cuda"],
+    str,
     typer.Option(
         "--device",
         metavar="DEVICE",
+        parser=_rules_device,
         help="cpu or cuda: whose kernels are reckoned with; nothing is run.",
         rich_help_panel="Run",
     ),
@@ -71,7 +98,11 @@ RulesDeviceOption = Annotated[
 DtypeOption = Annotated[
     str,
     typer.Option(
-        "--dtype", metavar="DTYPE", help="fp32, fp16 or bf16, of weights and activations.", rich_help_panel="Run"
+        "--dtype",
+        metavar="DTYPE",
+        parser=compute_dtype,
+        help="fp32, fp16 or bf16, of weights and activations.",
+        rich_help_panel="Run",
     ),
 ]
 WeightDtypeOption = Annotated[
@@ -79,6 +110,7 @@ WeightDtypeOption = Annotated[
     typer.Option(
         "--dtype",
         metavar="DTYPE",
+        parser=weight_dtype,
         help="fp32, fp16, bf16; at inference also int8, int4, for weights.",
         rich_help_panel="Run",
     ),
@@ -90,6 +122,16 @@ BudgetOption = Annotated[
     str | None,
     typer.Option(
         "--budget", metavar="SIZE", help="Exit with 1 if more is needed, e.g. 24GiB.", rich_help_panel="Output"
+    ),
+]
+HeadroomOption = Annotated[
+    str | None,
+    typer.Option(
+        "--headroom",
+        metavar="SIZE",
+        help=f"Kept free of the budget.  [dim]\\[default: {_CPU_HEADROOM}MiB on cpu, 0 on cuda][/dim]",
+        show_default=False,
+        rich_help_panel="Output",
     ),
 ]
 

@@ -58,7 +58,7 @@ def checks(config: ModelConfig, inference: StepOptions, training: StepOptions, *
     forward, both = measure.flops(config, run)
     yield check("forward FLOPs", flops.forward_flops, forward, "FLOPs")
     yield check("training FLOPs", flops.training_flops, both, "FLOPs")
-    peak = measure.forward_peak(config, measured_run(inference, fake=fake))
+    peak = measure.forward_pass(config, measured_run(inference, fake=fake)).peak
     yield check("peak of a forward pass", sweep_step(config, inference).peak, peak, "bytes", tolerance)
     generating = replace(inference, mode="generate")
     generated = measure.generation(config, measured_run(generating, fake=fake))

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from gptcli.architecture.dtypes import COMPUTE_DTYPES, check_dtype
 from gptcli.commands._app import command_app
 from gptcli.commands._options import AttentionOption, JsonOption, SetOption, TiedOption, resolve
 from gptcli.commands._run_options import (
@@ -48,7 +47,6 @@ def compare(
     from gptcli.analysis.step import StepOptions
     from gptcli.render.emit import print_json, print_text
 
-    check_dtype(dtype, COMPUTE_DTYPES)
     if len(configs) < 2:
         raise InputError(f"compare takes two models or more, e.g. gptcli compare {configs[0]} gpt2-medium")
     if configs.count(STDIN) > 1:

@@ -1,15 +1,15 @@
 """``gptcli fit``."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from gptcli.architecture.dtypes import BITS, check_dtype
 from gptcli.commands._app import command_app
-from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption, resolve
+from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption, is_typed, resolve
 from gptcli.commands._run_options import (
     AmpOption,
     BatchSizeOption,
+    HeadroomOption,
     ModeOption,
     OptimizerImplOption,
     OptimizerOption,
@@ -20,16 +20,33 @@ from gptcli.commands._run_options import (
     step_options,
 )
 from gptcli.config import DEFAULT_CONFIG
+from gptcli.errors import GptcliError, InputError
+
+if TYPE_CHECKING:
+    from gptcli.analysis.fit import NothingFitsError
+    from gptcli.commands._quantities import Quantity
 
 app = command_app()
 
 
 @app.command(rich_help_panel="Inspect")
 def fit(
+    context: typer.Context,
     budget: Annotated[str, typer.Option("--budget", metavar="SIZE", help="Memory there is, e.g. 24GiB.")],
     solve: Annotated[
         Literal["batch", "seq", "layers", "width"], typer.Option("--solve", help="What is to be as large as it can.")
     ] = "batch",
+    multiple_of: Annotated[
+        int | None,
+        typer.Option(
+            "--multiple-of",
+            metavar="N",
+            min=1,
+            help="The answer is a multiple of it.  [dim]\\[default: 64 for a width, else 1][/dim]",
+            show_default=False,
+        ),
+    ] = None,
+    headroom: HeadroomOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
     set_values: SetOption = None,
     tied: TiedOption = None,
@@ -50,13 +67,17 @@ def fit(
     [dim]$[/dim] gptcli fit --budget 24GiB --solve batch
     [dim]$[/dim] gptcli fit --budget 80GB --solve layers -c gpt2-xl --amp
     """
-    from gptcli.analysis.fit import fit_report
-    from gptcli.commands._quantities import parse_bytes
+    from msgspec.structs import replace
+
+    from gptcli.analysis.fit import FitRequest, NothingFitsError, fit_report
+    from gptcli.commands._budget import memory_limit
     from gptcli.render.emit import print_json, print_text
 
-    check_dtype(dtype, tuple(BITS))
-    limit = parse_bytes(budget, "--budget")
-    model = resolve(config, set_values, tied).config
+    _refuse_what_is_solved_for(context, solve, set_values)
+    limit, free = memory_limit(budget, headroom, device)
+    assert limit is not None
+    resolved = resolve(config, set_values, tied)
+    model = resolved.config
     options = step_options(
         model,
         seq_len,
@@ -70,10 +91,55 @@ def fit(
         recompute=recompute,
         device=device,
     )
-    report = fit_report(model, options, solve, limit)
+    request = FitRequest(
+        variable=solve,
+        budget=limit.value,
+        headroom=free,
+        multiple_of=multiple_of,
+        heads_fixed="n_heads" in resolved.overridden,
+    )
+    try:
+        report = replace(fit_report(model, options, request), unit=limit.unit)
+    except NothingFitsError as error:
+        raise _nothing_fits(error, solve, limit, free) from None
     if json:
         print_json(report)
     else:
         from gptcli.render.fit import fit_text
 
         print_text(fit_text(report))
+
+
+# What --solve varies, by the option that would fix it.
+_SOLVED_OPTIONS = {"batch": ("batch_size", "--batch-size"), "seq": ("seq_len", "--seq-len")}
+_SOLVED_KEYS = {"seq": "context_length", "layers": "n_layers"}
+
+
+def _refuse_what_is_solved_for(context: typer.Context, solve: str, set_values: list[str] | None) -> None:
+    """Refuse a value that the search would replace.
+
+    Raises:
+        InputError: with the option to leave out.
+    """
+    name, option = _SOLVED_OPTIONS.get(solve, ("", ""))
+    if name and is_typed(context, name):
+        raise InputError(f"--solve {solve} looks for what {option} says; leave one of them out")
+    key = _SOLVED_KEYS.get(solve)
+    given = next((text for text in set_values or () if text.partition("=")[0].strip() == key), None)
+    if given is not None:
+        raise InputError(f"--solve {solve} looks for what --set {given} says; leave one of them out")
+
+
+def _nothing_fits(error: "NothingFitsError", solve: str, limit: "Quantity", headroom: int) -> GptcliError:
+    """Say in the unit that was asked what the smallest value needs, and a budget that holds it."""
+    from gptcli.render.fit import value_words, verb_ending
+    from gptcli.render.units import BYTE_SCALES, as_asked, enough, sized
+
+    peak = error.need_bytes - headroom
+    needs = f"{value_words(error.smallest, solve)} need{verb_ending(error.smallest, solve)}"
+    kept = f" and {sized(headroom, limit.unit)} stay free as headroom" if headroom else ""
+    budget = f"{as_asked(limit.value, BYTE_SCALES[limit.unit])} {limit.unit}"
+    return GptcliError(
+        f"nothing fits into {budget}: {needs} {sized(peak, limit.unit)} "
+        f"({peak:,} bytes) already{kept}; use --budget {enough(error.need_bytes, limit.unit)} or more"
+    )

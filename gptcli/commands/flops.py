@@ -49,6 +49,7 @@ def flops(
     from gptcli.commands._budget import hold, refuse_over_budget
     from gptcli.commands._quantities import parse_flops
     from gptcli.render.emit import print_json, print_text
+    from gptcli.render.units import FLOP_SCALES
 
     limit = None if budget is None else parse_flops(budget, "--budget")
     reached = throughput(tokens_per_second, peak_tflops)
@@ -63,4 +64,4 @@ def flops(
         from gptcli.render.flops import flops_text
 
         print_text(flops_text(report, tokens_per_second, peak_tflops))
-    refuse_over_budget(report.budget, "FLOPs in a training step")
+    refuse_over_budget(report.budget, "FLOPs in a training step", FLOP_SCALES)

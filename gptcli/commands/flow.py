@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gptcli.architecture.dtypes import COMPUTE_DTYPES, check_dtype
 from gptcli.commands._app import command_app
 from gptcli.commands._options import (
     AllowSpecialOption,
@@ -73,7 +72,6 @@ def flow(
     from gptcli.render.emit import print_json, print_text, write_text
     from gptcli.render.flow import draw
 
-    check_dtype(dtype, COMPUTE_DTYPES)
     chosen = format_named(format_, output)
     if json and (format_ is not None or output is not None):
         raise InputError("--json prints the steps, and --format and -o a drawing of them; leave one of them out")

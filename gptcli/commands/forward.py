@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from gptcli.architecture.dtypes import COMPUTE_DTYPES, check_dtype
 from gptcli.commands._app import command_app
 from gptcli.commands._options import (
     AllowSpecialOption,
@@ -71,7 +70,6 @@ def forward(
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.progress import working
 
-    check_dtype(dtype, COMPUTE_DTYPES)
     expect_outputs(save)
     given = read_texts(texts, files, config=config)
     chosen = choose_model(context, weights, config, set_values, tied, init=init)

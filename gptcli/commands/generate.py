@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from gptcli.architecture.dtypes import COMPUTE_DTYPES, check_dtype
 from gptcli.commands._app import command_app
 from gptcli.commands._generate import build_and_generate, note_cropped, runs_of
 from gptcli.commands._options import (
@@ -84,7 +83,6 @@ def generate(
     from gptcli.model.device import resolve_device
     from gptcli.render.emit import print_json, print_text
 
-    check_dtype(dtype, COMPUTE_DTYPES)
     check_sampling(temperature, top_p)
     stops = stop or []
     check_stops(stops)

@@ -1,6 +1,5 @@
 """``gptcli memory``."""
 
-from gptcli.architecture.dtypes import BITS, check_dtype
 from gptcli.commands._app import command_app
 from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption, resolve
 from gptcli.commands._run_options import (
@@ -8,6 +7,7 @@ from gptcli.commands._run_options import (
     BatchSizeOption,
     BudgetOption,
     ExplainOption,
+    HeadroomOption,
     ModeOption,
     OptimizerImplOption,
     OptimizerOption,
@@ -39,6 +39,7 @@ def memory(
     device: RulesDeviceOption = "cpu",
     explain: ExplainOption = False,
     budget: BudgetOption = None,
+    headroom: HeadroomOption = None,
     json: JsonOption = False,
 ) -> None:
     """Tell what the weights take, and what a pass or a training step takes at its peak.
@@ -49,12 +50,11 @@ def memory(
     from msgspec.structs import replace
 
     from gptcli.analysis.memory import memory_report
-    from gptcli.commands._budget import hold, refuse_over_budget
-    from gptcli.commands._quantities import parse_bytes
+    from gptcli.commands._budget import hold, memory_limit, refuse_over_budget
     from gptcli.render.emit import print_json, print_text
+    from gptcli.render.units import BYTE_SCALES
 
-    check_dtype(dtype, tuple(BITS))
-    limit = parse_bytes(budget, "--budget") if budget is not None else None
+    limit, free = memory_limit(budget, headroom, device)
     model = resolve(config, set_values, tied).config
     options = step_options(
         model,
@@ -70,11 +70,11 @@ def memory(
         device=device,
     )
     report = memory_report(model, options, explain=explain)
-    report = replace(report, budget=hold(limit, report.peak_bytes))
+    report = replace(report, budget=hold(limit, report.peak_bytes, headroom=free))
     if json:
         print_json(report)
     else:
         from gptcli.render.memory import memory_text
 
         print_text(memory_text(report))
-    refuse_over_budget(report.budget, "bytes")
+    refuse_over_budget(report.budget, "bytes", BYTE_SCALES)

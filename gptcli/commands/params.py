@@ -10,7 +10,6 @@ from gptcli.commands._run_options import ExplainOption
 from gptcli.config import DEFAULT_CONFIG
 
 if TYPE_CHECKING:
-    from gptcli.render.conventions import Asked
     from gptcli.reports import ParamsReport
 
 app = command_app()
@@ -28,7 +27,7 @@ def params(
         bool, typer.Option("--conventions", help="List every way of counting in use, and who uses it.")
     ] = False,
     why: Annotated[
-        str | None, typer.Option(metavar="NUMBER", help="Name the ways of counting that yield 137M or 163009536.")
+        str | None, typer.Option(metavar="NUMBER", help="Say what 137M or 163009536 is the count of.")
     ] = None,
     explain: ExplainOption = False,
     budget: Annotated[
@@ -49,6 +48,7 @@ def params(
     from gptcli.commands._budget import hold, refuse_over_budget
     from gptcli.commands._quantities import parse_count
     from gptcli.render.emit import print_json, print_text
+    from gptcli.render.units import COUNT_SCALES
 
     limit = None if budget is None else parse_count(budget, "--budget")
     report = params_report(resolve(config, set_values, tied).config, list_weights=json)
@@ -60,8 +60,8 @@ def params(
     else:
         from gptcli.render.params import params_text
 
-        print_text(params_text(report, depth, None if why is None else _asked(report, why)))
-    refuse_over_budget(report.budget, "parameters")
+        print_text(params_text(report, depth, why))
+    refuse_over_budget(report.budget, "parameters", COUNT_SCALES)
 
 
 def _with_answers(report: "ParamsReport", *, conventions: bool, why: str | None, explain: bool) -> "ParamsReport":
@@ -75,7 +75,7 @@ def _with_answers(report: "ParamsReport", *, conventions: bool, why: str | None,
 
         report = replace(report, conventions=convention_rows(config))
     if why is not None:
-        from gptcli.analysis.conventions import why_rows
+        from gptcli.analysis.why import why_rows
         from gptcli.commands._quantities import parse_rounded_count
 
         number = parse_rounded_count(why, "--why")
@@ -85,18 +85,3 @@ def _with_answers(report: "ParamsReport", *, conventions: bool, why: str | None,
 
         report = replace(report, explanations=explain_params(config))
     return report
-
-
-def _asked(report: "ParamsReport", why: str) -> "Asked":
-    """Return what the text needs to know about the number asked about, beside the report."""
-    from gptcli.analysis.conventions import convention_rows, rounds_to
-    from gptcli.commands._quantities import parse_rounded_count
-    from gptcli.render.conventions import Asked
-
-    assert report.config is not None
-    number = parse_rounded_count(why, "--why")
-    return Asked(
-        text=why,
-        matched=any(rounds_to(row.parameters, number.value, number.step) for row in report.why or ()),
-        used_by={row.name: row.used_by for row in convention_rows(report.config)},
-    )

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from msgspec.structs import replace
 
-from gptcli.architecture.dtypes import COMPUTE_DTYPES, check_dtype
 from gptcli.commands._app import command_app
 from gptcli.commands._options import (
     AllowSpecialOption,
@@ -124,7 +123,6 @@ def trace(
     from gptcli.render.progress import working
     from gptcli.tokenizer import token_of
 
-    check_dtype(dtype, COMPUTE_DTYPES)
     if head is not None and not attention_map:
         raise InputError("--head says whose map is drawn; add --attention-map")
     if attention_map and attention == "sdpa":

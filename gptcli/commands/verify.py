@@ -1,13 +1,12 @@
 """``gptcli verify``."""
 
 from time import perf_counter
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from gptcli.architecture.dtypes import COMPUTE_DTYPES, check_dtype
 from gptcli.commands._app import command_app
-from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption
+from gptcli.commands._options import AttentionOption, ConfigOption, DeviceOption, JsonOption, SetOption, TiedOption
 from gptcli.commands._run_options import (
     AmpOption,
     BatchSizeOption,
@@ -35,7 +34,7 @@ def verify(
     quick: Annotated[
         bool, typer.Option("--quick", help="Measure on fake tensors: takes no memory, any model on any machine.")
     ] = False,
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to measure.")] = "auto",
+    device: DeviceOption = "auto",
     dtype: DtypeOption = "fp32",
     batch_size: BatchSizeOption = 1,
     seq_len: SeqLenOption = None,
@@ -62,7 +61,6 @@ def verify(
     from gptcli.render.units import binary
     from gptcli.reports import VerifyReport
 
-    check_dtype(dtype, COMPUTE_DTYPES)
     chosen = choose_model(context, weights, config, set_values, tied)
     model = chosen.config
     where = "cpu" if quick else resolve_device(device)

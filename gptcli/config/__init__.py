@@ -2,7 +2,7 @@
 
 from gptcli.config.load import DEFAULT_CONFIG, STDIN, ResolvedConfig, config_from_mapping, lay_over, load_config
 from gptcli.config.model_config import KEYS, Activation, InitScheme, ModelConfig
-from gptcli.config.presets import preset_paths, preset_summary
+from gptcli.config.presets import preset_named, preset_paths, preset_summary
 
 __all__ = [
     "DEFAULT_CONFIG",
@@ -15,6 +15,7 @@ __all__ = [
     "config_from_mapping",
     "lay_over",
     "load_config",
+    "preset_named",
     "preset_paths",
     "preset_summary",
 ]

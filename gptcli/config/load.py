@@ -1,7 +1,7 @@
 """Everything between a person's ``-c``, ``--set`` and ``GPTCLI_*`` and a checked `ModelConfig`."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -11,7 +11,7 @@ from gptcli.config.entries import OUR_DIALECT, Entry, Problem, Translation
 from gptcli.config.input_text import MAX_BYTES
 from gptcli.config.model_config import KEYS, ModelConfig
 from gptcli.config.names import HUB_FILE, model_name, name_from_path
-from gptcli.config.presets import preset_paths
+from gptcli.config.presets import preset_named, preset_paths, preset_spellings
 from gptcli.config.printable import printable, shortened
 from gptcli.config.scalars import resolve_scalar
 from gptcli.config.validate import check_entry, check_missing, check_together
@@ -27,11 +27,19 @@ _OTHER_VARIABLES = ("config", "debug")  # GPTCLI_CONFIG and GPTCLI_DEBUG, which 
 
 
 class ResolvedConfig(Struct, frozen=True):
-    """A checked config, for each of its keys where the value came from, and whose keys the file is written in."""
+    """A checked config.
+
+    Attributes:
+        config: the config.
+        sources: for each of its keys where the value came from.
+        dialect: whose keys the file is written in.
+        overridden: the keys that a flag, ``--set`` or a variable gave, whatever the file says.
+    """
 
     config: ModelConfig
     sources: dict[str, str]
     dialect: str = OUR_DIALECT
+    overridden: frozenset[str] = frozenset()
 
 
 def load_config(
@@ -54,9 +62,10 @@ def load_config(
         InputError: no such preset or file, or it cannot be read.
         InputProblemsError: everything that is wrong with the values, with places.
     """
-    place, data, default_name = _read_source(source)
+    preset = _preset_of(source)
+    place, data, default_name = _read_source(source, preset)
     entries, problems = read_yaml_mapping(data, place)
-    if source in preset_paths():
+    if preset is not None:
         entries = {key: replace(entry, place=f"{place}, line {entry.line}") for key, entry in entries.items()}
     file = _translated(entries, place)
     layers = (
@@ -129,7 +138,7 @@ def _translated(entries: dict[str, Entry], place: str) -> Translation:
 
 
 def _resolve(
-    layers: Iterable[Mapping[str, Entry]], problems: list[Problem], file: Translation, place: str, default_name: str
+    layers: Sequence[Mapping[str, Entry]], problems: list[Problem], file: Translation, place: str, default_name: str
 ) -> ResolvedConfig:
     merged: dict[str, Entry] = {}
     values: dict[str, object] = {}
@@ -150,34 +159,55 @@ def _resolve(
     values.setdefault("name", default_name)
     sources = {key: merged[key].place if key in merged else "default" for key in KEYS}
     config = ModelConfig(**values)  # type: ignore[arg-type]  # check_entry converted each
-    return ResolvedConfig(config, sources, file.dialect)
+    return ResolvedConfig(config, sources, file.dialect, frozenset().union(*layers[1:]))
 
 
-def _read_source(source: str) -> tuple[str, bytes, str]:
+def _preset_of(source: str) -> str | None:
+    """Return the preset that a source names; its own name comes before a path, another spelling after it."""
+    if source in preset_paths():
+        return source
+    return None if source == STDIN or _exists(Path(source)) else preset_named(source)
+
+
+def _read_source(source: str, preset: str | None) -> tuple[str, bytes, str]:
     """Return the place to name in messages, the bytes, and the model's name where the file gives none."""
     if source == STDIN:
         return "<stdin>", read_stdin(MAX_BYTES + 1), "stdin"
     if not source:
         raise InputError("--config is empty; name a preset ('gptcli config list') or a YAML or JSON file")
-    presets = preset_paths()
-    path = presets.get(source, Path(source))
-    folder = source not in presets and _is_folder(path)
+    path = Path(source) if preset is None else preset_paths()[preset]
+    folder = preset is None and _is_folder(path)
     if folder:
         path /= HUB_FILE
-    place = f"preset {source}" if source in presets else printable(str(path) if folder else source)
+    place = printable(str(path) if folder else source) if preset is None else f"preset {preset}"
     try:
         with open_input(path) as file:
             return place, file.read(MAX_BYTES + 1), name_from_path(path)
     except FileNotFoundError:
         if folder:
             raise InputError(f"{source}: is a directory without {HUB_FILE}; name a YAML or JSON file") from None
-        hint = did_you_mean(source.lower(), presets) or f"; presets are {', '.join(presets)}"
+        hint = (
+            did_you_mean(_without_ending(source.lower()), preset_spellings())
+            or f"; presets are {', '.join(preset_paths())}"
+        )
         raise InputError(f"{source}: no such preset or file{hint}") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a directory; name a YAML or JSON file in it") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(f"{path}: cannot be read: {reason}") from None
+
+
+def _without_ending(name: str) -> str:
+    """``gpt2.yaml`` -> ``gpt2``: who asks for a preset's file means the preset."""
+    return name.removesuffix(".yaml").removesuffix(".yml").removesuffix(".json")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _is_folder(path: Path) -> bool:

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from gptcli.errors import GptcliError, InputError
+from gptcli.architecture.devices import device_named
+from gptcli.errors import GptcliError
 
 _CUDA_DRIVER_FILES = ("/dev/nvidiactl", "/dev/dxg")  # Linux, and Linux on Windows
 _CGROUP_LIMITS = (
@@ -12,14 +13,13 @@ _CGROUP_LIMITS = (
 
 
 def resolve_device(name: str) -> str:
-    """Return ``cpu`` or ``cuda`` for ``auto``, ``cpu`` or ``cuda``; ``auto`` takes CUDA where there is a card.
+    """Return ``cpu`` or ``cuda`` for a name that `device_named` knows; ``auto`` takes CUDA where there is a card.
 
     Raises:
         InputError: no device of that name.
         GptcliError: CUDA was asked for and is not there.
     """
-    if name not in ("auto", "cpu", "cuda"):
-        raise InputError(f"unknown device '{name}'; choices are auto, cpu, cuda")
+    name = device_named(name)
     if name == "cpu" or not (name == "cuda" or may_have_cuda()):
         return "cpu"
     import torch

@@ -164,7 +164,9 @@ class Attention(StepModule):
     def _explicit(self, q: Tensor, k: Tensor, v: Tensor, drop: "Dropout") -> Tensor:
         # One name for all that is T x K, so that each is given back as soon as the next is there.
         tap, path = self._tap, self._path
-        att = tap(path, "scores", q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5)  # (B, H, T, K)
+        # Divided by a number: what `/` takes is made a tensor first, which autograd would keep.
+        att = torch.ops.aten.div.Scalar(q @ k.transpose(-2, -1), q.shape[-1] ** 0.5)
+        att = tap(path, "scores", att)  # (B, H, T, K)
         att = tap(path, "mask", att.masked_fill(_later(q, k), float("-inf")))  # (B, H, T, K)
         att = tap(path, "softmax", att.softmax(dim=-1))  # (B, H, T, K)
         att = drop(att)  # (B, H, T, K)
@@ -264,10 +266,17 @@ class GPT(nn.Module):
         """(B, T) -> (B, T, C), with a cache (B, 1, C)."""
         x = self.drop(self._embed(ids, cache.length if cache is not None else 0))  # (B, T, C)
         layers = cache.layers if cache is not None else [None] * len(self.h)
+        again = self.recompute and torch.is_grad_enabled()
         for block, known in zip(self.h, layers, strict=True):
-            x = checkpoint(block, x, known, use_reentrant=False) if self.recompute else block(x, known)  # (B, T, C)
+            x = self._checkpointed(block, x) if again else block(x, known)  # (B, T, C)
         hidden: Tensor = x
         return hidden if cache is None else hidden[:, -1:]
+
+    def _checkpointed(self, block: nn.Module, x: Tensor) -> Tensor:
+        """(B, T, C) -> (B, T, C), keeping the input alone, and the generator's state where dropout draws from it."""
+        draws = self.training and self.network.config.drop_rate > 0
+        out: Tensor = checkpoint(block, x, use_reentrant=False, preserve_rng_state=draws)
+        return out
 
     def _embed(self, ids: Tensor, start: int) -> Tensor:
         """(B, T) tokens from position ``start`` on -> (B, T, C)."""

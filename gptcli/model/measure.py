@@ -1,12 +1,13 @@
 """Measuring what the analysis estimates: on real tensors or on fake ones, never from the description.
 
-The step that is measured is the one in `gptcli.analysis.step`. On the CPU and under fake tensors a tracker follows live
-storages; on CUDA the allocator's own peak is read.
+The step that is measured is the one in `gptcli.analysis.step`. On the CPU torch's profiler records every allocation;
+fake tensors allocate nothing, so a tracker follows their storages; on CUDA the allocator's own peak is read.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from msgspec import Struct
@@ -20,6 +21,8 @@ from gptcli.config import ModelConfig
 from gptcli.model.cache import KVCache
 from gptcli.model.forward import DTYPES
 from gptcli.model.gpt import GPT
+from gptcli.model.products import choose_products
+from gptcli.model.profiled import Recording, recorded
 from gptcli.model.tap import observed
 from gptcli.model.tracker import LiveBytes
 
@@ -40,13 +43,22 @@ class MeasuredRun(Struct, frozen=True, kw_only=True):
     fake: bool = False
 
 
+class MeasuredPass(Struct, frozen=True):
+    """Bytes at the peak of a pass, and what kernels' own scratch adds to it, which no estimate holds."""
+
+    peak: int
+    scratch: int
+
+
 class MeasuredStep(Struct, frozen=True):
-    """Bytes of a training step."""
+    """Bytes of a training step; ``phases`` has the peak of each."""
 
     weights: int
     gradients: int
     optimizer_state: int
     peak: int
+    scratch: int
+    phases: dict[str, int]
 
 
 class MeasuredGeneration(Struct, frozen=True):
@@ -55,6 +67,7 @@ class MeasuredGeneration(Struct, frozen=True):
     kv_cache: int
     prefill: int
     decode: int
+    scratch: int
 
 
 def storage_bytes(tensors: Iterable[Tensor]) -> int:
@@ -68,30 +81,35 @@ def count_parameters(config: ModelConfig) -> int:
     return sum(parameter.numel() for parameter in GPT(describe(config), device="meta").parameters())
 
 
-def forward_peak(config: ModelConfig, run: MeasuredRun) -> int:
-    """Return the peak bytes of a forward pass without gradients."""
+def forward_pass(config: ModelConfig, run: MeasuredRun) -> MeasuredPass:
+    """Run a forward pass without gradients and return what it took."""
     with _mode(run):
         workspaces = library_workspaces(run)
-        model, (ids,) = _build(config, run).eval(), _token_ids(config, run, 1)
-        with torch.no_grad(), _peak([*model.parameters(), ids], run) as peak, _autocast(run):
+        model, (ids,) = _built_to_infer(config, run), _token_ids(config, run, 1)
+        with torch.no_grad(), _reading([*model.parameters(), ids], run) as reading, _autocast(run):
             model(ids)
-    return peak() - workspaces
+    return MeasuredPass(reading.peak - workspaces, reading.scratch)
 
 
 def generation(config: ModelConfig, run: MeasuredRun) -> MeasuredGeneration:
     """Read a prompt of T tokens into a cache, then the last of T tokens alone, and return what each took."""
     with _mode(run):
         workspaces = library_workspaces(run)
-        model, (ids,) = _build(config, run).eval(), _token_ids(config, run, 1)
+        model, (ids,) = _built_to_infer(config, run), _token_ids(config, run, 1)
         activations = torch.bfloat16 if run.amp else DTYPES[run.dtype]
         cache = KVCache(model.network, run.batch, run.tokens, activations, run.device)
         existing = [*model.parameters(), *cache.tensors(), ids]
-        with torch.no_grad(), _peak(existing, run) as prefill, _autocast(run):
+        with torch.no_grad(), _reading(existing, run) as prefill, _autocast(run):
             model(ids, cache)
         cache.truncate(run.tokens - 1)
-        with torch.no_grad(), _peak(existing, run) as decode, _autocast(run):
+        with torch.no_grad(), _reading(existing, run) as decode, _autocast(run):
             model(ids[:, -1:], cache)
-        return MeasuredGeneration(storage_bytes(cache.tensors()), prefill() - workspaces, decode() - workspaces)
+        return MeasuredGeneration(
+            storage_bytes(cache.tensors()),
+            prefill.peak - workspaces,
+            decode.peak - workspaces,
+            max(prefill.scratch, decode.scratch),
+        )
 
 
 def training_step(config: ModelConfig, run: MeasuredRun) -> MeasuredStep:
@@ -102,15 +120,26 @@ def training_step(config: ModelConfig, run: MeasuredRun) -> MeasuredStep:
         ids, targets = _token_ids(config, run, 2)
         optimizer = _optimizer(model, run)
         state = [v for values in optimizer.state.values() for v in values.values() if isinstance(v, Tensor)]
-        with _peak([*model.parameters(), *state, ids, targets], run) as peak:
+        with _reading([*model.parameters(), *state, ids, targets], run) as reading:
+            reading.mark("forward")
             with _autocast(run):
                 logits = model(ids)
+                reading.mark("loss")
                 loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+            reading.mark("backward")
             loss.backward()  # type: ignore[no-untyped-call]
             gradients = storage_bytes(p.grad for p in model.parameters() if p.grad is not None)
+            reading.mark("optimizer step")
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        return MeasuredStep(storage_bytes(model.parameters()), gradients, storage_bytes(state), peak() - workspaces)
+        return MeasuredStep(
+            weights=storage_bytes(model.parameters()),
+            gradients=gradients,
+            optimizer_state=storage_bytes(state),
+            peak=reading.peak - workspaces,
+            scratch=reading.scratch,
+            phases={phase: peak - workspaces for phase, peak in reading.phases.items()},
+        )
 
 
 def flops(config: ModelConfig, run: MeasuredRun) -> tuple[int, int]:
@@ -175,6 +204,14 @@ def _build(config: ModelConfig, run: MeasuredRun) -> GPT:
     return model
 
 
+def _built_to_infer(config: ModelConfig, run: MeasuredRun) -> GPT:
+    """Build as the commands that infer do, the choice of products included."""
+    model = _build(config, run).eval()
+    if not run.amp:  # a chosen product would not see autocast, and no command infers under it
+        choose_products(model)
+    return model
+
+
 def _token_ids(config: ModelConfig, run: MeasuredRun, amount: int) -> list[Tensor]:
     shape = (run.batch, run.tokens)
     return [torch.zeros(shape, dtype=torch.long, device=run.device) for _ in range(amount)]
@@ -194,14 +231,104 @@ def _optimizer(model: GPT, run: MeasuredRun) -> torch.optim.Optimizer:
     return optimizer
 
 
+class _Reading:
+    """What an instrument says of a block of code once it has been left.
+
+    Attributes:
+        peak: the most bytes that were alive at once.
+        scratch: what the kernels' own memory adds to it, where the instrument sees that.
+        phases: the peak from each `mark` to the next.
+    """
+
+    def __init__(self) -> None:
+        self.peak = 0
+        self.scratch = 0
+        self.phases: dict[str, int] = {}
+
+    def mark(self, phase: str) -> None:
+        """Begin a phase."""
+        raise NotImplementedError
+
+
 @contextmanager
-def _peak(existing: list[Tensor], run: MeasuredRun) -> Iterator[Callable[[], int]]:
-    if run.device == "cuda" and not run.fake:
-        torch.cuda.synchronize()
-        torch.cuda.reset_peak_memory_stats()
-        yield lambda: int(torch.cuda.max_memory_allocated())
-        torch.cuda.synchronize()
-        return
+def _reading(existing: list[Tensor], run: MeasuredRun) -> Iterator[_Reading]:
+    how = _tracked if run.fake else _allocated if run.device == "cuda" else _profiled
+    with how(existing) as reading:
+        yield reading
+
+
+@contextmanager
+def _profiled(existing: list[Tensor]) -> Iterator[_Reading]:
+    with recorded() as recording:
+        reading = _Recorded(recording)
+        yield reading
+    base = storage_bytes(existing)
+    reading.peak = recording.peak(base)
+    reading.scratch = recording.peak(base, scratch=True) - reading.peak
+    reading.phases = recording.phases(base)
+
+
+@contextmanager
+def _tracked(existing: list[Tensor]) -> Iterator[_Reading]:
     tracker = LiveBytes(existing)
-    with tracker:
-        yield lambda: tracker.peak
+    with tracker, _generator_states_told(tracker.count):
+        reading = _Stepwise(lambda: tracker.peak, tracker.restart_peak)
+        yield reading
+        reading.finish()
+
+
+@contextmanager
+def _generator_states_told(tell: Callable[[Tensor], None]) -> Iterator[None]:
+    """Tell of every state of the random number generator that is taken: no operation returns it."""
+    take = torch.get_rng_state
+
+    def taken() -> Tensor:
+        state = take()
+        tell(state)
+        return state
+
+    with patch.object(torch, "get_rng_state", taken):
+        yield
+
+
+@contextmanager
+def _allocated(existing: list[Tensor]) -> Iterator[_Reading]:
+    torch.cuda.synchronize()
+    torch.cuda.reset_peak_memory_stats()
+    reading = _Stepwise(lambda: int(torch.cuda.max_memory_allocated()), torch.cuda.reset_peak_memory_stats)
+    yield reading
+    torch.cuda.synchronize()
+    reading.finish()
+
+
+class _Recorded(_Reading):
+    """Reads a recording, which holds every moment."""
+
+    def __init__(self, recording: Recording) -> None:
+        super().__init__()
+        self._recording = recording
+
+    def mark(self, phase: str) -> None:
+        self._recording.mark(phase)
+
+
+class _Stepwise(_Reading):
+    """Reads an instrument that holds one peak, at the end of each phase."""
+
+    def __init__(self, read: Callable[[], int], restart: Callable[[], None]) -> None:
+        super().__init__()
+        self._read = read
+        self._restart = restart
+        self._phase: str | None = None
+
+    def mark(self, phase: str) -> None:
+        self.finish()
+        self._phase = phase
+        self._restart()
+
+    def finish(self) -> None:
+        """End the phase that runs."""
+        now = self._read()
+        self.peak = max(self.peak, now)
+        if self._phase is not None:
+            self.phases[self._phase] = now

@@ -1,31 +1,28 @@
 """The fastest matrix product for as many tokens as there are: on the CPU, without gradients.
 
 ``F.linear`` hands each product to the BLAS library whole. MKL, which torch brings on x86, then multiplies a single row
-on one thread, and shares a matrix badly among several when there are few rows or very many outputs: on a processor that
-is not Intel's that costs half of the memory's bandwidth, or a third of the arithmetic. Here the same products are asked
-for in pieces. Which pieces are best depends on the number of rows (the tokens of all texts); `python -m benchmarks
---only products` prints what they gain. Results differ from ``F.linear`` by rounding, if at all.
+on one thread, and shares a matrix of very many outputs badly among several where there are many rows. Here these
+products are asked for in pieces, each written into its place of the result: a pass takes what `gptcli memory` says on
+every machine. `python -m benchmarks --only products` prints what the pieces gain. Results differ from ``F.linear`` by
+rounding, if at all.
 """
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from gptcli import processor
+from gptcli.architecture.kernels import WIDENED_ROWS
 from gptcli.architecture.network import Block
 from gptcli.architecture.operations import FusedAttention
 from gptcli.model.gpt import GPT, Linear
 
-_MANY_ROWS = 384  # from here on BLAS does best with few, large pieces
+_MANY_ROWS = 384  # from here on slices of a wide matrix are faster than the whole
 _LEAST_PARTS = 8  # a few for each thread, so that none waits long for another
-_SLICE = 1024  # outputs of a matrix at a time where there are many rows
+_SLICE = 1024  # outputs of a wide matrix at a time
 _WIDE = 8 * _SLICE  # outputs from which that pays: the output head, not the layers of a block
-_WIDENED_ROWS = 8  # rows of 16-bit numbers from which widening the matrix costs less than it saves
 
-# What torch calls the instructions that multiply numbers of 16 bits.
-_INSTRUCTIONS = {
-    torch.bfloat16: ("avx512_bf16", "amx_bf16"),
-    torch.float16: ("avx512_fp16", "amx_fp16"),
-}
+_NAMES = {torch.bfloat16: "bf16", torch.float16: "fp16"}
 
 
 def choose_products(model: GPT) -> None:
@@ -42,34 +39,40 @@ def choose_products(model: GPT) -> None:
         if isinstance(module, Linear):
             if weight.dtype == torch.float32 and torch.backends.mkl.is_available():  # type: ignore[no-untyped-call]
                 module.product = Product(module.weight, module.bias)
-            elif lacks_instructions(weight.dtype):
-                module.product = widened
+            elif processor.lacks_instructions(_NAMES.get(weight.dtype, "")):
+                module.product = Widened(model.network.config.emb_dim)
 
 
-def lacks_instructions(dtype: torch.dtype) -> bool:
-    """Return whether this processor is known to have no instructions for products of 16-bit numbers of a kind."""
-    if dtype not in _INSTRUCTIONS or not hasattr(torch.cpu, "get_capabilities"):
-        return False
-    found = torch.cpu.get_capabilities()
-    return found.get("architecture") == "x86_64" and not any(found.get(name) for name in _INSTRUCTIONS[dtype])
+class Widened:
+    """The product in 16 bits on a processor without instructions for it: multiplied and summed in fp32, rounded once.
 
+    torch's own product takes several times as long there as one in fp32, from a few rows on. What this one needs
+    besides the result is made once and goes when it returns: the rows, a slice of the matrix and its result in fp32,
+    4 (B T in + C in + B T C) bytes (`gptcli.architecture.kernels`).
 
-def widened(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """(..., in), (out, in), (out) -> (..., out), all in 16 bits; multiplied and summed in fp32, slice by slice.
-
-    Without instructions for it, torch's own product in 16 bits takes several times as long as one in fp32, from a few
-    rows on. Either way sums are in fp32 and only the result is rounded.
+    Args:
+        width: C, the outputs of a slice.
     """
-    rows = x.reshape(-1, x.shape[-1])
-    if len(rows) < _WIDENED_ROWS or torch.is_grad_enabled():
-        return F.linear(x, weight, bias)
-    rows = rows.float()
-    out = x.new_empty(len(rows), len(weight))
-    for start in range(0, len(weight), _SLICE):
-        columns = slice(start, start + _SLICE)
-        result = torch.mm(rows, weight[columns].float().t())
-        out[:, columns] = result if bias is None else result.add_(bias[columns])
-    return out.view(*x.shape[:-1], -1)
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+
+    def __call__(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """(..., in), (out, in), (out) -> (..., out); as ``F.linear`` for gradients and for few rows."""
+        rows = x.reshape(-1, x.shape[-1])
+        if len(rows) < WIDENED_ROWS or torch.is_grad_enabled():
+            return F.linear(x, weight, bias)
+        out = x.new_empty(len(rows), len(weight))
+        wide = rows.float()  # (rows, in)
+        matrix = wide.new_empty(self._width, x.shape[-1])
+        result = wide.new_empty(len(rows), self._width)
+        for start in range(0, len(weight), self._width):
+            columns = slice(start, start + self._width)
+            part = weight[columns]
+            outputs = result[:, : len(part)]
+            torch.mm(wide, matrix[: len(part)].copy_(part).t(), out=outputs)
+            out[:, columns] = outputs if bias is None else outputs.add_(bias[columns])
+        return out.view(*x.shape[:-1], -1)
 
 
 class Product:
@@ -82,64 +85,32 @@ class Product:
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         outputs, self._inputs = weight.shape
-        parts = max(_LEAST_PARTS, torch.get_num_threads())
         self._weight = weight
-        self._parts = parts
-        self._body = outputs - outputs % parts  # outputs in equal parts; the rest is done apart
-        body = weight.detach()[: self._body]
-        self._matrices = body.view(parts, -1, self._inputs).transpose(1, 2)  # (parts, in, out / parts)
-        whole = bias is not None and self._body == outputs
-        self._biases = bias.detach().view(parts, 1, -1) if bias is not None and whole else None
+        self._parts = max(_LEAST_PARTS, torch.get_num_threads())
+        self._body = outputs - outputs % self._parts  # outputs in equal parts; the rest is done apart
+        # (parts, in, out / parts)
+        self._matrices = weight.detach()[: self._body].view(self._parts, -1, self._inputs).transpose(1, 2)
 
     def __call__(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """(..., in), (out, in), (out) -> (..., out); as ``F.linear`` for gradients and for another matrix."""
         if weight is not self._weight or torch.is_grad_enabled():
             return F.linear(x, weight, bias)
         rows = x.numel() // self._inputs
-        if rows >= _MANY_ROWS:
-            return F.linear(x, weight, bias) if len(weight) < _WIDE else _in_slices(x, weight, bias)
         if rows == 1:
             return self._one_row(x, weight, bias)
-        return self._in_parts(x) if self._body == len(weight) else _turned(x, weight, bias)
-
-    def _in_parts(self, x: Tensor) -> Tensor:
-        """Multiply with equal parts of the outputs side by side, as a batch of products that the threads share."""
-        pieces = self._pieces(x.reshape(1, -1, self._inputs))  # (parts, rows, out / parts)
-        return pieces.transpose(0, 1).reshape(*x.shape[:-1], self._body)
-
-    def _pieces(self, rows: Tensor) -> Tensor:
-        """(1, rows, in) -> (parts, rows, out / parts)."""
-        same = rows.expand(self._parts, -1, -1)
-        biases, matrices = self._biases, self._matrices
-        return torch.bmm(same, matrices) if biases is None else torch.baddbmm(biases, same, matrices)
+        if rows >= _MANY_ROWS and len(weight) >= _WIDE:
+            return _in_slices(x, weight, bias)
+        return F.linear(x, weight, bias)
 
     def _one_row(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """Multiply one row with parts that lie in one piece each, so that memory is read from end to end."""
-        if not weight.is_contiguous():
-            return F.linear(x, weight, bias) if self._inputs % self._parts else _by_inputs(x, weight, bias, self._parts)
-        if self._body == len(weight):
-            return self._pieces(x.reshape(1, 1, -1)).view(*x.shape[:-1], -1)
+        """Multiply with equal parts of the outputs side by side, as a batch of products that the threads share."""
         out = x.new_empty(*x.shape[:-1], len(weight))
         row, results = x.reshape(-1), out.view(-1)  # (in), (out)
-        rows, parts = row.expand(self._parts, 1, -1), results[: self._body].view(self._parts, 1, -1)
-        torch.bmm(rows, self._matrices, out=parts)  # (parts, 1, out / parts)
-        torch.mv(weight[self._body :], row, out=results[self._body :])
+        parts = results[: self._body].view(self._parts, 1, -1)
+        torch.bmm(row.expand(self._parts, 1, -1), self._matrices, out=parts)  # (parts, 1, out / parts)
+        if self._body < len(weight):
+            torch.mv(weight[self._body :], row, out=results[self._body :])
         return out if bias is None else out.add_(bias)
-
-
-def _by_inputs(x: Tensor, weight: Tensor, bias: Tensor | None, parts: int) -> Tensor:
-    """Multiply one row with a matrix that is stored as (in, out): sums over parts of the inputs, then their sum."""
-    rows = x.reshape(parts, 1, -1)  # (parts, 1, in / parts)
-    matrices = weight.t().view(parts, -1, len(weight))  # (parts, in / parts, out)
-    out = torch.bmm(rows, matrices).sum(dim=0).view(*x.shape[:-1], -1)
-    return out if bias is None else out.add_(bias)
-
-
-def _turned(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Multiply with the matrix on the left, which shares its rows among the threads, and turn the result."""
-    turned = torch.mm(weight, x.reshape(-1, x.shape[-1]).t()).t()  # (rows, out), not in one piece
-    out = turned.contiguous().view(*x.shape[:-1], -1)
-    return out if bias is None else out.add_(bias)
 
 
 def _in_slices(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -68,8 +68,18 @@ def compare_text(report: CompareReport) -> Group:
             table.add_row(marked, *cells)
         table.add_section()
     length = "each model's context length" if report.seq_len is None else f"{count(report.seq_len)} tokens"
-    note = f"{_MARK} differs.  {report.batch_size} x {length}, {report.dtype}. Exact figures: --json."
+    note = f"{_MARK} differs.  {report.batch_size} x {length}, {_run(report)}. Exact figures: --json."
     return Group(table, "", Text(note, style=QUIET))
+
+
+def _run(report: CompareReport) -> str:
+    """Say what is reckoned, the ordinary left out: a step in one dtype on the CPU that keeps what it needs."""
+    facts = ["autocast to bf16" if report.amp else report.dtype]
+    facts += ["explicit attention"] if report.attention == "explicit" else []
+    facts += [report.optimizer] if report.optimizer != "adamw" else []
+    facts += ["blocks recomputed"] if report.recompute == "block" else []
+    facts += ["on cuda"] if report.device == "cuda" else []
+    return ", ".join(facts)
 
 
 def _of_config(model: ComparedModel, key: str) -> Any:

@@ -1,8 +1,7 @@
-"""Ways of counting parameters as text: all in use, or those that yield a number."""
+"""Ways of counting parameters as text: all in use, or what has a number."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 
-from msgspec import Struct
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -10,21 +9,11 @@ from rich.text import Text
 from gptcli.render.console import QUIET, TITLE, TOTAL
 from gptcli.render.model_line import model_line
 from gptcli.render.units import count
-from gptcli.reports import ParamsReport
+from gptcli.reports import ParamsReport, WhyRow
 
-
-class Asked(Struct, frozen=True):
-    """A number whose origin was asked for.
-
-    Attributes:
-        text: the number as it was typed.
-        matched: whether the report's rows yield it, rather than being the nearest.
-        used_by: who uses a way of counting, by its words joined with commas.
-    """
-
-    text: str
-    matched: bool
-    used_by: Mapping[str, str]
+_ALSO = 3  # parts of one count that are named beside the first
+_UNUSED = "combination"
+_REMAINING = "Combinations of conventions with that count, which nobody is known to use"
 
 
 def conventions_text(report: ParamsReport) -> Group:
@@ -39,30 +28,44 @@ def conventions_text(report: ParamsReport) -> Group:
     return Group(*parts)
 
 
-def why_text(report: ParamsReport, asked: Asked) -> Group:
-    """Name the ways of counting that yield a number, or come nearest to it, with how far off they are."""
+def why_text(report: ParamsReport, asked: str) -> Group:
+    """Say what has the number asked about, the likeliest first, or comes nearest to it, with how far off it is.
+
+    Args:
+        report: the count, with the rows of the answer.
+        asked: the number as it was typed.
+    """
     assert report.config is not None
     assert report.why is not None
     width = max(len(count(row.parameters)) for row in report.why)
-    title = Text(_verdict(asked, len(report.why)), style=TITLE)
-    parts: list[RenderableType] = [model_line(report.config), "", title, ""]
-    for row in report.why:
-        name = ", ".join(row.conventions)
-        parts.append(_counted(row.parameters, width, name, own=row.parameters == report.total))
-        notes = [f"{asked.text} {'+' if row.residual > 0 else '-'} {count(abs(row.residual))}"] if row.residual else []
-        notes += [asked.used_by[name]] if name in asked.used_by else []
-        parts += [_noted(note, width) for note in notes]
+    matched = report.why[0].matches
+    parts: list[RenderableType] = [model_line(report.config), "", Text(_verdict(asked, report.why), style=TITLE), ""]
+    known = [row for row in report.why if row.kind != _UNUSED or not matched]
+    unused = [row for row in report.why if row not in known]
+    for row in known:
+        parts += _explained(row, asked, width)
+    if unused:
+        parts += [*([""] if known else []), Text(f"{_REMAINING}:", style=QUIET)]
+    for row in unused:
+        parts += _explained(row, asked, width)
     return Group(*parts)
 
 
-def _verdict(asked: Asked, ways: int) -> str:
-    if not asked.matched:
-        return f"{asked.text}: no way of counting yields it; the nearest are"
-    return (
-        f"{asked.text}: {ways} ways of counting, the simplest first"
-        if ways > 1
-        else f"{asked.text}: one way of counting"
-    )
+def _explained(row: WhyRow, asked: str, width: int) -> Iterator[RenderableType]:
+    yield _counted(row.parameters, width, ", ".join(row.conventions), own=row.kind == "total")
+    if row.residual:
+        yield _noted(f"{asked} {'+' if row.residual > 0 else '-'} {count(abs(row.residual))}", width)
+    if row.used_by:
+        yield _noted(row.used_by, width)
+    if row.also:
+        more = [f"{len(row.also) - _ALSO} more"] if len(row.also) > _ALSO else []
+        yield _noted(f"also {'; '.join([*row.also[:_ALSO], *more])}", width)
+
+
+def _verdict(asked: str, rows: Sequence[WhyRow]) -> str:
+    if not rows[0].matches:
+        return f"{asked}: no way of counting yields it; the nearest are"
+    return f"{asked}: {len(rows)} explanations, the likeliest first" if len(rows) > 1 else f"{asked}: one explanation"
 
 
 def _counted(number: int, width: int, name: str, *, own: bool) -> Table:

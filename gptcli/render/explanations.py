@@ -14,7 +14,12 @@ from gptcli.reports import Explanation
 
 _INDENT = 2
 _SHORT = 56  # characters up to which a formula and its values share a line
-_MEANING = {**MEANING, "N": "parameters", "body": "parameters of no embedding and no output head"}
+_MEANING = {
+    **MEANING,
+    "N": "parameters",
+    "body": "parameters of no embedding and no output head",
+    "matrices": "parameters of the blocks' matrices, 12LC^2",
+}
 
 
 def explanations_text(explanations: Sequence[Explanation]) -> Group:

@@ -1,41 +1,106 @@
 """``gptcli fit`` as text."""
 
-from rich.console import Group
+from collections.abc import Sequence
+
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from gptcli.render.budget import budget_words, headroom_note
 from gptcli.render.console import QUIET, TOTAL, plain_table
+from gptcli.render.memory import run_facts
 from gptcli.render.model_line import model_line
-from gptcli.render.units import count, scaled
+from gptcli.render.units import BYTE_SCALES, count, in_unit, sized
 from gptcli.reports import FitReport
 
-_WORDS = {"batch": "texts at once", "seq": "tokens in a text", "layers": "layers", "width": "wide"}
+_WORDS = {"batch": "text{s} at once", "seq": "token{s} in a text", "layers": "layer{s}"}
+
+
+def value_words(value: int, variable: str) -> str:
+    """``(7, "batch")`` -> ``7 texts at once``."""
+    if variable == "width":
+        return f"a width of {count(value)}"
+    return f"{count(value)} {_WORDS[variable].format(s='' if value == 1 else 's')}"
+
+
+def verb_ending(value: int, variable: str) -> str:
+    """Return what a verb takes after those words: ``1 text at once fits``, ``7 texts at once fit``."""
+    return "s" if variable == "width" or value == 1 else ""
 
 
 def fit_text(report: FitReport) -> Group:
     """The answer, the first value that does not fit, and a table of batch sizes and sequence lengths."""
     assert report.config is not None
-    head = Text.assemble((f"{count(report.answer)} {_WORDS[report.variable]}", TOTAL))
-    head.append(f"  fit into {scaled(report.budget_bytes)}: {report.mode} in {report.dtype} peaks at ")
-    head.append(scaled(report.peak_bytes), style=TOTAL)
-    following = ""
-    if report.next_value is not None and report.next_peak_bytes is not None:
-        following = f"{count(report.next_value)} would take {scaled(report.next_peak_bytes)}."
-    note = Text("+ fits, - does not. Peaks are the ledger's of 'gptcli memory'.", style=QUIET)
-    return Group(model_line(report.config), "", head, Text(following, style=QUIET), "", _table(report), "", note)
+    note = Text(
+        f"Peaks in {report.unit}: + fits into the budget less its headroom, - does not.\n"
+        "What they are of and what is not in them: 'gptcli memory'.",
+        style=QUIET,
+    )
+    return Group(
+        model_line(report.config),
+        "",
+        _answer(report),
+        Text(run_facts(report), style=QUIET),
+        Text(_next(report), style=QUIET),
+        Text(headroom_note(report.headroom_bytes, report.unit, report.device), style=QUIET),
+        "",
+        _PeakTable(report),
+        "",
+        note,
+    )
 
 
-def _table(report: FitReport) -> Table:
-    lengths = sorted({cell.seq_len for cell in report.table})
+def _answer(report: FitReport) -> Text:
+    fits = f"fit{verb_ending(report.answer, report.variable)}"
+    how = "with --amp" if report.amp else f"in {report.dtype}"
+    head = Text.assemble((value_words(report.answer, report.variable), TOTAL))
+    head.append(f"  {fits} into {budget_words(report.budget_bytes, report.unit)}: {report.mode} {how} peaks at ")
+    head.append(sized(report.peak_bytes, report.unit), style=TOTAL)
+    return head
+
+
+def _next(report: FitReport) -> str:
+    words = _heads(report) if report.variable == "width" else ""
+    if report.next_value is None or report.next_peak_bytes is None:
+        return f"{words}The search ends there: {count(report.answer)} is the most that is tried, and more may fit."
+    steps = f", in steps of {count(report.step)}" if report.step > 1 else ""
+    return f"{words}{count(report.next_value)} would take {sized(report.next_peak_bytes, report.unit)}{steps}."
+
+
+def _heads(report: FitReport) -> str:
+    assert report.config is not None
+    heads = report.config.n_heads
+    return f"{count(heads)} head{'' if heads == 1 else 's'} of {count(report.answer // heads)}. "
+
+
+class _PeakTable:
+    """Batch sizes by sequence lengths; on a narrow screen the shortest go, and the way to see them is said."""
+
+    def __init__(self, report: FitReport) -> None:
+        self._report = report
+        self._lengths = sorted({cell.seq_len for cell in report.table})
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw as many columns as the width at hand takes."""
+        for first in range(len(self._lengths)):
+            table = _table(self._report, self._lengths[first:])
+            if Measurement.get(console, options.update(max_width=10**6), table).maximum <= options.max_width:
+                break
+        yield table
+        if first:
+            yield Text(f"Shorter texts than {count(self._lengths[first])} tokens: --json.", style=QUIET)
+
+
+def _table(report: FitReport, lengths: Sequence[int]) -> Table:
     table = plain_table()
     table.add_column("Batch", justify="right")
     for length in lengths:
         table.add_column(f"T = {count(length)}", justify="right", no_wrap=True)
+    cells = {(cell.batch_size, cell.seq_len): cell for cell in report.table}
     for batch in sorted({cell.batch_size for cell in report.table}):
-        cells = [cell for cell in report.table if cell.batch_size == batch]
-        row = [
-            Text(f"{scaled(cell.peak_bytes)} {'+' if cell.fits else '-'}", style="green" if cell.fits else "red")
-            for cell in cells
-        ]
-        table.add_row(str(batch), *row)
+        row = [cells[batch, length] for length in lengths]
+        sizes = [f"{in_unit(cell.peak_bytes, BYTE_SCALES[report.unit])} {'+' if cell.fits else '-'}" for cell in row]
+        styles = ["green" if cell.fits else "red" for cell in row]
+        table.add_row(str(batch), *map(Text, sizes, styles))
     return table

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -12,6 +11,7 @@ from gptcli.architecture import describe, walk
 from gptcli.architecture.listing import INDEX
 from gptcli.architecture.network import AttentionPath
 from gptcli.render.console import QUIET, TITLE, TOTAL, plain_table
+from gptcli.render.flops_conventions import conventions_lines
 from gptcli.render.model_line import model_line
 from gptcli.render.params import first_that_fits
 from gptcli.render.units import count, share
@@ -26,34 +26,6 @@ _COLUMNS: dict[str, dict[str, Any]] = {
     "Share": _FIGURE,
 }
 _WITHOUT = (frozenset[str](), frozenset({"In one"}), frozenset({"In one", "Share"}))
-
-# Name of a convention -> the words people read, and who uses it. A name without an entry stands as it is.
-_CONVENTIONS = {
-    "matmul_full_attention": (
-        "Matrix products, full attention",
-        "torch.utils.flop_counter, which counts every query with every key; the training step above",
-    ),
-    "matmul_causal_exact": (
-        "Matrix products, causal-exact",
-        "kernel benchmarks such as FlashAttention's: a query is counted with the keys it may see",
-    ),
-    "six_n": (
-        "6 N a token",
-        "Chinchilla (Hoffmann et al. 2022) and most sums on the back of an envelope; N is all parameters",
-    ),
-    "six_n_non_embedding": (
-        "6 N a token, N without embeddings",
-        "Kaplan et al. 2020 for their scaling laws; N has no embedding and no output head",
-    ),
-    "palm_mfu": (
-        "(6 N + 12 L H D T) a token",
-        "PaLM (Chowdhery et al. 2022) and nanoGPT for model FLOPs utilization, MFU",
-    ),
-    "macs_forward": (
-        "Multiply-adds of a forward pass",
-        "fvcore, ptflops and tables of vision models: a multiply-add is one, and there is no backward pass",
-    ),
-}
 
 
 def flops_text(report: FlopsReport, tokens_per_second: float | None = None, peak_tflops: float | None = None) -> Group:
@@ -75,7 +47,7 @@ def flops_text(report: FlopsReport, tokens_per_second: float | None = None, peak
         "",
         PartsTable(report),
         "",
-        *_conventions(report),
+        *conventions_lines(report),
         "",
         *_generation(report),
     ]
@@ -104,11 +76,13 @@ def _texts(report: FlopsReport) -> str:
 def _passes(report: FlopsReport) -> Table:
     linear, scores = (share(n, report.forward_flops) for n in (report.linear_flops, report.attention_flops))
     rows = (
-        ("forward", report.forward_flops, f"linear layers {linear}, attention {scores}"),
+        ("forward", report.forward_flops, "linear layers + attention"),
+        ("  linear layers", report.linear_flops, linear),
+        ("  attention", report.attention_flops, f"{scores}, scores and weighted sums of values"),
         ("backward", report.backward_flops, "2 x forward: gradients of inputs and of weights"),
         ("training", report.training_flops, "forward + backward"),
         ("  per token", report.training_flops_per_token, "training / tokens"),
-        ("causal-exact", report.causal_forward_flops, "forward without the pairs behind the causal mask"),
+        ("causal-exact", report.causal_forward_flops, "forward without the pairs that the causal mask hides"),
     )
     return _figures(rows)
 
@@ -171,21 +145,6 @@ class PartsTable:
         }
 
 
-def _conventions(report: FlopsReport) -> list[RenderableType]:
-    """Return each convention's figure, its ratio to the matrix products, and who uses it."""
-    width = max(len(count(number)) for number in report.conventions.values())
-    parts: list[RenderableType] = [Text("One training step, as others count it", style=TITLE)]
-    for name, number in report.conventions.items():
-        words, used_by = _CONVENTIONS.get(name, (name, ""))
-        figures = f"{count(number):>{width}}  {_ratio(number, report.training_flops)}  "
-        parts += [Text.assemble(figures, (words, TITLE)), Padding(Text(used_by, style=QUIET), (0, 0, 0, 4))]
-    return parts
-
-
-def _ratio(number: int, whole: int) -> str:
-    return f"x {number / whole:.3f}"
-
-
 def _generation(report: FlopsReport) -> list[RenderableType]:
     each = "a further token of each text" if report.batch_size > 1 else "a further token"
     rows = (
@@ -198,9 +157,9 @@ def _generation(report: FlopsReport) -> list[RenderableType]:
 
 
 def _utilization(report: FlopsReport, mfu: float, tokens_per_second: float, peak_tflops: float) -> list[RenderableType]:
-    per_token = report.conventions["palm_mfu"] // (report.batch_size * report.seq_len)
-    head = Text.assemble((f"{100 * mfu:.2f}%", TOTAL), "  model FLOPs utilization (MFU)")
-    sum_ = f"{tokens_per_second:,g} tokens/s x {count(per_token)} FLOPs a token / {peak_tflops:,g} TFLOPS"
+    head = Text.assemble((f"{100 * mfu:.2f}%", TOTAL), "  model FLOPs utilization (MFU), of the matrix products")
+    per_token = count(report.training_flops_per_token)
+    sum_ = f"{tokens_per_second:,.10g} tokens/s x {per_token} FLOPs a token / {peak_tflops:,.10g} TFLOPS"
     lines: list[RenderableType] = [head, Text(sum_, style=QUIET)]
     if mfu > 1:
         lines.append(Text("More than the machine can do: check the speed, the peak and the number format it is for."))

@@ -7,10 +7,11 @@ from rich.table import Table
 from rich.text import Text
 
 from gptcli.render.bars import bar
+from gptcli.render.budget import budget_line, headroom_note
 from gptcli.render.console import QUIET, TITLE, TOTAL, plain_table
 from gptcli.render.model_line import model_line
-from gptcli.render.units import binary, count, decimal, scaled, share
-from gptcli.reports import Budget, DtypeRow, LedgerLine, MemoryReport, PhasePeak
+from gptcli.render.units import binary, count, decimal, share
+from gptcli.reports import DtypeRow, FitReport, LedgerLine, MemoryReport, PhasePeak
 
 _BAR = 30
 _SMALL = 1000  # ledger lines under a thousandth of the peak are told together
@@ -43,13 +44,6 @@ def memory_text(report: MemoryReport) -> Group:
     return Group(*parts)
 
 
-def budget_line(budget: Budget) -> Text:
-    """Say whether a budget in bytes holds."""
-    verdict = ("holds", TOTAL) if budget.holds else ("does not hold", "bold red")
-    rest = f"budget {scaled(budget.limit)}, needed {scaled(budget.value)}"
-    return Text.assemble(rest, ": ", verdict)
-
-
 def _weights(report: MemoryReport) -> list[RenderableType]:
     head = Text.assemble((binary(report.weights_bytes), TOTAL), f"  weights in {report.dtype} ")
     head.append(f"({decimal(report.weights_bytes)})")
@@ -65,16 +59,20 @@ _WHAT = {"inference": "a forward pass", "training": "a training step", "generate
 def _peak(report: MemoryReport) -> list[RenderableType]:
     head = Text.assemble((binary(report.peak_bytes), TOTAL), f"  peak of {_WHAT[report.mode]} ")
     head.append(f"({decimal(report.peak_bytes)}), in its {report.peak_phase} phase")
-    facts = [f"{report.batch_size} x {report.seq_len} tokens", f"{report.activation_dtype} activations"]
-    if report.amp:
-        facts[1] = "autocast to bf16"
+    cache = [] if report.kv_cache_bytes is None else [f"KV cache {binary(report.kv_cache_bytes)}"]
+    return [head, Text(run_facts(report, cache), style=QUIET)]
+
+
+def run_facts(report: MemoryReport | FitReport, more: Sequence[str] = ()) -> str:
+    """Say what runs, in one line."""
+    facts = [f"{report.batch_size} x {report.seq_len} tokens"]
+    facts.append("autocast to bf16" if report.amp else f"{report.activation_dtype} activations")
     if report.mode == "training":
         facts += [f"{report.optimizer} ({report.optimizer_impl})"]
         facts += ["blocks recomputed"] if report.recompute == "block" else []
-    if report.kv_cache_bytes is not None:
-        facts.append(f"KV cache {binary(report.kv_cache_bytes)}")
+    facts += more
     facts.append(f"{'fused' if report.attention == 'sdpa' else 'explicit'} attention on {report.device}")
-    return [head, Text(", ".join(facts), style=QUIET)]
+    return ", ".join(facts)
 
 
 def _ledger(lines: Sequence[LedgerLine], peak: int) -> Table:
@@ -135,5 +133,25 @@ def _note(report: MemoryReport) -> str:
         lines.append("prefill: a prompt as long as that, read at once; decode: its last token alone.")
     if report.device == "cuda":
         lines.append("CUDA's rules are reckoned, not measured.")
-    lines.append("Scratch inside kernels is not counted.")
+    lines += [_WHOSE, _left_out(report)]
+    if report.budget is not None:
+        lines.append(headroom_note(report.budget.headroom_bytes or 0, report.budget.unit, report.device))
     return "\n".join(lines)
+
+
+_WHOSE = (
+    "The peak is of gptcli's own network: layer norm and GELU are one fused call each, and no block stores a causal "
+    "mask. A network that writes them out and stores its masks, as the lecture's does, takes more."
+)
+
+
+def _left_out(report: MemoryReport) -> str:
+    if report.process_bytes is None:
+        return (
+            "Not in it: the card's context, hundreds of MiB that depend on card and driver; what the caching allocator "
+            "rounds up and keeps; scratch inside kernels."
+        )
+    return (
+        f"Not in it: Python and torch themselves, some {report.process_bytes >> 20} MiB; gaps that the allocator "
+        "leaves between tensors, more or fewer by its settings; scratch inside kernels."
+    )

@@ -1,7 +1,7 @@
 """``gptcli params`` as text."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
@@ -13,9 +13,6 @@ from gptcli.render.console import PATH, QUIET, TITLE, TOTAL, plain_table
 from gptcli.render.model_line import model_line
 from gptcli.render.units import count, shape, share
 from gptcli.reports import ParamsReport, Part
-
-if TYPE_CHECKING:
-    from gptcli.render.conventions import Asked
 
 _WIDE = 96  # columns from which the count of one block has room beside the total
 _UNBOUNDED = 10_000  # columns; a measurement is clipped to those at hand
@@ -40,17 +37,23 @@ _COLUMNS: dict[str, dict[str, Any]] = {
 }
 
 
-def params_text(report: ParamsReport, depth: int, asked: "Asked | None" = None) -> Group:
-    """Lay out the answers to what was asked; without a question about conventions, the count part by part."""
+def params_text(report: ParamsReport, depth: int, why: str | None = None) -> Group:
+    """Lay out the answers to what was asked; without a question about conventions, the count part by part.
+
+    Args:
+        report: the count.
+        depth: of the parts; see `ParamsText`.
+        why: the number whose origin was asked for, as it was typed.
+    """
     parts: list[RenderableType] = []
     if report.conventions is not None:
         from gptcli.render.conventions import conventions_text
 
         parts += [conventions_text(report), ""]
-    if asked is not None:
+    if why is not None:
         from gptcli.render.conventions import why_text
 
-        parts += [why_text(report, asked), ""]
+        parts += [why_text(report, why), ""]
     parts = parts or [ParamsText(report, depth), ""]
     if report.explanations is not None:
         from gptcli.render.explanations import explanations_text

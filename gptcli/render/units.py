@@ -1,9 +1,20 @@
 """Numbers as people read them: separators, shares, binary and decimal byte units, each labelled truthfully."""
 
 from collections.abc import Sequence
+from math import floor, log10
+
+# Powers of 1000 and of 1024; a name without the i is decimal (IEC 80000-13).
+BYTE_SCALES: dict[str, int] = {
+    "B": 1,
+    **{f"{letter}B": 1000**power for power, letter in enumerate("kMGTP", start=1)},
+    **{f"{letter}iB": 1024**power for power, letter in enumerate("KMGTP", start=1)},
+}
+COUNT_SCALES: dict[str, int] = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
+FLOP_SCALES: dict[str, int] = {"": 1, **{letter: 1000**power for power, letter in enumerate("KMGTPEZ", start=1)}}
 
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _DECIMAL = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
+_MOST_DECIMALS = 12
 _SCALES = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K"))
 
 
@@ -57,6 +68,35 @@ def decimal(number: int) -> str:
     if 10**6 <= number < 10_000 * 10**6:
         return f"{megabytes(number)} MB"
     return _scaled(number, 1000, _DECIMAL)
+
+
+def in_unit(number: int, scale: int) -> str:
+    """Return a number in a unit of that size: two decimals, and three digits that count of what is under a tenth.
+
+    ``in_unit(2_931_000_000, 2**30)`` -> ``2.73``; ``in_unit(2_931_000_000, 2**40)`` -> ``0.00267``.
+    """
+    if scale == 1:
+        return count(number)
+    value = number / scale
+    digits = 2 if value >= 0.1 or not number else min(2 - floor(log10(value)), _MOST_DECIMALS)
+    return f"{value:,.{digits}f}"
+
+
+def as_asked(number: int, scale: int) -> str:
+    """Return a limit in the unit it was given in, as short as a person writes it: ``24``, ``0.5``."""
+    text = f"{number / scale:,.6f}" if scale > 1 else count(number)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def sized(number: int, unit: str) -> str:
+    """Return bytes in a unit of `BYTE_SCALES`: ``2.73 GiB``."""
+    return f"{in_unit(number, BYTE_SCALES[unit])} {unit}"
+
+
+def enough(number: int, unit: str) -> str:
+    """Return bytes rounded up to two decimals of a unit, spelled so that an option takes it: ``2.74GiB``."""
+    hundredths = -(-number * 100 // BYTE_SCALES[unit])
+    return f"{number}B" if unit == "B" else f"{hundredths // 100}.{hundredths % 100:02}{unit}"
 
 
 def both(number: int) -> str:

@@ -12,7 +12,7 @@ from gptcli.analysis.memory import kv_cache_bytes, ledger, memory_report, optimi
 from gptcli.analysis.step import StepOptions, sweep_step
 from gptcli.commands._verify import measured_run
 from gptcli.config import ModelConfig, load_config
-from gptcli.model.measure import forward_peak, generation, training_step
+from gptcli.model.measure import forward_pass, generation, training_step
 from tests.strategies import configs
 from tools.accuracy import WIDE, config_of, covering_cells, options_of
 
@@ -21,7 +21,7 @@ LECTURE = load_config("gpt2-124m", environ={}).config
 
 def _measured(config: ModelConfig, options: StepOptions, *, fake: bool) -> int:
     run = measured_run(options, fake=fake)
-    return training_step(config, run).peak if options.mode == "training" else forward_peak(config, run)
+    return training_step(config, run).peak if options.mode == "training" else forward_pass(config, run).peak
 
 
 BIASES = [(False, False), (True, False), (True, True)]

@@ -86,7 +86,43 @@ def test_a_download_asks_for_safetensors_first(cache: Path, monkeypatch: pytest.
     assert "*.safetensors" in asked[0][1]
 
 
-@pytest.mark.parametrize("name", ["", "no/such/path/at/all", "model.pt", "a b", "x" * 300, "\0"])
-def test_what_is_no_name_is_not_looked_up(cache: Path, name: str) -> None:
-    with pytest.raises(InputError, match="no such file or directory"):
+@pytest.mark.parametrize("name", ["gpt2", "GPT2", "gpt2-small", "124M", "openai-community/gpt2"])
+def test_openai_s_model_is_found_by_any_of_its_names(cache: Path, name: str) -> None:
+    snapshot = _put(cache, "openai-community/gpt2")
+    assert hub.find_weights(name) == snapshot
+
+
+_PATHS = ["", "no/such/path", "./gpt2", "../gpt2", "/gpt2", "~/gpt2", "gpt2/", "folder\\gpt2"]
+_FILES = ["README.md", "model.pt", "me/model.pth", "model.GGUF", "a.json", "a.yaml", "a.npz", "a.h5", "a.7z", "gpt.py"]
+
+
+@pytest.mark.parametrize("name", [*_PATHS, *_FILES, "a b", "x" * 300, "\0"])
+def test_what_is_no_name_is_not_looked_up(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def look_up(*_: object) -> None:
+        raise AssertionError(name)
+
+    monkeypatch.setattr(hub, "_cached", look_up)
+    monkeypatch.setattr(hub, "_downloaded", look_up)
+    with pytest.raises(InputError, match="no such file or directory") as caught:
         hub.find_weights(name)
+    assert ("no name of a model" in str(caught.value)) is (name not in (*_PATHS, *_FILES))
+
+
+@pytest.mark.parametrize("name", ["EleutherAI/gpt-neo-1.3B", "gpt2.v2", "me/my_model-0.5"])
+def test_a_point_makes_no_file_of_a_name(cache: Path, name: str) -> None:
+    assert hub.find_weights(str(_put(cache, name))).name == "abc"
+    assert hub.find_weights(name) == cache / f"models--{name.replace('/', '--')}" / "snapshots" / "abc"
+
+
+def test_a_missing_path_is_answered_with_what_lies_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.pth").touch()
+    for name in ("modle.pth", "./modle.pth", str(tmp_path / "modle.pth")):
+        with pytest.raises(InputError, match=r"modle.pth: no such file or directory \(did you mean 'model.pth'\?\)$"):
+            hub.find_weights(name)
+    with pytest.raises(InputError, match=r"^~/model.pth: .*write \$HOME instead$"):
+        hub.find_weights("~/model.pth")

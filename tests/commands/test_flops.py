@@ -30,18 +30,50 @@ def test_explanations(cli: Cli) -> None:
     assert "= 2*forward  = 2*291648307200" in cli("flops", "--explain").out
 
 
-def test_utilization(cli: Cli) -> None:
-    speed = ("--tokens-per-second", "170000", "--peak-tflops", "312")
-    assert cli("flops", *speed, "--json").json["mfu"] == pytest.approx(170_000 * 1_091_303_424 / 312e12)
-    assert "59.46%  model FLOPs utilization" in cli("flops", *speed).out
-    assert "MFU)" not in cli("flops").out
-    assert "More than the machine can do" in cli("flops", *speed[:2], "--peak-tflops", "1").out
+@pytest.mark.parametrize("tying", ["--tied", "--untied"])
+def test_utilization(cli: Cli, tying: str) -> None:
+    speed = ("--tokens-per-second", "100000", "--peak-tflops", "312")
+    document = cli("flops", tying, *speed, "--json").json
+    assert document["mfu"] == pytest.approx(100_000 * 854_438_400 / 312e12)
+    assert document["utilization"].keys() == document["conventions"].keys()
+    assert document["utilization"]["matmul_full_attention"] == document["mfu"]
+    assert document["utilization"]["nanogpt_mfu"] == pytest.approx(100_000 * 855_000_576 / 312e12)
+    screen = cli("flops", tying, *speed).out
+    assert "27.39%  model FLOPs utilization (MFU), of the matrix products" in screen
+    assert "27.40%  nanoGPT's" in screen
+    assert "100,000 tokens/s x 854,438,400 FLOPs a token / 312 TFLOPS" in screen
+
+
+def test_no_utilization_without_a_speed(cli: Cli) -> None:
+    assert cli("flops", "--json").json["utilization"] is None
+    screen = cli("flops").out
+    assert "MFU)" not in screen
+    assert "utilization by it" not in screen
+
+
+def test_more_than_the_machine_can_do(cli: Cli) -> None:
+    screen = cli("flops", "--tokens-per-second", "62568.34", "--peak-tflops", "1").out
+    assert "More than the machine can do" in screen
+    assert "62,568.34 tokens/s" in screen
+
+
+def test_the_lectures_notebook_is_found_again(cli: Cli) -> None:
+    """Its thop counts 5.06e+11 FLOPs in a forward pass over two texts, of the linear layers alone."""
+    assert "505,987,203,072" in cli("flops", "-b", "2").out
+    document = cli("flops", "-b", "2", "--json").json
+    assert 3 * document["linear_flops"] == document["conventions"]["linear_layers"]
 
 
 def test_a_budget_that_holds(cli: Cli) -> None:
     outcome = cli("flops", "--budget", "1T", "--json")
     assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.json["budget"] == {"limit": 10**12, "value": 874_944_921_600, "holds": True}
+    assert outcome.json["budget"] == {
+        "limit": 10**12,
+        "value": 874_944_921_600,
+        "holds": True,
+        "unit": "T",
+        "headroom_bytes": None,
+    }
     assert cli("flops", "--budget", "874944921600").code == 0
 
 

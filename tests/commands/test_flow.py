@@ -63,7 +63,7 @@ REFUSED = {
     "an empty text": ([""], "text 1 is empty"),
     "an unknown format": (["--format", "svgg"], "unknown format 'svgg' (did you mean 'svg'?)"),
     "no such folder": (["-o", "/nonexistent/x.svg"], "/nonexistent/x.svg: cannot be written"),
-    "an unknown dtype": (["--dtype", "int8"], "unknown dtype 'int8'"),
+    "another command's dtype": (["--dtype", "int8"], "dtype 'int8' is for weights in 'gptcli memory'"),
     "json and a drawing": (["--json", "-o", "x.svg"], "--json prints the steps, and --format and -o a drawing"),
 }
 

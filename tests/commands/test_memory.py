@@ -1,4 +1,4 @@
-"""``gptcli memory``, ``fit`` and ``compare`` from the outside."""
+"""``gptcli memory`` and ``compare`` from the outside."""
 
 import pytest
 
@@ -35,9 +35,62 @@ def test_kv_cache(cli: Cli) -> None:
 
 @pytest.mark.parametrize(("budget", "code"), [("900MiB", 0), ("821MiB", 1), ("0.001TiB", 0), ("861044736B", 0)])
 def test_a_budget_is_an_exit_code(cli: Cli, budget: str, code: int) -> None:
-    outcome = cli("memory", "--budget", budget, "--json")
+    outcome = cli("memory", "--budget", budget, "--headroom", "0", "--json")
     assert outcome.code == code
     assert outcome.json["budget"]["holds"] is (code == 0)
+
+
+def test_the_cpu_keeps_free_what_python_and_torch_take(cli: Cli) -> None:
+    headroom = 512 * 2**20
+    just = 861_044_736 + headroom
+    assert cli("memory", "--budget", f"{just}B").code == 0
+    short = cli("memory", "--budget", f"{just - 1}B", "--json")
+    assert short.code == 1
+    budget = short.json["budget"]
+    assert (budget["value"], budget["headroom_bytes"], budget["unit"]) == (861_044_736, headroom, "B")
+    assert short.json["process_bytes"] == 320 * 2**20
+    card = cli("memory", "--budget", "822MiB", "--device", "cuda", "--json")
+    assert (card.code, card.json["budget"]["headroom_bytes"], card.json["process_bytes"]) == (0, 0, None)
+    assert cli("memory", "--budget", "822MiB", "--device", "cuda", "--headroom", "1MiB").code == 1
+    assert cli("memory", "--json").json["budget"] is None
+
+
+def test_what_the_figure_is_of_and_what_is_not_in_it_is_said(cli: Cli) -> None:
+    said = " ".join(cli("memory", "--mode", "training").out.split())
+    assert (
+        "gptcli's own network: layer norm and GELU are one fused call each, and no block stores a causal mask" in said
+    )
+    assert "as the lecture's does, takes more" in said
+    assert "Not in it: Python and torch themselves, some 320 MiB; gaps that the allocator leaves" in said
+    assert "Not in it: the card's context" in " ".join(cli("memory", "--device", "cuda").out.split())
+    document = cli("memory", "--json").json
+    assert document["kernels"] == {"layer_norm": "fused", "activation": "fused"}
+    assert document["stores_causal_mask"] is False
+
+
+_EXACT = "861,044,736 bytes + 536,870,912 bytes headroom against"
+
+
+@pytest.mark.parametrize(
+    ("budget", "told"),
+    [
+        ("900MiB", f"821.16 MiB + 512.00 MiB headroom against 900 MiB; exactly {_EXACT} 943,718,400, "),
+        ("0.9GB", f"0.86 GB + 0.54 GB headroom against 0.9 GB; exactly {_EXACT} 900,000,000, "),
+        ("1.25gib", f"0.80 GiB + 0.50 GiB headroom against 1.25 GiB; exactly {_EXACT} 1,342,177,280, "),
+        ("0.0005TiB", f"0.000783 TiB + 0.000488 TiB headroom against 0.0005 TiB; exactly {_EXACT} "),
+        ("900000000B", f"{_EXACT} 900,000,000, 497,915,648 too many\n"),
+    ],
+)
+def test_what_is_over_budget_is_told_in_the_unit_that_was_asked(cli: Cli, budget: str, told: str) -> None:
+    assert cli("memory", "--budget", budget).err.startswith(f"error: over budget: {told}")
+
+
+def test_a_letter_alone_is_read_as_binary_and_that_is_said(cli: Cli) -> None:
+    outcome = cli("memory", "--budget", "8G")
+    assert outcome.err == "note: --budget 8G is read as 8 GiB; write GB for powers of 1000\n"
+    assert "budget 8 GiB, needed 0.80 GiB + 0.50 GiB headroom: holds" in outcome.out
+    assert "0.50 GiB stay free for Python and torch themselves (--headroom)." in outcome.out
+    assert cli("memory", "--budget", "8Gi").err == ""
 
 
 BAD = {
@@ -47,6 +100,9 @@ BAD = {
     "quantized training": (["--mode", "training", "--dtype", "int8"], "is for weights at inference"),
     "amp over bf16": (["--amp", "--dtype", "bf16"], "leave --dtype at fp32"),
     "bare budget": (["--budget", "24"], "24GiB"),
+    "headroom of no budget": (["--headroom", "1GiB"], "--headroom is what stays free of a budget; add --budget"),
+    "bare headroom": (["--budget", "24GiB", "--headroom", "300"], "--headroom '300' has no unit"),
+    "too large a batch": (["--batch-size", str(2**40 + 1)], "--batch-size"),
     "negative budget": (["--budget", "-1GiB"], "24GiB"),
 }
 
@@ -59,29 +115,6 @@ def test_bad_input_names_the_way_out(cli: Cli, case: str) -> None:
     assert told in outcome.err
 
 
-@pytest.mark.parametrize("variable", ["batch", "seq", "layers", "width"])
-@pytest.mark.parametrize("mode", ["inference", "training"])
-def test_fit_finds_the_largest_that_the_ledger_holds(cli: Cli, variable: str, mode: str) -> None:
-    document = cli("fit", "--budget", "8GiB", "--solve", variable, "--mode", mode, "--json").json
-    answer, following = document["answer"], document["next_value"]
-    key = {"batch": "", "seq": "context_length", "layers": "n_layers", "width": "emb_dim"}[variable]
-
-    def peak(value: int) -> int:
-        sizes = ["--set", f"{key}={value}"] if key else ["--batch-size", str(value)]
-        peak_bytes: int = cli("memory", "--mode", mode, *sizes, "--json").json["peak_bytes"]
-        return peak_bytes
-
-    assert peak(answer) == document["peak_bytes"] <= 8 * 2**30 < peak(following) == document["next_peak_bytes"]
-    if variable == "width":
-        assert answer % 12 == following % 12 == 0
-
-
-def test_fit_where_nothing_fits(cli: Cli) -> None:
-    outcome = cli("fit", "--budget", "1MiB", "--json")
-    assert (outcome.code, outcome.out) == (1, "")
-    assert "nothing fits: 1 needs" in outcome.err
-
-
 def test_compare(cli: Cli) -> None:
     document = cli("compare", "gpt2-124m", "gpt2", "--json").json
     one, other = document["models"]
@@ -90,4 +123,14 @@ def test_compare(cli: Cli) -> None:
     assert {"qkv_bias", "weight_tying", "parameters"} <= set(document["differing"])
     assert "emb_dim" not in document["differing"]
     assert cli("compare", "gpt2").code == 2
+    run = ("-b", "8", "--amp", "--recompute", "block", "--device", "GPU", "--optimizer", "SGD")
+    said = cli("compare", "gpt2-124m", "gpt2", *run).out
+    assert "8 x each model's context length, autocast to bf16, sgd, blocks recomputed, on cuda." in " ".join(
+        said.split()
+    )
+    document = cli("compare", "gpt2-124m", "gpt2", *run, "--json").json
+    facts = [
+        document[key] for key in ("batch_size", "dtype", "amp", "device", "optimizer", "optimizer_impl", "recompute")
+    ]
+    assert facts == [8, "fp32", True, "cuda", "sgd", "foreach", "block"]
     assert "over the context length" in cli("compare", "gpt2", "tiny", "--seq-len", "1000").err

@@ -27,10 +27,50 @@ def test_why(cli: Cli, number: str, words: str) -> None:
 
 
 def test_why_not(cli: Cli) -> None:
-    screen = cli("params", "--why", "117M").out
-    assert "no way of counting yields it" in screen
-    rows = cli("params", "--why", "117M", "--json").json["why"]
-    assert all(row["residual"] == row["parameters"] - 117 * 10**6 != 0 for row in rows)
+    screen = cli("params", "--why", "110M").out
+    assert "no way of counting yields it; the nearest are" in screen
+    rows = cli("params", "--why", "110M", "--json").json["why"]
+    assert all(row["residual"] == row["parameters"] - 110 * 10**6 != 0 for row in rows)
+    assert not any(row["matches"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("model", "number", "first"),
+    [
+        ("gpt2-124m", "38597376", "Token embedding wte"),
+        ("gpt2-124m", "38,597,376", "Token embedding wte"),
+        ("gpt2-124m", "50257*768", "Token embedding wte"),
+        ("gpt2-124m", "1024 x 768", "Positional embedding wpe"),
+        ("gpt2-124m", "7.0856M", "Transformer block h.{i}, one of 12"),
+        ("gpt2-124m", "1.56B", "total of preset gpt2-xl, tied"),
+        ("gpt2-124m", "1.24e8", "tied"),
+        ("gpt2", "0.117B", "OpenAI's first name of GPT-2 small, a miscount, preset gpt2"),
+        ("gpt2-xl", "1542M", "OpenAI's first name of GPT-2 XL, a miscount, preset gpt2-xl"),
+    ],
+)
+def test_the_first_reason(cli: Cli, model: str, number: str, first: str) -> None:
+    row = cli("params", "-c", model, "--why", number, "--json").json["why"][0]
+    assert (", ".join(row["conventions"]), row["matches"]) == (first, True)
+    assert first in " ".join(cli("params", "-c", model, "--why", number).out.split())
+
+
+def test_a_miscount_says_the_count_and_where_it_stands(cli: Cli) -> None:
+    screen = " ".join(cli("params", "-c", "gpt2", "--why", "117M").out.split())
+    assert "117M: one explanation" in screen
+    assert "124,439,808 OpenAI's first name of GPT-2 small, a miscount, preset gpt2 117M + 7,439,808" in screen
+    assert "the first GPT's vocabulary of 40,478 would make 116,929,536" in screen
+
+
+def test_what_nobody_uses_comes_last(cli: Cli) -> None:
+    screen = cli("params", "--why", "137M").out
+    heading = "Combinations of conventions with that count, which nobody is known to use"
+    assert screen.index("Hugging Face Hub") < screen.index(heading) < screen.index("bias-free")
+    assert heading not in cli("params", "--why", "110M").out
+
+
+def test_parts_of_one_count_are_named_in_one_row(cli: Cli) -> None:
+    assert "also Output head lm_head; what tying the output head saves" in cli("params", "--why", "38597376").out
+    assert "; 4 more" in " ".join(cli("params", "--why", "768").out.split())
 
 
 def test_conventions(cli: Cli) -> None:
@@ -61,11 +101,20 @@ def test_explanations_as_text(cli: Cli) -> None:
 def test_budget(cli: Cli) -> None:
     held = cli("params", "--tied", "--budget", "130M", "--json")
     assert (held.code, held.err) == (0, "")
-    assert held.json["budget"] == {"limit": 130 * 10**6, "value": 124_412_160, "holds": True}
+    assert held.json["budget"] == {
+        "limit": 130 * 10**6,
+        "value": 124_412_160,
+        "holds": True,
+        "unit": "M",
+        "headroom_bytes": None,
+    }
     over = cli("params", "--budget", "130M", "--json")
     assert over.code == 1
     assert over.json["budget"]["holds"] is False
-    assert over.err == "error: over budget: 163,009,536 parameters against 130,000,000, 33,009,536 too many\n"
+    assert over.err == (
+        "error: over budget: 163.01M against 130M; exactly 163,009,536 parameters against 130,000,000, "
+        "33,009,536 too many\n"
+    )
     text = cli("params", "--budget", "163009535")
     assert text.code == 1
     assert "Total" in text.out
@@ -78,6 +127,13 @@ def test_bad_numbers(cli: Cli, option: str, text: str) -> None:
     assert (outcome.code, outcome.out) == (2, "")
     assert option in outcome.err
     assert "130M" in outcome.err
+
+
+@pytest.mark.parametrize("text", ["5*", "*", "3*0", "3*1.5", "2*-3", "*".join("222222222")])
+def test_bad_products(cli: Cli, text: str) -> None:
+    outcome = cli("params", f"--why={text}", "--json")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert f"--why {text!r}" in outcome.err
 
 
 def test_one_block_is_still_a_block(cli: Cli) -> None:

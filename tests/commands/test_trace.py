@@ -128,7 +128,7 @@ REFUSED = {
         "--html writes every map and the lens; leave out",
     ),
     "empty": ([""], "text 1 is empty"),
-    "unknown dtype": (["x", "--dtype", "int8"], "unknown dtype 'int8'"),
+    "another command's dtype": (["x", "--dtype", "int8"], "dtype 'int8' is for weights in 'gptcli memory'"),
 }
 
 

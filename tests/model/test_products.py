@@ -5,11 +5,12 @@ import torch
 from msgspec.structs import replace
 from torch.nn import functional as F
 
+from gptcli import processor
 from gptcli.config import ModelConfig
 from gptcli.model import products
 from gptcli.model.forward import BuildOptions, build
 from gptcli.model.gpt import GPT, Linear
-from gptcli.model.products import Product, lacks_instructions, widened
+from gptcli.model.products import Product, Widened
 
 CONFIG = ModelConfig(vocab_size=211, context_length=16, emb_dim=24, n_heads=3, n_layers=3)
 
@@ -82,41 +83,25 @@ def test_only_a_fused_pass_in_fp32_multiplies_in_pieces(options: BuildOptions, p
 @pytest.mark.parametrize("rows", [1, 7, 8, 33])
 @pytest.mark.parametrize("turned", [False, True], ids=["out-in", "in-out"])
 @pytest.mark.parametrize("biased", [False, True], ids=["no-bias", "bias"])
-def test_16_bits_are_summed_in_fp32_and_rounded_once(
-    dtype: torch.dtype, rows: int, turned: bool, biased: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(products, "_SLICE", 16)
+def test_16_bits_are_summed_in_fp32_and_rounded_once(dtype: torch.dtype, rows: int, turned: bool, biased: bool) -> None:
     draw = torch.Generator().manual_seed(rows)
     x, weight, bias = (torch.rand(shape, generator=draw).to(dtype) for shape in ((1, rows, 40), (53, 40), (53,)))
     weight = weight.t().contiguous().t() if turned else weight
     given = bias if biased else None
     expected = F.linear(x.double(), weight.double(), None if given is None else given.double())
-    with torch.inference_mode():
-        found = widened(x, weight, given)
-    assert found.dtype == dtype
-    torch.testing.assert_close(found.double(), expected, rtol=torch.finfo(dtype).eps, atol=0)
+    for width in (16, 40, 64):
+        with torch.inference_mode():
+            found = Widened(width)(x, weight, given)
+        assert found.dtype == dtype
+        torch.testing.assert_close(found.double(), expected, rtol=torch.finfo(dtype).eps, atol=0)
 
 
-@pytest.mark.parametrize(
-    ("found", "lacks"),
-    [
-        ({"architecture": "x86_64"}, True),
-        ({"architecture": "x86_64", "avx512_bf16": False, "amx_bf16": True}, False),
-        ({"architecture": "x86_64", "avx512_fp16": True}, True),
-        ({"architecture": "aarch64"}, False),
-        ({}, False),
-    ],
-)
-def test_16_bits_are_widened_only_where_there_are_no_instructions(
-    found: dict[str, object], lacks: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found, raising=False)
-    assert lacks_instructions(torch.bfloat16) == lacks
-    assert not lacks_instructions(torch.float32)
-    model = build(CONFIG, BuildOptions(dtype="bf16"))
-    assert (model.lm_head.product is widened) == lacks
-    monkeypatch.delattr(torch.cpu, "get_capabilities")
-    assert not lacks_instructions(torch.bfloat16)
+@pytest.mark.parametrize("lacks", [False, True])
+def test_16_bits_are_widened_only_where_there_are_no_instructions(lacks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processor, "lacks_instructions", lambda dtype: lacks and dtype == "bf16")
+    for dtype in ("fp32", "bf16", "fp16"):
+        model = build(CONFIG, BuildOptions(dtype=dtype))
+        assert isinstance(model.lm_head.product, Widened) == (lacks and dtype == "bf16")
 
 
 def test_gradients_are_those_of_torch() -> None:

@@ -1,0 +1,34 @@
+"""What the processor of this machine has instructions for, asked of the system without loading torch."""
+
+import platform
+from functools import cache
+from pathlib import Path
+
+# The names by which Linux lists the instructions that multiply numbers of 16 bits (torch.cpu uses the same).
+_INSTRUCTIONS = {"bf16": ("avx512_bf16", "amx_bf16"), "fp16": ("avx512_fp16", "amx_fp16")}
+_CPUINFO = Path("/proc/cpuinfo")
+
+
+def lacks_instructions(dtype: str) -> bool:
+    """Return whether this processor is known to have no instructions for products of 16-bit numbers of a kind.
+
+    Args:
+        dtype: ``bf16`` or ``fp16``; of any other nothing is lacking.
+    """
+    if dtype not in _INSTRUCTIONS or platform.machine() != "x86_64":
+        return False
+    flags = _flags()
+    return bool(flags) and flags.isdisjoint(_INSTRUCTIONS[dtype])
+
+
+@cache
+def _flags() -> frozenset[str]:
+    """Return the flags of the first processor; none where the system does not list them."""
+    try:
+        with _CPUINFO.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if line.startswith("flags"):
+                    return frozenset(line.partition(":")[2].split())
+    except OSError:
+        pass
+    return frozenset()

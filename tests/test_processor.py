@@ -1,0 +1,54 @@
+"""What the processor has instructions for, as Linux lists it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from gptcli import processor
+
+LINES = "processor\t: 0\nvendor_id\t: Some\nflags\t\t: fpu sse {}\nbugs\t\t: none\n"
+
+
+@pytest.fixture(autouse=True)
+def _asked_anew() -> Iterator[None]:
+    processor._flags.cache_clear()
+    yield
+    processor._flags.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "bf16", "fp16"),
+    [
+        ("x86_64", "avx2", True, True),
+        ("x86_64", "avx512_bf16", False, True),
+        ("x86_64", "amx_bf16 avx512_fp16", False, False),
+        ("aarch64", "avx2", False, False),
+    ],
+)
+def test_what_lacks_instructions(
+    machine: str, flags: str, bf16: bool, fp16: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    listed = tmp_path / "cpuinfo"
+    listed.write_text(LINES.format(flags))
+    monkeypatch.setattr(processor, "_CPUINFO", listed)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    assert (processor.lacks_instructions("bf16"), processor.lacks_instructions("fp16")) == (bf16, fp16)
+    assert not processor.lacks_instructions("fp32")
+
+
+def test_where_nothing_is_listed_nothing_is_known_to_be_lacking(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(processor, "_CPUINFO", tmp_path / "none")
+    assert not processor.lacks_instructions("bf16")
+
+
+@pytest.mark.skipif(not hasattr(torch.cpu, "get_capabilities"), reason="this torch does not list instructions")
+@pytest.mark.parametrize("dtype", ["bf16", "fp16"])
+def test_torch_finds_the_same_on_this_machine(dtype: str) -> None:
+    found = torch.cpu.get_capabilities()
+    if found.get("architecture") != "x86_64" or not processor._CPUINFO.exists():
+        pytest.skip("not Linux on x86-64")
+    assert processor.lacks_instructions(dtype) == (not any(found.get(f"{unit}_{dtype}") for unit in ("avx512", "amx")))
