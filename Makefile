@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint docs goldens pictures accuracy bench clean
+.PHONY: demo test lint docs goldens pictures accuracy bench mutate clean
 
 demo: $(VENV)/.installed
 	$(BIN)/gptcli forward "Every effort moves you"
@@ -30,11 +30,19 @@ pictures: $(VENV)/.installed-dev
 accuracy: $(VENV)/.installed-dev
 	$(BIN)/python -m tools.accuracy
 
+# An error at one of SAMPLE places, drawn by SEED, and the tests of the books against it; PORTION=20 judges twenty and
+# stops, and the same command goes on. AGAIN=1 judges those again that survived.
+SAMPLE  ?= 100
+SEED    ?= 0
+PORTION ?= 0
+mutate: $(VENV)/.installed-dev
+	$(BIN)/python -m tools.mutate --sample $(SAMPLE) --seed $(SEED) --portion $(PORTION) $(if $(AGAIN),--again)
+
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutation
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

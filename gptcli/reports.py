@@ -595,8 +595,32 @@ class Check(Struct, frozen=True):
     unit: str
 
 
+class WitnessUsed(Struct, frozen=True, kw_only=True):
+    """The network that shares nothing with the description, and what of it was compared.
+
+    Attributes:
+        name: ``plain`` or ``transformers``.
+        source: what it is and where it stands.
+        logits_config: the sizes at which logits were compared.
+        logits_shape: (B, T, V) of those logits.
+    """
+
+    name: str
+    source: str
+    logits_config: ModelConfig
+    logits_shape: tuple[int, int, int]
+
+
+OptionValue = bool | int | float | str | list[str] | None
+
+
 class VerifyReport(Report, frozen=True, kw_only=True):
-    """Every figure, measured on this machine."""
+    """Every figure, measured on this machine.
+
+    Attributes:
+        options: every option of the command with the value that it ran with; ``NAME_asked`` where that was another.
+        witness: what shares nothing with the description and was compared with it.
+    """
 
     command: str = "verify"
     quick: bool
@@ -607,6 +631,8 @@ class VerifyReport(Report, frozen=True, kw_only=True):
     seq_len: int
     attention: str
     workspace_bytes: int
+    options: dict[str, OptionValue]
+    witness: WitnessUsed
     checks: list[Check]
     ok: bool
     seconds: float

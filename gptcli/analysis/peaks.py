@@ -38,7 +38,7 @@ def _structure(config: ModelConfig, options: StepOptions) -> object:
     """Return what decides which tensors there are: all but sizes, and of those whether they are one."""
     kept = {key: value for key, value in asdict(config).items() if key not in _FREE_IN_CONFIG}
     chosen = {key: value for key, value in asdict(options).items() if key not in _FREE_IN_OPTIONS}
-    thresholds = (1, WIDENED_ROWS - 1)
+    thresholds = (1, WIDENED_ROWS - 1) if options.widens else (1,)
     rows = (options.batch, options.tokens, options.batch * options.tokens)
     return (*kept.items(), *chosen.items(), *(amount > threshold for amount in rows for threshold in thresholds))
 

@@ -1,6 +1,7 @@
 """Each estimate beside its measurement: the one place where the analysis and the running network meet."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -105,3 +106,8 @@ def workspaces(options: StepOptions, *, fake: bool) -> int:
 def device_name(device: str) -> str | None:
     """Return the card's name, or None on the CPU."""
     return measure.card_name() if device == "cuda" else None
+
+
+def running_torch() -> dict[str, Any]:
+    """Return the threads and the version of the torch that measures."""
+    return {"threads": measure.threads(), "torch": measure.torch_version()}

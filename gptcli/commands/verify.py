@@ -1,7 +1,8 @@
 """``gptcli verify``."""
 
+from itertools import chain
 from time import perf_counter
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -43,6 +44,15 @@ def verify(
     optimizer: OptimizerOption = "adamw",
     optimizer_impl: OptimizerImplOption = "auto",
     recompute: RecomputeOption = "none",
+    witness: Annotated[
+        Literal["plain", "transformers"],
+        typer.Option(
+            metavar="NAME",
+            help="plain: our network is held against a small one of our own that knows only the config; "
+            "transformers: against GPT2LMHeadModel.",
+            rich_help_panel="Run",
+        ),
+    ] = "plain",
     force: Annotated[bool, typer.Option("--force", help="Run even if the memory seems too small.")] = False,
     json: JsonOption = False,
 ) -> None:
@@ -50,12 +60,15 @@ def verify(
 
     [dim]$[/dim] gptcli verify --quick
     [dim]$[/dim] gptcli verify -c gpt2-medium --seq-len 256
+    [dim]$[/dim] gptcli verify -c gpt2 --quick --witness transformers
     """
     from msgspec.structs import replace
 
     from gptcli.analysis.memory import checked_options
+    from gptcli.analysis.optimizers import implementation
     from gptcli.analysis.step import sweep_step
     from gptcli.model.device import free_bytes, resolve_device
+    from gptcli.model.witness import check_witness, witness_named
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.progress import counted
     from gptcli.render.units import binary
@@ -63,6 +76,7 @@ def verify(
 
     chosen = choose_model(context, weights, config, set_values, tied)
     model = chosen.config
+    check_witness(witness, model)
     where = "cpu" if quick else resolve_device(device)
     training = checked_options(
         model,
@@ -86,13 +100,17 @@ def verify(
             f"a training step of {model.name} needs {binary(need)}, {binary(free_bytes(where))} are free on {where}; "
             "use --quick, a shorter --seq-len, or --force"
         )
-    from gptcli.commands._verify import CHECKS, checks, device_name, stored_parameters, workspaces
+    from gptcli.commands._verify import CHECKS, checks, device_name, running_torch, stored_parameters, workspaces
+    from gptcli.commands._verify_options import asked_for, options_used
+    from gptcli.commands._witness import WITNESS_CHECKS, witness_checks, witness_used
 
     started = perf_counter()
+    beside = witness_named(witness)
     inference = replace(training, mode="inference")
-    found = list(counted(checks(model, inference, training, fake=quick), CHECKS, "Measuring"))
+    figures = chain(witness_checks(model, attention, beside), checks(model, inference, training, fake=quick))
+    found = list(counted(figures, WITNESS_CHECKS + CHECKS, "Measuring"))
     if chosen.checkpoint is not None:
-        found.insert(1, stored_parameters(chosen.checkpoint))
+        found.append(stored_parameters(chosen.checkpoint))
     report = VerifyReport(
         config=model,
         quick=quick,
@@ -103,6 +121,15 @@ def verify(
         seq_len=training.tokens,
         attention=attention,
         workspace_bytes=workspaces(training, fake=quick),
+        options=options_used(
+            asked_for(context),
+            device=where,
+            seq_len=training.tokens,
+            optimizer_impl=implementation(optimizer_impl, where),
+            drop_rate=model.drop_rate,
+            **running_torch(),
+        ),
+        witness=witness_used(model, beside),
         checks=found,
         ok=all(check.ok for check in found),
         seconds=perf_counter() - started,

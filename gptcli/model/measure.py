@@ -7,7 +7,6 @@ fake tensors allocate nothing, so a tracker follows their storages; on CUDA the 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from msgspec import Struct
@@ -186,6 +185,16 @@ def card_name() -> str:
     return torch.cuda.get_device_name()
 
 
+def threads() -> int:
+    """Return how many threads torch's operations on the CPU use."""
+    return torch.get_num_threads()
+
+
+def torch_version() -> str:
+    """Return the version of the torch that measures."""
+    return str(torch.__version__)
+
+
 def _mode(run: MeasuredRun) -> AbstractContextManager[Any]:
     return FakeTensorMode() if run.fake else nullcontext()
 
@@ -271,24 +280,10 @@ def _profiled(existing: list[Tensor]) -> Iterator[_Reading]:
 @contextmanager
 def _tracked(existing: list[Tensor]) -> Iterator[_Reading]:
     tracker = LiveBytes(existing)
-    with tracker, _generator_states_told(tracker.count):
+    with tracker:
         reading = _Stepwise(lambda: tracker.peak, tracker.restart_peak)
         yield reading
         reading.finish()
-
-
-@contextmanager
-def _generator_states_told(tell: Callable[[Tensor], None]) -> Iterator[None]:
-    """Tell of every state of the random number generator that is taken: no operation returns it."""
-    take = torch.get_rng_state
-
-    def taken() -> Tensor:
-        state = take()
-        tell(state)
-        return state
-
-    with patch.object(torch, "get_rng_state", taken):
-        yield
 
 
 @contextmanager

@@ -8,8 +8,10 @@ second to the first where nothing else holds that. The tracker would change what
 itself, as the engine makes them when nobody looks. Tests hold it against the profiler, which disturbs nothing.
 """
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from typing import Any, Self
+from unittest.mock import patch
 from weakref import ref
 
 import torch
@@ -35,9 +37,29 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.live = 0
         self.peak = 0
+        self._states = ExitStack()
         self._known: dict[int, ref[UntypedStorage]] = {}
         for tensor in existing:
             self.count(tensor)
+
+    def __enter__(self) -> Self:
+        """Count, too, each state of the random number generator that is taken: no operation returns it."""
+        self._states.enter_context(patch.object(torch, "get_rng_state", self._take_state(torch.get_rng_state)))
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        """Stop counting."""
+        super().__exit__(*raised)  # type: ignore[no-untyped-call]
+        self._states.close()
+
+    def _take_state(self, take: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        def taken() -> Tensor:
+            state = take()
+            self.count(state)
+            return state
+
+        return taken
 
     def count(self, tensor: Tensor) -> None:
         """Count a tensor that no operation returned, as long as it lives."""

@@ -1,12 +1,16 @@
 """``gptcli verify`` as text."""
 
+from collections.abc import Mapping
+from shlex import quote
+
 from rich.console import Group
 from rich.text import Text
 
+from gptcli.config.printable import printable
 from gptcli.render.console import QUIET, TOTAL, plain_table
 from gptcli.render.model_line import model_line
 from gptcli.render.units import binary, count, seconds
-from gptcli.reports import VerifyReport
+from gptcli.reports import OptionValue, VerifyReport, WitnessUsed
 
 _BAD = "bold red"
 
@@ -44,4 +48,42 @@ def _how(report: VerifyReport) -> str:
     lines.append("FLOPs by torch's own counter, on the explicit attention path.")
     if report.workspace_bytes:
         lines.append(f"Taken off the peaks: {binary(report.workspace_bytes)} that libraries keep on the card.")
-    return "\n".join(lines)
+    return "\n".join([*lines, _witness(report.witness), _options(report.options)])
+
+
+def _witness(witness: WitnessUsed) -> str:
+    cut = witness.logits_config
+    batch, tokens, vocabulary = witness.logits_shape
+    network = {"plain": f"a plain network that shares nothing with the description ({witness.source})"}
+    return (
+        f"Witness: {network.get(witness.name, witness.source)}. Compared: the number of its parameters; name and shape "
+        f"of each weight; its logits in fp64 with the same random weights, dropout off and on, at {cut.n_layers} "
+        f"layers, {cut.n_heads} heads, {cut.emb_dim} wide, {batch} x {tokens} tokens of {vocabulary}."
+    )
+
+
+_FLAG = {"set_values": "--set"}
+_NOT_TYPED = ("drop_rate", "threads", "torch")
+
+
+def _options(options: Mapping[str, OptionValue]) -> str:
+    """Write what it ran with as a command that can be typed again, and what no option says."""
+    typed = [
+        word
+        for name, value in options.items()
+        if name not in _NOT_TYPED and not name.endswith("_asked")
+        for word in _words(name, value)
+    ]
+    threads = options["threads"]
+    rest = f"dropout {options['drop_rate']}, {threads} thread{'' if threads == 1 else 's'}, torch {options['torch']}"
+    return f"Options: {' '.join(typed)}; {rest}."
+
+
+def _words(name: str, value: OptionValue) -> list[str]:
+    flag = _FLAG.get(name, f"--{name.replace('_', '-')}")
+    if value is None or (value is False and name != "tied"):
+        return []
+    if isinstance(value, bool):
+        return [flag if value else "--untied"]
+    values = value if isinstance(value, list) else [value]
+    return [word for each in values for word in (flag, quote(printable(str(each))))]

@@ -1,6 +1,8 @@
 """Ways of counting parameters: the figures people quote, each found again in what it is said to count."""
 
+import pytest
 from hypothesis import given, settings
+from msgspec.structs import replace
 
 from gptcli.analysis.conventions import (
     BODY,
@@ -43,6 +45,18 @@ def test_the_lectures_counts_beside_openais() -> None:
     rows = {row.name: row.parameters for row in convention_rows(OPENAI)}
     assert rows["tied"] == 124_439_808
     assert (rows["untied, without QKV bias"], rows["tied, without QKV bias"]) == (163_009_536, 124_412_160)
+
+
+@pytest.mark.parametrize(
+    ("entries", "padded"), [(1, 64), (63, 64), (64, 64), (65, 128), (100, 128), (129, 192), (50257, 50304)]
+)
+def test_a_padded_vocabulary_is_a_multiple_of_64(entries: int, padded: int) -> None:
+    """nanoGPT's train.py: ``vocab_size`` "GPT-2 vocab_size of 50257, padded up to nearest multiple of 64"."""
+    config = replace(LECTURE, vocab_size=entries)
+    more = count_by(config, Convention(padded=True)) - count_by(config, Convention())
+    assert more == 2 * (padded - entries) * 768
+    words = [] if padded == entries else [f"vocabulary padded to {padded}"]
+    assert names(config, Convention(padded=True)) == ["untied", *words]
 
 
 @given(configs())

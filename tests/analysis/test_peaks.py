@@ -1,10 +1,12 @@
 """A journal played back with other sizes gives what a sweep at those sizes gives."""
 
 import random
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from gptcli.analysis import peaks as module
 from gptcli.analysis.peaks import Peaks
 from gptcli.analysis.step import sweep_step
 from tests.analysis.test_step import random_case
@@ -20,3 +22,34 @@ def test_played_back_peaks_are_swept_peaks(seed: int) -> None:
         run = replace(options, batch=draw.randint(1, 9), tokens=draw.randint(1, 64))
         assert peaks.peak(other, run) == sweep_step(other, run).peak
         assert peaks.peak(config, run) == sweep_step(config, run).peak
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int4"])
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_half_bytes_are_rounded_at_every_size(dtype: str, device: str) -> None:
+    peaks = Peaks()
+    config, options = random_case(0)
+    options = replace(options, mode="inference", dtype=dtype, amp=False, device=device)
+    for width, vocabulary in [(1, 7), (2, 11), (3, 13), (5, 17), (8, 96)]:
+        other = replace(config, emb_dim=config.n_heads * width, vocab_size=vocabulary)
+        assert peaks.peak(other, options) == sweep_step(other, options).peak
+
+
+def test_one_sweep_serves_many_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    swept = []
+
+    def counting(*arguments: Any) -> Any:
+        swept.append(arguments)
+        return sweep_step(*arguments)
+
+    monkeypatch.setattr(module, "sweep_step", counting)
+    peaks = Peaks()
+    config, options = random_case(0)
+    options = replace(options, batch=2, tokens=2, dtype="fp32", amp=False)
+    for batch in range(2, 40):
+        peaks.peak(config, replace(options, batch=batch, tokens=batch))
+    assert len(swept) == 1
+    peaks.peak(config, replace(options, batch=1))  # other kernels where there is one text, or one token
+    peaks.peak(config, replace(options, tokens=1))
+    peaks.peak(replace(config, n_layers=config.n_layers + 1), options)
+    assert len(swept) == 4

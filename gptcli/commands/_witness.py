@@ -1,0 +1,39 @@
+"""The figures of `gptcli verify` that a network built without the description is asked for."""
+
+from collections.abc import Iterator
+
+from gptcli.analysis.params import count_parameters
+from gptcli.architecture import AttentionPath
+from gptcli.commands._verify import check
+from gptcli.config import ModelConfig
+from gptcli.model import witnessed
+from gptcli.model.witness import Witness
+from gptcli.reports import Check, WitnessUsed
+
+WITNESS_CHECKS = 4
+
+
+def witness_checks(config: ModelConfig, attention: AttentionPath, witness: Witness) -> Iterator[Check]:
+    """Hold the described network against the witness, one figure after the other.
+
+    Args:
+        config: the model.
+        attention: the path on which our logits are computed; dropout is compared on the explicit one.
+        witness: what stands beside it.
+    """
+    parameters, weights = witnessed.parameters_and_weights(config, witness)
+    yield check("witness: parameters", count_parameters(config), parameters, "parameters")
+    yield check("witness: weights", weights.compared, weights.agree, "weights")
+    runs, described = witnessed.logits(config, attention, witness)
+    yield check("witness: logits", runs.compared, runs.agree, "logits")
+    yield check("witness: steps' logits", described.compared, described.agree, "logits")
+
+
+def witness_used(config: ModelConfig, witness: Witness) -> WitnessUsed:
+    """Say which witness stood, and at which sizes its logits were compared."""
+    return WitnessUsed(
+        name=witness.name,
+        source=witness.source,
+        logits_config=witnessed.small(config),
+        logits_shape=witnessed.small_shape(config),
+    )

@@ -1,0 +1,62 @@
+"""transformers' GPT2LMHeadModel as a witness: nobody here wrote it, but importing it takes as long as torch."""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+
+import torch
+from torch import Tensor, nn
+
+from gptcli.config import ModelConfig
+from gptcli.model.witness import Witness, check_witness
+
+_ACTIVATIONS = {"gelu_tanh": "gelu_new", "gelu": "gelu"}
+_CONV1D = ("attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
+
+
+def transformers_witness() -> Witness:
+    """Return the witness."""
+    source = f"GPT2LMHeadModel of transformers {version('transformers')}"
+    return Witness(name="transformers", source=source, build=PeerGPT, state=state)
+
+
+class PeerGPT(nn.Module):
+    """GPT2LMHeadModel of a config, which gives logits and nothing else."""
+
+    def __init__(self, config: ModelConfig, device: str, dtype: torch.dtype) -> None:
+        super().__init__()
+        check_witness("transformers", config)
+        from transformers import GPT2Config, GPT2LMHeadModel
+
+        settings = GPT2Config(
+            vocab_size=config.vocab_size,
+            n_positions=config.context_length,
+            n_embd=config.emb_dim,
+            n_head=config.n_heads,
+            n_layer=config.n_layers,
+            layer_norm_epsilon=config.norm_eps,
+            activation_function=_ACTIVATIONS[config.activation],
+            tie_word_embeddings=config.weight_tying,
+            resid_pdrop=config.drop_rate,
+            embd_pdrop=config.drop_rate,
+            attn_pdrop=config.drop_rate,
+            bos_token_id=0,
+            eos_token_id=0,
+        )
+        settings._attn_implementation = "eager"  # the only one whose dropout draws as the explicit steps do
+        with torch.device(device):
+            self.peer = GPT2LMHeadModel(settings)
+        self.to(dtype)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """(B, T) -> (B, T, V)."""
+        logits: Tensor = self.peer(ids, use_cache=False).logits
+        return logits
+
+
+def state(network: nn.Module) -> Mapping[str, Tensor]:
+    """Return the tensors by the names of GPT-2's checkpoints; the peer's matrices are stored as (in, out)."""
+    found = {}
+    for path, tensor in network.named_parameters():
+        name = path.removeprefix("peer.").removeprefix("transformer.")
+        found[name] = tensor.t() if name.endswith(_CONV1D) else tensor
+    return found

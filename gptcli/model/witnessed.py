@@ -1,0 +1,150 @@
+"""Our network beside a witness: weights counted and named at full size, logits compared at a small one.
+
+Logits are compared in fp64 of a network of the same config whose sizes are cut down: a choice that is wrong - a bias, a
+norm, a shortcut, an activation - is wrong at any size, and no memory is needed. Sizes are held at full size, on the
+meta device.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import torch
+from msgspec import Struct
+from msgspec.structs import replace
+from torch import Tensor, nn
+
+from gptcli.architecture import AttentionPath, describe, each_weight, shape_sizes, sizes_of
+from gptcli.config import ModelConfig
+from gptcli.model.described import Weights, described_logits
+from gptcli.model.gpt import GPT
+from gptcli.model.witness import Witness
+
+# Sizes that differ from each other, so that no dimension can stand in for another; a head is 8 wide at most.
+_LAYERS, _HEADS, _HEAD_WIDTH, _CONTEXT, _VOCABULARY = 2, 3, 8, 13, 61
+_TEXTS, _TOKENS = 2, 11
+
+# Of the largest logit. Two ways of computing one network in fp64 differ by some 1e-15 of it; the tanh form of GELU
+# differs from the exact one by 1e-4 and eps 1e-5 from 1e-6 by 1e-6.
+_TOLERANCE = 1e-9
+
+_SEED = 0
+
+
+class Compared(Struct, frozen=True):
+    """How many numbers were compared, and how many agree."""
+
+    compared: int
+    agree: int
+
+
+def small(config: ModelConfig) -> ModelConfig:
+    """Return the config with its sizes cut down; every other choice stays."""
+    heads = min(config.n_heads, _HEADS)
+    return replace(
+        config,
+        n_layers=min(config.n_layers, _LAYERS),
+        n_heads=heads,
+        emb_dim=heads * min(config.emb_dim // config.n_heads, _HEAD_WIDTH),
+        context_length=min(config.context_length, _CONTEXT),
+        vocab_size=min(config.vocab_size, _VOCABULARY),
+    )
+
+
+def small_shape(config: ModelConfig) -> tuple[int, int, int]:
+    """Return the shape (B, T, V) of the logits that are compared."""
+    cut = small(config)
+    return _TEXTS, min(cut.context_length, _TOKENS), cut.vocab_size
+
+
+def parameters_and_weights(config: ModelConfig, witness: Witness) -> tuple[int, Compared]:
+    """Build the witness at full size on the meta device.
+
+    Returns:
+        The number of its parameters, by torch; and of all weights, described or the witness's, how many have one name
+        and one shape in the description, in our network and in the witness.
+    """
+    network = witness.build(config, "meta", torch.float32)
+    sizes = sizes_of(config)
+    described = {
+        weight.path: shape_sizes(weight.shape, sizes)
+        for weight in each_weight(describe(config), sizes)
+        if not weight.tied_to
+    }
+    ours = _shapes(dict(GPT(describe(config), device="meta").named_parameters()))
+    theirs = _shapes(witness.state(network))
+    names = described.keys() | ours.keys() | theirs.keys()
+    agree = sum(described.get(name) == ours.get(name) == theirs.get(name) for name in names)
+    return sum(parameter.numel() for parameter in network.parameters()), Compared(len(names), agree)
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+def logits(config: ModelConfig, attention: AttentionPath, witness: Witness) -> tuple[Compared, Compared]:
+    """Give the witness's random weights to our network and compare logits, at small sizes.
+
+    Without dropout on the attention path asked for, then with it on the explicit path, where one seed draws the same
+    masks on both sides.
+
+    Returns:
+        How many logits of the witness are those of the network that runs, and how many those of the description
+        executed step by step, each step from what it says that it reads.
+    """
+    cut = small(config)
+    network = _randomised(witness.build(cut, "cpu", torch.float64))
+    weights = {name: tensor.detach() for name, tensor in witness.state(network).items()}
+    batch, tokens, _ = small_shape(config)
+    ids = torch.randint(cut.vocab_size, (batch, tokens), generator=torch.Generator().manual_seed(_SEED))
+    runs, described = Compared(0, 0), Compared(0, 0)
+    passes: tuple[tuple[AttentionPath, bool], ...] = ((attention, False), ("explicit", True))
+    for path, training in passes:
+        expected = _seeded(partial(network.train(training), ids))
+        assert expected is not None
+        runs = _counted(runs, _seeded(partial(_by_the_network, cut, path, weights, ids, training)), expected)
+        described = _counted(described, _seeded(partial(_by_the_steps, cut, path, weights, ids, training)), expected)
+    return runs, described
+
+
+def _randomised(network: nn.Module) -> nn.Module:
+    """Draw every parameter, biases and norms away from 0 and 1, where it would not show that they are not used."""
+    draw = torch.Generator().manual_seed(_SEED)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.normal_(0.0, 0.5, generator=draw)
+    return network
+
+
+def _by_the_network(config: ModelConfig, path: AttentionPath, weights: Weights, ids: Tensor, training: bool) -> Tensor:
+    model = GPT(describe(config, path), dtype=torch.float64)
+    own = dict(model.named_parameters())
+    if _shapes(own) != _shapes(weights):
+        raise KeyError("other weights")
+    with torch.no_grad():
+        for name, parameter in own.items():
+            parameter.copy_(weights[name])
+    result: Tensor = model.train(training)(ids)
+    return result
+
+
+def _by_the_steps(config: ModelConfig, path: AttentionPath, weights: Weights, ids: Tensor, training: bool) -> Tensor:
+    sizes = sizes_of(config, *ids.shape)
+    return described_logits(describe(config, path), sizes, weights, ids, training=training)
+
+
+def _seeded(run: Callable[[], Tensor]) -> Tensor | None:
+    """Run with the masks of one seed; a network that cannot run with these weights gives no logits."""
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(_SEED)
+        try:
+            return run()
+        except (KeyError, RuntimeError):
+            return None
+
+
+def _counted(known: Compared, ours: Tensor | None, expected: Tensor) -> Compared:
+    agree = 0
+    if ours is not None and ours.shape == expected.shape:
+        allowed = _TOLERANCE * expected.abs().max()
+        agree = int(((ours - expected).abs() <= allowed).sum())
+    return Compared(known.compared + expected.numel(), known.agree + agree)

@@ -1,0 +1,71 @@
+"""What weights take, and what a process takes beside them."""
+
+import pytest
+from msgspec.structs import replace
+
+from gptcli.analysis.forward_need import forward_need_bytes
+from gptcli.analysis.memory import checked_options, count_tensors, memory_report
+from gptcli.analysis.step import StepOptions, sweep_step
+from gptcli.config import ModelConfig
+from gptcli.errors import InputError
+
+# An odd number of parameters, so of half bytes: 41, in 16 tensors.
+ODD = ModelConfig(vocab_size=7, context_length=3, emb_dim=1, n_heads=1, n_layers=1)
+BLOCK = [1, 1, 3, 1, 1, 1, 1, 4, 4, 4, 1]
+PARAMETERS = 7 + 3 + sum(BLOCK) + 2 + 7
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"), [("fp32", 41 * 4), ("bf16", 41 * 2), ("fp16", 41 * 2), ("int8", 41), ("int4", 21)]
+)
+def test_half_a_byte_counts_as_one(dtype: str, expected: int) -> None:
+    """In the total, at the peak, and by the formula."""
+    assert PARAMETERS == 41
+    report = memory_report(ODD, StepOptions(tokens=2, dtype=dtype), explain=True)
+    assert report.weights_bytes == expected
+    assert {line.label: line.bytes for line in report.ledger}["Weights"] == expected
+    assert report.explanations is not None
+    by_name = {line.name: line.value for line in report.explanations}
+    assert by_name["Weights"] == by_name["Peak: Weights"] == expected
+
+
+def test_every_format_is_listed_tied_and_untied() -> None:
+    rows = {row.dtype: row for row in memory_report(ODD, StepOptions(tokens=2)).dtypes}
+    expected = {
+        "fp32": (32, 164, 136),
+        "fp16": (16, 82, 68),
+        "bf16": (16, 82, 68),
+        "int8": (8, 41, 34),
+        "int4": (4, 21, 17),
+    }
+    assert {name: (row.bits, row.untied_bytes, row.tied_bytes) for name, row in rows.items()} == expected
+
+
+@pytest.mark.parametrize(("tied", "tensors"), [(False, 16), (True, 15)])
+def test_a_tied_head_is_no_tensor_of_its_own(tied: bool, tensors: int) -> None:
+    once = 2 + 2 + (not tied)
+    assert once + len(BLOCK) == tensors
+    assert count_tensors(replace(ODD, weight_tying=tied)) == tensors
+
+
+@pytest.mark.parametrize("layers", [1, 5])
+def test_a_forward_pass_needs_torch_and_its_modules_too(layers: int) -> None:
+    """A process that has imported torch 2.13 takes 320 MiB at most, the modules of a block 64 KiB."""
+    config, options = replace(ODD, n_layers=layers), StepOptions(tokens=2)
+    beside = forward_need_bytes(config, options) - sweep_step(config, options).peak
+    assert beside == 335_544_320 + layers * 65_536
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (StepOptions(tokens=4), "--seq-len 4 is over the context length 3"),
+        (StepOptions(tokens=3, optimizer="lion"), "unknown optimizer 'lion'"),
+        (StepOptions(tokens=3, mode="training", dtype="int8"), "--dtype int8 is for weights at inference"),
+        (StepOptions(tokens=3, dtype="bf16", amp=True), "--amp keeps fp32 masters"),
+    ],
+)
+def test_what_cannot_be_is_refused(options: StepOptions, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        checked_options(ODD, options)
+    assert checked_options(ODD, replace(options, tokens=3, optimizer="sgd", mode="inference", amp=False))

@@ -1,0 +1,149 @@
+"""The witness: it agrees with our network for every config, with transformers' too, and with no wrong description."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from msgspec.structs import replace
+from torch import Tensor
+from torch.nn import functional as F
+
+from gptcli.architecture import AttentionPath, network, operations, symbols
+from gptcli.architecture.symbols import V
+from gptcli.commands._witness import witness_checks
+from gptcli.config import ModelConfig, load_config
+from gptcli.errors import InputError
+from gptcli.model import gpt
+from gptcli.model.witness import check_witness, witness_named
+from gptcli.model.witnessed import small
+from tests.conftest import Cli
+from tests.strategies import configs
+
+TINY = replace(load_config("tiny", environ={}).config, qkv_bias=True)
+ROWS = ["witness: parameters", "witness: weights", "witness: logits", "witness: steps' logits"]
+
+
+def off(config: ModelConfig, attention: AttentionPath = "sdpa", name: Any = "plain") -> list[str]:
+    """The rows that the witness contradicts."""
+    found = list(witness_checks(config, attention, witness_named(name)))
+    assert [check.name for check in found] == ROWS
+    assert all(check.estimated > 0 for check in found)
+    assert all(check.ok == (check.estimated == check.measured) for check in found)
+    return [check.name for check in found if not check.ok]
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "explicit"])
+@settings(max_examples=15, deadline=None)
+@given(config=configs(largest=4))
+def test_the_witness_agrees_for_every_config(attention: AttentionPath, config: ModelConfig) -> None:
+    assert off(config, attention) == []
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
+@pytest.mark.parametrize("activation", ["gelu", "gelu_tanh"])
+def test_transformers_agrees_too(tied: bool, activation: Any) -> None:
+    assert off(replace(TINY, weight_tying=tied, activation=activation), name="transformers") == []
+
+
+def test_a_size_is_cut_down_and_a_choice_is_not() -> None:
+    cut = small(TINY)
+    assert (cut.n_layers, cut.n_heads, cut.emb_dim, cut.context_length, cut.vocab_size) == (2, 3, 24, 13, 61)
+    sizes = {"n_layers", "n_heads", "emb_dim", "context_length", "vocab_size"}
+    kept = set(ModelConfig.__struct_fields__) - sizes
+    assert {key: getattr(cut, key) for key in kept} == {key: getattr(TINY, key) for key in kept}
+
+
+BIAS_FREE = replace(TINY, bias=False, qkv_bias=False, drop_rate=0.1)
+SHORTCUT = {"label": "Shortcut connection", "reads": ("x", "drop_1")}
+
+# What is described otherwise: which operation, by its kind and some of its fields, and the fields it gets instead.
+DESCRIBED: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "a bias on the head": ("Linear", {"label": "Output head"}, {"bias": True}),
+    "a bias on query, key, value": ("Linear", {"label": "Query, key, value"}, {"bias": True}),
+    "norms always biased": ("LayerNorm", {}, {"bias": True}),
+    "another eps": ("LayerNorm", {"label": "Final layer norm"}, {"eps": 1e-6}),
+    "a shortcut from the normed input": ("Add", SHORTCUT, {"reads": ("ln_1", "drop_1")}),
+    "no shortcut": ("Add", SHORTCUT, {"reads": ("drop_1", "drop_1")}),
+    "a feed forward beside attention": ("LayerNorm", {"label": "Layer norm 2"}, {"reads": ("x",)}),
+    "no final norm": ("Linear", {"label": "Output head"}, {"reads": ("h",)}),
+    "a position table with V rows": ("Embedding", {"label": "Positional embedding"}, {"rows": V}),
+    "the other GELU": ("Gelu", {}, {"exact": True}),
+    "no dropout on the embedding": ("Dropout", {"reads": ("embed",)}, {"rate": 0.0}),
+    "no dropout on the weights": ("Dropout", {"reads": ("softmax",)}, {"rate": 0.0}),
+    "a head of its own": ("Linear", {"label": "Output head"}, {"tied_to": None}),
+}
+
+
+def plant(monkeypatch: pytest.MonkeyPatch, error: str) -> None:
+    kind, of, instead = DESCRIBED[error]
+    right = getattr(operations, kind)
+
+    def make(**fields: Any) -> Any:
+        return right(**{**fields, **instead}) if of.items() <= fields.items() else right(**fields)
+
+    monkeypatch.setattr(network, kind, make)
+
+
+@pytest.mark.parametrize("error", DESCRIBED)
+def test_an_error_of_the_description_is_seen(error: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = replace(BIAS_FREE, weight_tying=error == "a head of its own")
+    assert off(config) == []
+    plant(monkeypatch, error)
+    assert off(config) != []
+
+
+@pytest.mark.parity
+def test_a_feed_forward_three_times_as_wide_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(symbols, "_FEED_FORWARD_FACTOR", 3)
+    assert off(TINY) == ROWS
+    assert off(TINY, name="transformers") == ROWS
+
+
+def _from_the_normed_input(self: gpt.Block, x: Tensor, cache: None = None) -> Tensor:
+    normed = self.ln_1(x)
+    x = normed + self.drop_1(self.attn(normed))
+    out: Tensor = x + self.drop_2(self.mlp(self.ln_2(x)))
+    return out
+
+
+def _other_gelu(self: gpt.Gelu, x: Tensor) -> Tensor:
+    return F.gelu(x)
+
+
+RUN = {
+    "a shortcut from the normed input": ("Block", _from_the_normed_input),
+    "the other GELU": ("Gelu", _other_gelu),
+    "no dropout": ("Dropout", lambda self, x: x),
+}
+
+
+@pytest.mark.parametrize("error", RUN)
+def test_an_error_of_the_network_that_runs_is_seen(error: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind, forward = RUN[error]
+    monkeypatch.setattr(getattr(gpt, kind), "forward", forward)
+    assert off(BIAS_FREE) == ["witness: logits"]
+
+
+@pytest.mark.parametrize("error", DESCRIBED)
+def test_verify_fails_where_the_witness_contradicts(cli: Cli, error: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gptcli.commands._verify.checks", lambda *a, **k: iter(()))  # these hold, as they always did
+    plant(monkeypatch, error)
+    asked = ["--set", "bias=false", "--set", "qkv_bias=false", "--set", "drop_rate=0.1"]
+    asked += ["--tied"] * (error == "a head of its own")
+    outcome = cli("verify", "-c", "tiny", "--quick", *asked)
+    assert outcome.code == 1
+    assert "OFF" in outcome.out
+
+
+@pytest.mark.parametrize(("key", "value"), [("qkv_bias", False), ("bias", False)])
+def test_transformers_says_what_it_cannot_express(key: str, value: bool) -> None:
+    config = replace(TINY, **{"bias": True, "qkv_bias": True, key: value})
+    with pytest.raises(InputError, match=rf"biases everywhere, tiny has {key}=false; use --witness plain"):
+        off(config, name="transformers")
+
+
+def test_transformers_that_is_not_installed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gptcli.model.witness.find_spec", lambda _name: None)
+    with pytest.raises(InputError, match=r"pip install transformers.*--witness plain"):
+        check_witness("transformers", TINY)
