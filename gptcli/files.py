@@ -1,13 +1,13 @@
-"""Files that are read, files that are written: an output is whole or not there, and never one of the inputs."""
+"""Files that are read and written: an output is what its ending says, whole or not there, and never an input."""
 
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from gptcli.errors import GptcliError, InputError
@@ -82,6 +82,31 @@ def expect_outputs(*targets: str | None) -> None:
             run.expected[identity] = target
 
 
+def check_ending(target: str, what: str, endings: Sequence[str], *, option: str = "") -> str:
+    """Return the ending of an output file in small letters, or an empty string where its name has none.
+
+    Args:
+        target: the file.
+        what: is to be written, for messages.
+        endings: what such a file can end in, the usual one first.
+        option: that names the file, if one does.
+
+    Raises:
+        InputError: it ends in something else; with what it can end in, and a name that works.
+    """
+    suffix = PurePath(target).suffix
+    if not suffix or suffix.lower() in endings:
+        return suffix.lower()
+    from shlex import quote
+
+    *others, last = endings
+    named = f"{', '.join(others)} or {last}" if others else last
+    stem = target.removesuffix(suffix)
+    better = stem if PurePath(stem).suffix.lower() in endings else f"{stem}{endings[0]}"
+    way_out = f"use {option} {quote(better)}" if option else f"name it {quote(better)}"
+    raise InputError(f"{target}: {what} cannot be written as {suffix}, only as {named}; {way_out}")
+
+
 @contextmanager
 def replaced_file(target: str) -> Iterator[Path]:
     """Give a temporary file beside the target, which takes the target's name when the block ends well.
@@ -108,6 +133,8 @@ def replaced_file(target: str) -> Iterator[Path]:
 @contextmanager
 def new_directory(target: str) -> Iterator[Path]:
     """Give a directory beside the target that takes its name when the block ends well, and is gone otherwise.
+
+    Enter this before the work, as `replaced_file`.
 
     Raises:
         InputError: the target is there and is no empty directory, or its parent cannot be written.
@@ -302,7 +329,16 @@ def _put_in_place(temporary: Path, path: Path, mode: int, target: str) -> None:
 
 def _cannot_be_written(target: str, error: Exception) -> str:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return f"{target}: cannot be written: {reason}"
+    return f"{target}: cannot be written: {reason}{_way_out(target, error)}"
+
+
+def _way_out(target: str, error: Exception) -> str:
+    from shlex import quote
+
+    folder = os.path.dirname(target)  # noqa: PTH120  # as it was typed
+    if isinstance(error, FileNotFoundError) and not os.path.lexists(folder):
+        return f"; make its folder with: mkdir -p {quote(folder)}"
+    return "; choose another folder" if isinstance(error, PermissionError) else ""
 
 
 def _umask() -> int:

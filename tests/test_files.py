@@ -232,34 +232,35 @@ def test_files_of_users_are_opened_in_one_place() -> None:
     assert found == allowed
 
 
-class TestNewDirectory:
-    """A directory is whole or not there."""
+def test_a_directory_is_whole_or_not_there(tmp_path: Path) -> None:
+    target = tmp_path / "mine"
+    with new_directory(str(target)) as folder:
+        (folder / "x").write_text("new")
+        assert not target.exists()
+    assert (target / "x").read_text() == "new"
+    for fault, told in ((WriteError("disk full"), "disk full"), (OSError(28, "No space left"), "No space left")):
+        with (
+            pytest.raises(GptcliError, match=f"other: cannot be written: {told}") as caught,
+            new_directory(str(tmp_path / "other")) as folder,
+        ):
+            (folder / "x").write_text("half")
+            raise fault
+        assert caught.value.exit_code == 1
+    assert names(tmp_path) == ["mine"]
 
-    def test_it_takes_the_place_of_an_empty_one(self, tmp_path: Path) -> None:
-        target = tmp_path / "x"
-        target.mkdir()
-        with new_directory(str(target)) as folder:
-            (folder / "file").write_bytes(b"new")
-        assert names(tmp_path) == ["x"]
-        assert names(target) == ["file"]
 
-    def test_a_failure_leaves_nothing(self, tmp_path: Path) -> None:
-        with pytest.raises(GptcliError, match="x: cannot be written: No space"), new_directory(str(tmp_path / "x")):
-            raise OSError(28, "No space left on device")
-        with pytest.raises(ZeroDivisionError), new_directory(str(tmp_path / "x")):
-            raise ZeroDivisionError
-        assert names(tmp_path) == []
-
-    def test_what_is_there_is_refused(self, tmp_path: Path) -> None:
-        (tmp_path / "full").mkdir()
-        (tmp_path / "full" / "file").touch()
-        for target, told in [
-            (tmp_path / "full", "exists already; name a new directory"),
-            (tmp_path / "full" / "file", "exists already"),
-            (tmp_path / "no" / "x", "cannot be written: No such file"),
-            (tmp_path / "\0", "cannot be written: "),
-        ]:
-            with pytest.raises(InputError, match=told), new_directory(str(target)):
-                pass
-        with pytest.raises(InputError, match="no name given"), new_directory(""):
+def test_a_directory_takes_the_place_of_an_empty_one_alone(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").touch()
+    (tmp_path / "file").touch()
+    with new_directory(str(tmp_path / "empty")) as folder:
+        (folder / "x").touch()
+    assert names(tmp_path / "empty") == ["x"]
+    for name in ("full", "file"):
+        with pytest.raises(InputError, match="exists already"), new_directory(str(tmp_path / name)):
             pass
+    for target, told in (("", "no name given"), (str(tmp_path / "no" / "x"), "cannot be written: No such file")):
+        with pytest.raises(InputError, match=told), new_directory(target):
+            pass
+    assert names(tmp_path) == ["empty", "file", "full"]

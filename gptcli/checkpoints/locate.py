@@ -12,8 +12,8 @@ from gptcli.files import open_input
 from gptcli.reports import Finding
 
 # In the order in which transformers looks for them.
-_WHOLE = ("model.safetensors", "pytorch_model.bin")
-_SHARDED = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+WHOLE = ("model.safetensors", "pytorch_model.bin")
+SHARDED = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 _INDEX = ".index.json"
 _MAX_JSON = 64 * 2**20
@@ -65,7 +65,7 @@ def locate(path: Path) -> Located:
             return _in_directory(path)
         if path.name.endswith(_INDEX):
             return _sharded(path, path.parent)
-        return _with_config(Located(kind=_kind(path), files=[path]), path.parent, standard=path.name in _WHOLE)
+        return _with_config(Located(kind=_kind(path), files=[path]), path.parent, standard=path.name in WHOLE)
     except OSError as error:
         raise InputError(f"{place}: cannot be read: {error.strerror or error}") from None
 
@@ -91,10 +91,10 @@ def read_json(path: Path) -> dict[str, object]:
 
 
 def _in_directory(folder: Path) -> Located:
-    for name in _WHOLE:
+    for name in WHOLE:
         if (folder / name).is_file():
             return _with_config(Located(kind=_kind(folder / name), files=[folder / name]), folder, standard=True)
-    for name in _SHARDED:
+    for name in SHARDED:
         if (folder / name).is_file():
             return _sharded(folder / name, folder)
     candidates = sorted(file for file in folder.iterdir() if file.suffix in _SUFFIXES and file.is_file())
@@ -102,7 +102,7 @@ def _in_directory(folder: Path) -> Located:
         return _with_config(Located(kind=_kind(candidates[0]), files=candidates), folder, standard=True)
     place = printable(str(folder))
     if not candidates:
-        wanted = f"{', '.join(_WHOLE)} or another file that ends in {', '.join(_SUFFIXES)}"
+        wanted = f"{', '.join(WHOLE)} or another file that ends in {', '.join(_SUFFIXES)}"
         raise BrokenFileError("not-a-checkpoint", place, f"is a directory without a checkpoint: no {wanted}")
     names = ", ".join(printable(file.name) for file in candidates[:5])
     raise BrokenFileError("not-a-checkpoint", place, f"holds several checkpoints, name one of them: {names}")

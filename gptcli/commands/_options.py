@@ -84,7 +84,7 @@ InitOption = Annotated[
     typer.Option(
         "--init",
         help="How weights are drawn: as PyTorch's constructors do, or as OpenAI did.  "
-        "[dim]\\[default: the config's, torch][/dim]",
+        "[dim]\\[default: the config's][/dim]",
         show_default=False,
     ),
 ]

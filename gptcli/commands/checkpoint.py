@@ -78,9 +78,11 @@ def inspect_(
 def _inspected(path: "Path", *, stats: bool, set_values: Sequence[str], against: str | None) -> "CheckpointReport":
     from gptcli.checkpoints import BrokenFileError, broken_report, inspect, locate, recognise
     from gptcli.commands._weights import as_asked, load_weights, open_located, unreadable
+    from gptcli.config import check_set_values
     from gptcli.render.progress import counted
     from gptcli.tokenizer import SIZE
 
+    check_set_values(set_values)
     other = None if against is None else load_weights(against).recognised
     try:
         recognised = as_asked(recognise(open_located(path, locate(path)), SIZE), set_values=set_values)
@@ -117,17 +119,22 @@ def convert(
     """
     if to not in LAYOUTS:
         raise InputError(f"--to {to}: no such layout{did_you_mean(to, LAYOUTS)}; layouts are {', '.join(LAYOUTS)}")
+    from gptcli.checkpoints.target import opened_target
     from gptcli.commands._weights import load_weights
-    from gptcli.files import expect_outputs
-    from gptcli.model.convert import convert_checkpoint
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.progress import counted
 
-    expect_outputs(target)
-    weights = load_weights(source, set_values=set_values or ())
-    report = convert_checkpoint(
-        weights.recognised, target, LAYOUTS[to], counted=lambda items, total: counted(items, total, "Writing")
-    )
+    with opened_target(target, LAYOUTS[to]) as place:
+        weights = load_weights(source, set_values=set_values or ())
+        from gptcli.model.convert import convert_checkpoint
+
+        report = convert_checkpoint(
+            weights.recognised,
+            place,
+            target,
+            LAYOUTS[to],
+            counted=lambda items, total: counted(items, total, "Writing"),
+        )
 
     if json:
         print_json(report)

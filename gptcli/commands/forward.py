@@ -65,18 +65,23 @@ def forward(
     from gptcli.analysis.step import StepOptions
     from gptcli.commands._ids import encode_batch, pad_id, token_text, wanted_targets
     from gptcli.commands._need import refuse_too_large
+    from gptcli.commands._outputs import check_save
     from gptcli.files import expect_outputs, replaced_file
     from gptcli.model.device import resolve_device
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.progress import working
 
+    check_save(save)
     expect_outputs(save)
     given = read_texts(texts, files, config=config)
     chosen = choose_model(context, weights, config, set_values, tied, init=init)
     model = chosen.config
     names = text_names(texts, files)
-    batch = encode_batch(given, model, allow_special=allow_special, names=names)
-    wanted = wanted_targets(batch, model, loss=loss, targets=targets, allow_special=allow_special, names=names)
+    stored = chosen.weights is not None
+    batch = encode_batch(given, model, allow_special=allow_special, names=names, stored=stored)
+    wanted = wanted_targets(
+        batch, model, loss=loss, targets=targets, allow_special=allow_special, names=names, stored=stored
+    )
     with ExitStack() as stack:
         target = stack.enter_context(replaced_file(save)) if save is not None else None
         where = resolve_device(device)
@@ -113,11 +118,12 @@ def forward(
             save=target,
             checkpoint=chosen.checkpoint,
         )
+        size = target.stat().st_size if target is not None else 0
 
     if json:
         print_json(report)
     else:
-        from gptcli.render.forward import forward_text
+        from gptcli.render.forward import Written, forward_text
         from gptcli.tokenizer import token_of
 
-        print_text(forward_text(report, token_of, saved=save))
+        print_text(forward_text(report, token_of, saved=Written(save, size) if save is not None else None))

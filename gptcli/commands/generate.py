@@ -90,7 +90,9 @@ def generate(
     chosen = choose_model(context, weights, config, set_values, tied, init=init)
     model = chosen.config
     names = text_names(prompts, files)
-    batch = encode_batch(given, model, allow_special=allow_special, names=names, any_length=True)
+    batch = encode_batch(
+        given, model, allow_special=allow_special, names=names, any_length=True, stored=chosen.weights is not None
+    )
     where = resolve_device(device)
     if not force:
         run = StepOptions(

@@ -99,7 +99,7 @@ def trace(
     html: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE",
+            metavar="FILE.html",
             help="Write a page to explore the run with: every step, every head's attention, the logit lens.",
             rich_help_panel="Output",
         ),
@@ -116,6 +116,7 @@ def trace(
     from gptcli.analysis.step import StepOptions
     from gptcli.commands._ids import encode_batch, pad_id, token_text, wanted_targets
     from gptcli.commands._need import refuse_too_large
+    from gptcli.commands._outputs import check_page, check_save
     from gptcli.commands._page import studies
     from gptcli.files import expect_outputs, replaced_file
     from gptcli.model.device import resolve_device
@@ -123,6 +124,8 @@ def trace(
     from gptcli.render.progress import working
     from gptcli.tokenizer import token_of
 
+    check_save(save)
+    check_page(html)
     if head is not None and not attention_map:
         raise InputError("--head says whose map is drawn; add --attention-map")
     if attention_map and attention == "sdpa":
@@ -134,8 +137,11 @@ def trace(
     chosen = choose_model(context, weights, config, set_values, tied, init=init)
     model = chosen.config
     names = text_names(texts, files)
-    batch = encode_batch(given, model, allow_special=allow_special, names=names)
-    wanted = wanted_targets(batch, model, loss=loss, targets=targets, allow_special=allow_special, names=names)
+    stored = chosen.weights is not None
+    batch = encode_batch(given, model, allow_special=allow_special, names=names, stored=stored)
+    wanted = wanted_targets(
+        batch, model, loss=loss, targets=targets, allow_special=allow_special, names=names, stored=stored
+    )
     blocks = _numbers("block", block, model.n_layers, model.name)
     heads = _numbers("head", head, model.n_heads, model.name)
     tokens = max(map(len, batch))
@@ -192,13 +198,18 @@ def trace(
 
             write_text(draw(report, studies(report)), page)
             report = replace(report, attention_maps=None, logit_lens=None)
+        sizes = [file.stat().st_size if file is not None else 0 for file in (target, page)]
 
     if json:
         print_json(report)
-    elif html is None:
+    else:
+        from gptcli.render.forward import Written
         from gptcli.render.trace import Shown, trace_text
 
-        print_text(trace_text(report, Shown(blocks, depth), token_of, saved=save))
+        saved, drawn = (
+            Written(name, size) if name is not None else None for name, size in zip((save, html), sizes, strict=True)
+        )
+        print_text(trace_text(report, Shown(blocks, depth), token_of, saved=saved, page=drawn))
 
 
 def _all_of_it(flow: "FlowReport") -> "TraceOptions":

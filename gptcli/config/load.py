@@ -129,6 +129,20 @@ def lay_over(
     return _resolve(layers, problems, file, place, config.name)
 
 
+def check_set_values(set_values: Iterable[str]) -> None:
+    """Refuse what ``--set`` can never say, whatever it is laid over.
+
+    Raises:
+        InputProblemsError: unknown keys and values that no config has, all of them.
+    """
+    problems: list[Problem] = []
+    entries = _set_entries(set_values, problems)
+    found = (check_entry(key, entry)[1] for key, entry in entries.items())
+    problems += [problem for problem in found if problem is not None]
+    if problems:
+        raise InputProblemsError(str(problem) for problem in problems)
+
+
 def _translated(entries: dict[str, Entry], place: str) -> Translation:
     if entries.keys() <= set(KEYS):
         return Translation(entries, [])

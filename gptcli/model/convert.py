@@ -15,41 +15,43 @@ from gptcli.checkpoints import Layout, Recognised
 from gptcli.checkpoints.content import head_is_copy
 from gptcli.checkpoints.layouts import split_index
 from gptcli.checkpoints.opening import CONFIG_KEY
+from gptcli.checkpoints.target import DIRECTORY_LAYOUT, SAFETENSORS_SUFFIX
 from gptcli.checkpoints.writing import Planned, write_safetensors
 from gptcli.config import ModelConfig
 from gptcli.config.dialects import settings_in
 from gptcli.config.printable import printable
-from gptcli.errors import GptcliError, InputError
-from gptcli.files import WriteError, new_directory, replaced_file
+from gptcli.errors import GptcliError
+from gptcli.files import WriteError
 from gptcli.model.load import TORCH_DTYPES, WeightReader
 from gptcli.reports import ConvertReport, Finding
 
 _HEAD = "lm_head.weight"
-_DIRECTORY_LAYOUT = "huggingface"
-_PICKLE_SUFFIXES = (".pt", ".pth")
 _DIALECTS = {"huggingface": "Hugging Face", "nanogpt": "nanoGPT"}
 
 Counted = Callable[[Iterable[Planned], int], Iterable[Planned]]
 
 
-def convert_checkpoint(recognised: Recognised, target: str, layout: Layout, *, counted: Counted) -> ConvertReport:
+def convert_checkpoint(
+    recognised: Recognised, place: Path, target: str, layout: Layout, *, counted: Counted
+) -> ConvertReport:
     """Write a checkpoint's weights in another layout, in their own dtype.
 
     Args:
         recognised: a checkpoint with a config and without errors.
-        target: a new directory for Hugging Face, else a file whose suffix says the format.
+        place: what takes the target's name afterwards (`opened_target`): a directory for Hugging Face, else a file.
+        target: the name that the user gave, whose ending says the format of a file.
         layout: the layout to write.
         counted: passes tensors on, with their amount known, to show progress.
 
     Raises:
-        InputError: the target cannot be written, or is no fit for the layout.
         GptcliError: the layout cannot hold this model.
+        WriteError: what it is written to cannot be filled.
     """
     assert recognised.config is not None
     assert recognised.matched is not None
     their = _their_config(recognised, recognised.config, layout)
     planned = list(_plan(recognised, their, layout))
-    files = _write(target, layout, their, planned, counted)
+    files = _write(place, target, layout, their, planned, counted)
     return ConvertReport(
         config=their,
         path=printable(str(recognised.opened.path)),
@@ -139,20 +141,16 @@ def _bytes(tensor: Tensor) -> memoryview:
     return tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data
 
 
-def _write(target: str, layout: Layout, their: ModelConfig, planned: list[Planned], counted: Counted) -> list[Path]:
-    suffix = Path(target).suffix
-    if layout.name == _DIRECTORY_LAYOUT:
-        return _write_directory(target, their, planned, counted)
-    if suffix in _PICKLE_SUFFIXES and layout.settings_key is None and layout.name == "gptcli":
-        raise InputError(f"{target}: gptcli's own layout is safetensors; name a file that ends in .safetensors")
-    if suffix == ".safetensors":
-        with replaced_file(target) as file:
-            _write_safetensors(file, planned, counted, _metadata(layout, their))
-    elif suffix in _PICKLE_SUFFIXES:
-        with replaced_file(target) as file:
-            _write_pickle(file, layout, their, planned, counted)
+def _write(
+    place: Path, target: str, layout: Layout, their: ModelConfig, planned: list[Planned], counted: Counted
+) -> list[Path]:
+    if layout.name == DIRECTORY_LAYOUT:
+        names = _write_directory(place, their, planned, counted)
+        return [Path(target) / name for name in names]
+    if Path(target).suffix.lower() == SAFETENSORS_SUFFIX:
+        _write_safetensors(place, planned, counted, _metadata(layout, their))
     else:
-        raise InputError(f"{target}: the name says no format; end it in .safetensors or .pt")
+        _write_pickle(place, layout, their, planned, counted)
     return [Path(target)]
 
 
@@ -201,17 +199,19 @@ class _Writer(io.BufferedWriter):
             raise
 
 
-def _write_directory(target: str, their: ModelConfig, planned: list[Planned], counted: Counted) -> list[Path]:
-    if Path(target).suffix in (".safetensors", ".pt", ".bin"):
-        raise InputError(f"{target}: transformers loads a directory; name one, without {Path(target).suffix}")
-    with new_directory(target) as folder:
-        _write_safetensors(folder / "model.safetensors", planned, counted, {"format": "pt"})
-        settings = {
-            "architectures": ["GPT2LMHeadModel"],
-            "model_type": "gpt2",
-            **settings_in(_DIALECTS[_DIRECTORY_LAYOUT], their),
-            "torch_dtype": str(TORCH_DTYPES[planned[0].dtype]).removeprefix("torch."),
-        }
-        encoded = msgspec.json.format(msgspec.json.encode(settings), indent=2)
-        (folder / "config.json").write_bytes(encoded + b"\n")
-    return [Path(target) / name for name in ("config.json", "model.safetensors")]
+def _write_directory(folder: Path, their: ModelConfig, planned: list[Planned], counted: Counted) -> tuple[str, ...]:
+    """Write what transformers loads, and return the names of the files."""
+    names = ("config.json", "model.safetensors")
+    _write_safetensors(folder / names[1], planned, counted, {"format": "pt"})
+    settings = {
+        "architectures": ["GPT2LMHeadModel"],
+        "model_type": "gpt2",
+        **settings_in(_DIALECTS[DIRECTORY_LAYOUT], their),
+        "torch_dtype": str(TORCH_DTYPES[planned[0].dtype]).removeprefix("torch."),
+    }
+    encoded = msgspec.json.format(msgspec.json.encode(settings), indent=2)
+    try:
+        (folder / names[0]).write_bytes(encoded + b"\n")
+    except OSError as error:
+        raise WriteError(error.strerror or str(error)) from None
+    return names

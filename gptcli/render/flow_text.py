@@ -71,7 +71,7 @@ def draw(report: FlowReport, depth: int) -> Group:
     drawing = FlowDrawing(report, depth)
     total = Text.assemble((count(report.parameters), TOTAL), " parameters, ")
     total.append(short_flops(report.forward_flops), style=TOTAL).append(" a forward pass")
-    texts = [chips(tokens) for tokens in report.tokens or ()]
+    texts = [chips(tokens) for tokens in report.text_tokens or ()]
     above: list[RenderableType] = [*texts, ""] if texts else []
     return Group(model_line(report.config), "", *above, drawing, "", total, _legend(report, drawing.symbols))
 

@@ -1,6 +1,7 @@
 """``gptcli forward`` as text: what goes in, what happens to its shape, what comes out."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -9,19 +10,26 @@ from rich.text import Text
 from gptcli.checkpoints.layouts import LAYOUTS
 from gptcli.config.printable import printable
 from gptcli.render.console import ACCENT, NUMBER, PATH, QUIET, TITLE, TOTAL, plain_table
-from gptcli.render.model_line import model_line
+from gptcli.render.model_line import attention_words, model_line
 from gptcli.render.tokens import chips, visible_token
-from gptcli.render.units import binary, count, seconds, shape
+from gptcli.render.units import binary, count, seconds, shape, significant
 from gptcli.reports import ForwardReport, NextToken, Stage, TextLoss, Token, WeightsFile
 
 TokenOf = Callable[[int], Token]
 
 _MAX_LOSSES = 64
-_LARGE = 10**9
+_PERPLEXITY_DIGITS = 4
 _MAX_IDS = 64  # a screen holds no more of them beside what follows
 
 
-def forward_text(report: ForwardReport, token_of: TokenOf, *, saved: str | None = None) -> Group:
+class Written(NamedTuple):
+    """A file that was written: its name as it was given, and its bytes."""
+
+    path: str
+    bytes: int
+
+
+def forward_text(report: ForwardReport, token_of: TokenOf, *, saved: Written | None = None) -> Group:
     """Lay out a forward pass from top to bottom: ids, stages, logits, guesses, facts.
 
     Args:
@@ -142,23 +150,30 @@ def _candidates(candidates: list[NextToken], token_of: TokenOf) -> Table:
 
 
 def losses(report: ForwardReport, token_of: TokenOf) -> list[RenderableType]:
-    """Return how well each token was foreseen, where it was asked for."""
+    """Return how well each token was foreseen, where it was asked for; of several texts their mean too."""
     parts: list[RenderableType] = []
-    for number, loss in enumerate(report.loss or (), 1):
-        which = f" of text {number}" if len(report.lengths) > 1 else ""
-        head = Text.assemble(f"Loss{which}  ", (f"{loss.mean:.4f}", TOTAL))
-        head.append(f"  mean of {count(len(loss.tokens))}, in nats; perplexity exp(loss) = ", style=QUIET)
-        parts += [head.append(_perplexity(loss.perplexity), style=TOTAL), _token_losses(loss, token_of)]
+    several = len(report.lengths) > 1
+    for number, loss in enumerate(report.losses or (), 1):
+        which = f" of text {number}" if several else ""
+        parts += [_loss_line(which, loss.mean, loss.perplexity, len(loss.tokens)), _token_losses(loss, token_of)]
         more = len(loss.tokens) - _MAX_LOSSES
         parts += [Text(f"  ... and {count(more)} more; --json prints all", style=QUIET)] if more > 0 else []
         parts.append("")
+    if several and report.loss is not None:
+        assert report.tokens is not None
+        parts += [_loss_line(" of all texts", report.loss, report.perplexity, report.tokens), ""]
     return parts
 
 
-def _perplexity(value: float | None) -> str:
-    if value is None:
-        return "too large for a number"
-    return f"{value:,.2f}" if value < _LARGE else f"{value:.4g}"
+def _loss_line(which: str, mean: float, perplexity: float | None, tokens: int) -> Text:
+    line = Text.assemble(f"Loss{which}  ", (f"{mean:.4f}", TOTAL))
+    line.append(f"  mean of {count(tokens)}, in nats; perplexity exp(loss) = ", style=QUIET)
+    return line.append(perplexity_words(perplexity), style=TOTAL)
+
+
+def perplexity_words(value: float | None) -> str:
+    """Return a perplexity to the digits that fp32 holds of it: as many as the four decimals of the loss tell."""
+    return "too large for a number" if value is None else significant(value, _PERPLEXITY_DIGITS)
 
 
 def _token_losses(loss: TextLoss, token_of: TokenOf) -> Table:
@@ -174,20 +189,26 @@ def _token_losses(loss: TextLoss, token_of: TokenOf) -> Table:
     return table
 
 
-def facts(report: ForwardReport, saved: str | None) -> list[RenderableType]:
+def facts(report: ForwardReport, saved: Written | None, page: Written | None = None) -> list[RenderableType]:
     """Return what ran, where, for how long, and whose weights."""
     device = f"{report.device} ({report.device_name})" if report.device_name else report.device
     table = plain_table(header=False, wrap=True)
     table.add_column(style=QUIET)
     table.add_column()
     table.add_row("parameters", Text.assemble((count(report.parameters), TOTAL), f"  {binary(report.weights_bytes)}"))
-    table.add_row("device", f"{device}, {report.dtype}, {_ATTENTION[report.attention]}")
+    table.add_row("device", f"{device}, {report.dtype}, {attention_words(report.attention)}")
     table.add_row("time", f"{seconds(report.build_seconds)} to build, {seconds(report.forward_seconds)} to run")
     if report.dropout:
         table.add_row("dropout", f"on, as in training; {_masks(report)}")
-    if saved:
-        table.add_row("saved", Text(printable(saved), style=PATH))
+    for what, file in (("saved", saved), ("page", page)):
+        if file is not None:
+            table.add_row(what, written_line(file))
     return [table, "", weights_line(report.weights, report.seed, "every guess is chance")]
+
+
+def written_line(file: Written) -> Text:
+    """Say what a written file is called and how large it is."""
+    return Text.assemble((printable(file.path), PATH), f"  {binary(file.bytes)}")
 
 
 def weights_line(weights: WeightsFile | None, seed: int, consequence: str) -> Text:
@@ -196,9 +217,6 @@ def weights_line(weights: WeightsFile | None, seed: int, consequence: str) -> Te
         return Text(f"Weights are random (seed {seed}): until a model is trained, {consequence}.", style=QUIET)
     layout = LAYOUTS[weights.layout].label
     return Text.assemble(("Weights of ", QUIET), (weights.path, PATH), (f", {layout}, {weights.format}", QUIET))
-
-
-_ATTENTION = {"sdpa": "fused attention", "explicit": "explicit attention"}
 
 
 def _masks(report: ForwardReport) -> str:

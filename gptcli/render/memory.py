@@ -9,7 +9,7 @@ from rich.text import Text
 from gptcli.render.bars import bar
 from gptcli.render.budget import budget_line, headroom_note
 from gptcli.render.console import QUIET, TITLE, TOTAL, plain_table
-from gptcli.render.model_line import model_line
+from gptcli.render.model_line import attention_words, model_line
 from gptcli.render.units import binary, count, decimal, share
 from gptcli.reports import DtypeRow, FitReport, LedgerLine, MemoryReport, PhasePeak
 
@@ -71,7 +71,7 @@ def run_facts(report: MemoryReport | FitReport, more: Sequence[str] = ()) -> str
         facts += [f"{report.optimizer} ({report.optimizer_impl})"]
         facts += ["blocks recomputed"] if report.recompute == "block" else []
     facts += more
-    facts.append(f"{'fused' if report.attention == 'sdpa' else 'explicit'} attention on {report.device}")
+    facts.append(f"{attention_words(report.attention)} on {report.device}")
     return ", ".join(facts)
 
 

@@ -7,11 +7,19 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from gptcli.config.printable import printable
 from gptcli.render.console import ACCENT, NUMBER, PATH, QUIET, TITLE, plain_table
 from gptcli.render.flow_text import BLOCK_DEPTH
 from gptcli.render.flow_tree import Node, flow_tree
-from gptcli.render.forward import TokenOf, facts, input_lines, losses, next_tokens, weights_line
+from gptcli.render.forward import (
+    TokenOf,
+    Written,
+    facts,
+    input_lines,
+    losses,
+    next_tokens,
+    weights_line,
+    written_line,
+)
 from gptcli.render.model_line import model_line
 from gptcli.render.params import first_that_fits
 from gptcli.render.tokens import visible_token
@@ -57,7 +65,9 @@ class Shown(NamedTuple):
     depth: int
 
 
-def trace_text(report: TraceReport, shown: Shown, token_of: TokenOf, *, saved: str | None = None) -> Group:
+def trace_text(
+    report: TraceReport, shown: Shown, token_of: TokenOf, *, saved: Written | None = None, page: Written | None = None
+) -> Group:
     """Lay out what was asked for; without a question, every step.
 
     Args:
@@ -65,6 +75,7 @@ def trace_text(report: TraceReport, shown: Shown, token_of: TokenOf, *, saved: s
         shown: which of it.
         token_of: looks up the tokens of ids.
         saved: the file that all tensors were written to.
+        page: the page that was written.
     """
     assert report.config is not None
     parts: list[RenderableType] = [model_line(report.config), "", *input_lines(report, token_of), ""]
@@ -74,12 +85,12 @@ def trace_text(report: TraceReport, shown: Shown, token_of: TokenOf, *, saved: s
         parts += [*answers, *_saved(saved), line]
         return Group(*parts)
     notes = [*_notes(report, stars=shown.depth > BLOCK_DEPTH), ""]
-    below = [*next_tokens(report, token_of), *losses(report, token_of), *facts(report, saved)]
+    below = [*next_tokens(report, token_of), *losses(report, token_of), *facts(report, saved, page)]
     return Group(*parts, StepsTable(report, shown), "", *notes, *below)
 
 
-def _saved(path: str | None) -> list[RenderableType]:
-    return [Text.assemble("saved  ", (printable(path), PATH)), ""] if path else []
+def _saved(file: Written | None) -> list[RenderableType]:
+    return [Text.assemble("saved  ", written_line(file)), ""] if file is not None else []
 
 
 class StepsTable:
@@ -220,7 +231,7 @@ def _maps(report: TraceReport) -> Iterator[RenderableType]:
     from gptcli.render.attention_map import AttentionMapText, legend
 
     for each in report.attention_maps:
-        yield AttentionMapText(each, report.tokens[each.text], many_texts=len(report.tokens) > 1)
+        yield AttentionMapText(each, report.text_tokens[each.text], many_texts=len(report.text_tokens) > 1)
         yield ""
     yield legend()
     yield ""
@@ -229,8 +240,8 @@ def _maps(report: TraceReport) -> Iterator[RenderableType]:
 def _lens(report: TraceReport, token_of: TokenOf) -> Iterator[RenderableType]:
     if report.logit_lens is None:
         return
-    for number, tokens in enumerate(report.tokens):
-        which = f" of text {number + 1}" if len(report.tokens) > 1 else ""
+    for number, tokens in enumerate(report.text_tokens):
+        which = f" of text {number + 1}" if len(report.text_tokens) > 1 else ""
         after = visible_token(tokens[-1])
         yield Text.assemble((f"What the output head would say{which}, after ", TITLE), (after, ACCENT))
         yield _lens_table(report.logit_lens, number, token_of)

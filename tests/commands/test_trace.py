@@ -25,7 +25,7 @@ def test_the_promised_keys_and_the_list_of_flow(cli: Cli) -> None:
         assert {key: step[key] for key in described} == described
         assert isinstance(step["mean"], float)
         assert step["min"] <= step["mean"] <= step["max"]
-    for key in ("tokens", "sizes", "block", "forward_flops", "batch_size", "seq_len"):
+    for key in ("text_tokens", "sizes", "block", "forward_flops", "batch_size", "seq_len"):
         assert document[key] == flow[key]
 
 
@@ -193,3 +193,20 @@ def test_tokens_of_double_width_leave_the_columns_straight(cli: Cli) -> None:
     steps = {after - before for before, after in pairwise(starts)}
     assert len(hidden) > 5
     assert len(steps) == 1
+
+
+def test_a_page_is_named_with_its_size_below_the_table(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = ("--html", "page.html", "--save", "steps.safetensors")
+    out = cli("trace", "Every effort", *TINY, *files).out
+    labels = [line[:28] for line in out.split("for all steps")[0].splitlines()[:-1]]
+    plain = cli("trace", "Every effort", *TINY).out
+    assert labels == [line[:28] for line in plain.split("for all steps")[0].splitlines()[:-1]]
+    assert len(labels) > 20
+    for what, name in (("page", "page.html"), ("saved", "steps.safetensors")):
+        line = next(line for line in out.splitlines() if line.startswith(what))
+        kibibytes = (tmp_path / name).stat().st_size / 1024
+        size = f"{kibibytes:,.2f} KiB" if kibibytes < 1024 else f"{kibibytes / 1024:,.2f} MiB"
+        assert line.split() == [what, name, *size.split()]
