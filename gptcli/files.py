@@ -27,6 +27,7 @@ class _Run:
         self.inputs: dict[_Identity, str] = {}
         self.expected: dict[_Identity, str] = {}
         self.outputs: dict[tuple[_Identity, str], str] = {}
+        self.folders: dict[_Identity, tuple[str, Callable[[str], bool]]] = {}
 
 
 _run: ContextVar[_Run | None] = ContextVar("run", default=None)
@@ -58,6 +59,27 @@ def open_input(path: str | Path) -> BinaryIO:
         _note_input(file.fileno(), str(path))
         stack.pop_all()
         return file
+
+
+def note_folder(path: Path, changed_by: Callable[[str], bool]) -> None:
+    """Say that a directory is read for what it holds.
+
+    Args:
+        path: the directory.
+        changed_by: whether one more file of this name would make something else of it.
+
+    Raises:
+        InputError: the same command writes such a file into it.
+    """
+    run = _run.get()
+    if run is None:
+        return
+    status = path.stat()
+    identity = status.st_dev, status.st_ino
+    run.folders[identity] = str(path), changed_by
+    for (folder, name), target in run.outputs.items():
+        if folder == identity and changed_by(name):
+            raise InputError(_stranger(target, str(path)))
 
 
 def expect_outputs(*targets: str | None) -> None:
@@ -224,6 +246,10 @@ def _claimed(target: str) -> Iterator[None]:
     place, identity = found
     if identity is not None and identity in run.inputs:
         raise InputError(_output_is_input(target, run.inputs[identity]))
+    if place[0] in run.folders:
+        folder, changed_by = run.folders[place[0]]
+        if changed_by(place[1]):
+            raise InputError(_stranger(target, folder))
     if place in run.outputs:
         raise InputError(_two_outputs(target, run.outputs[place]))
     if identity is not None and identity in _standard_streams():
@@ -254,6 +280,10 @@ def _standard_streams() -> set[_Identity]:
 def _output_is_input(output: str, name: str) -> str:
     same = "" if output == name else f"is the same file as {name} and "
     return f"{output}: {same}is read by this command, which would replace it; name another file to write"
+
+
+def _stranger(target: str, folder: str) -> str:
+    return f"{target}: would make another checkpoint of {folder}, which this command reads; write it elsewhere"
 
 
 def _two_outputs(target: str, other: str) -> str:

@@ -1,10 +1,13 @@
 """An output that is also an input is refused by every command that writes, and the input stays as it was."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
 
+from tests.checkpoints import peers
 from tests.conftest import Cli
 
 # What is typed, and which file is both read and written; `{weights}` is a checkpoint, by its header at least.
@@ -59,6 +62,39 @@ def test_no_input_is_replaced(cli: Cli, tmp_path: Path, case: str, linked: bool)
     assert told in outcome.err or (not linked and f"cannot be written as {ending}" in outcome.err)
     assert {path: path.read_bytes() for path in files.values()} == before
     assert not any(path.name.startswith((".gptcli", "new")) for path in tmp_path.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "checkpoint convert {folder} {folder}/model.safetensors --to lecture",
+        "checkpoint convert {folder} {folder}/model.safetensors --to gptcli",
+        "forward ! --weights {folder} --save {folder}/model.safetensors",
+    ],
+)
+def test_a_folder_stays_the_checkpoint_that_it_is(cli: Cli, tmp_path: Path, typed: str) -> None:
+    """A whole file beside shards is looked for sooner than their index."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    state = peers.lecture(peers.SHAPES[1]).state_dict()
+    save_file(state, folder / "model-00001-of-00001.safetensors")
+    index = {"weight_map": dict.fromkeys(state, "model-00001-of-00001.safetensors")}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    before = sorted(folder.iterdir())
+    outcome = cli(*typed.format(folder=folder).split())
+    assert (outcome.code, outcome.out) == (2, "")
+    assert f"would make another checkpoint of {folder}, which this command reads" in outcome.err
+    assert sorted(folder.iterdir()) == before
+    harmless = cli("checkpoint", "convert", str(folder), str(folder / "out.safetensors"), "--to", "gptcli")
+    assert harmless.code == 0, harmless.err
+
+
+def test_the_only_checkpoint_of_a_folder_stays_the_only_one(cli: Cli, tmp_path: Path) -> None:
+    save_file(peers.lecture(peers.SHAPES[1]).state_dict(), tmp_path / "mine.safetensors")
+    outcome = cli("forward", "!", "--weights", str(tmp_path), "--save", str(tmp_path / "out.safetensors"))
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "would make another checkpoint of" in outcome.err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.safetensors"]
 
 
 def test_a_command_that_only_reads_takes_a_file_twice(cli: Cli, tmp_path: Path) -> None:
