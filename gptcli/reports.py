@@ -536,6 +536,7 @@ class MemoryReport(Report, frozen=True, kw_only=True):
     optimizer: str | None
     optimizer_impl: str | None
     recompute: str | None
+    free_logits: bool | None
     parameters: int
     weights_bytes: int
     dtypes: list[DtypeRow]
@@ -590,7 +591,11 @@ class FlopsReport(Report, frozen=True, kw_only=True):
 
 
 class Check(Struct, frozen=True):
-    """A figure beside its measurement; ``error`` is a signed fraction of the measured value."""
+    """A figure beside its measurement; ``error`` is a signed fraction of the measured value.
+
+    Attributes:
+        scratch_bytes: what kernels' own memory added to a measured peak; in neither figure.
+    """
 
     name: str
     estimated: int
@@ -599,6 +604,7 @@ class Check(Struct, frozen=True):
     tolerance: float
     ok: bool
     unit: str
+    scratch_bytes: int = 0
 
 
 class WitnessUsed(Struct, frozen=True, kw_only=True):
@@ -624,6 +630,8 @@ class VerifyReport(Report, frozen=True, kw_only=True):
     """Every figure, measured on this machine.
 
     Attributes:
+        instrument: what measured the peaks: ``profiler`` (torch's own), ``tracker`` (of the storages of fake tensors)
+            or ``allocator`` (CUDA's own counter).
         options: every option of the command with the value that it ran with; ``NAME_asked`` where that was another.
         witness: what shares nothing with the description and was compared with it.
     """
@@ -637,6 +645,7 @@ class VerifyReport(Report, frozen=True, kw_only=True):
     seq_len: int
     attention: str
     workspace_bytes: int
+    instrument: str
     options: dict[str, OptionValue]
     witness: WitnessUsed
     checks: list[Check]
@@ -693,6 +702,7 @@ class FitReport(Report, frozen=True, kw_only=True):
     optimizer: str | None
     optimizer_impl: str | None
     recompute: str | None
+    free_logits: bool | None
     table: list[FitCell]
 
 

@@ -114,6 +114,7 @@ def fit_report(config: ModelConfig, options: StepOptions, request: FitRequest) -
         optimizer=run.optimizer if training else None,
         optimizer_impl=implementation(run.optimizer_impl, run.device) if training else None,
         recompute=run.recompute if training else None,
+        free_logits=run.free_logits if training else None,
         table=_table(chosen, run, request.budget - request.headroom, peaks),
     )
 

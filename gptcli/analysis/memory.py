@@ -55,6 +55,7 @@ def memory_report(config: ModelConfig, options: StepOptions, *, explain: bool = 
         optimizer=options.optimizer if training else None,
         optimizer_impl=implementation(options.optimizer_impl, options.device) if training else None,
         recompute=options.recompute if training else None,
+        free_logits=options.free_logits if training else None,
         parameters=count_parameters(config),
         weights_bytes=bytes_of(count_parameters(config), options.dtype),
         dtypes=[

@@ -8,7 +8,8 @@ The step, in steady state (optimizer state exists, gradients are None)::
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
 
-``logits`` stays referenced throughout; ids and targets count.
+``logits`` stays referenced throughout, or until the loss is there where a loss function lets them go
+(``free_logits``); ids and targets count.
 """
 
 from typing import Literal
@@ -57,6 +58,7 @@ class StepOptions(Struct, frozen=True, kw_only=True):
     recompute: Literal["none", "block"] = "none"
     device: str = "cpu"
     widens: bool = False
+    free_logits: bool = False
 
 
 def sweep_step(config: ModelConfig, options: StepOptions) -> Memory:
@@ -182,6 +184,8 @@ def _training_step(sweep: Sweep, program: Program, network: Network, given: Cond
     logits.references += 1
     _, nodes_loss = sweep.forward(loss_section, logits, saving=True, source_name=program.behind.result)
     blocks.leave_autocast()
+    if options.free_logits:
+        memory.release(logits)
 
     memory.begin(BACKWARD)
     root = memory.allocate(Amount("Gradient of the loss", (ONE,), given.stream_item))

@@ -15,9 +15,12 @@ def refuse_too_large(config: ModelConfig, runs: Iterable[StepOptions]) -> None:
     Raises:
         GptcliError: with what is needed, what is free, and the way out.
     """
+    from gptcli.commands._run_options import on_this_processor
     from gptcli.model.device import free_bytes
 
-    need, run = max(((forward_need_bytes(config, run), run) for run in runs), key=lambda pair: pair[0])
+    need, run = max(
+        ((forward_need_bytes(config, on_this_processor(run)), run) for run in runs), key=lambda pair: pair[0]
+    )
     free = free_bytes(run.device)
     if need > free:
         smaller = " or --dtype bf16" if run.dtype == "fp32" else ""

@@ -13,6 +13,7 @@ def studies(report: FlowReport | TraceReport) -> "Studies":
     """Return the memory of the pass that a report is about, and of a training step of the same size."""
     from gptcli.analysis.memory import memory_report
     from gptcli.analysis.step import StepOptions
+    from gptcli.commands._run_options import on_this_processor
     from gptcli.render.page.document import Studies
 
     assert report.config is not None
@@ -22,4 +23,5 @@ def studies(report: FlowReport | TraceReport) -> "Studies":
         StepOptions(**sizes, mode=mode, dtype=report.dtype, attention=attention)  # type: ignore[arg-type]
         for mode in ("inference", "training")
     )
+    run = on_this_processor(run)
     return Studies(memory_report(report.config, run), memory_report(report.config, training))

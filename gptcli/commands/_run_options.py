@@ -85,6 +85,14 @@ RecomputeOption = Annotated[
         rich_help_panel="Run",
     ),
 ]
+FreeLogitsOption = Annotated[
+    bool,
+    typer.Option(
+        "--free-logits",
+        help="Training whose loss function lets the logits go when it returns.",
+        rich_help_panel="Run",
+    ),
+]
 RulesDeviceOption = Annotated[
     str,
     typer.Option(
@@ -140,4 +148,14 @@ def step_options(config: ModelConfig, seq_len: int | None, **chosen: Any) -> "St
     """Return what the shared options describe; without a length, as many tokens as the model takes."""
     from gptcli.analysis.step import StepOptions
 
-    return StepOptions(tokens=config.context_length if seq_len is None else seq_len, **chosen)
+    options = StepOptions(tokens=config.context_length if seq_len is None else seq_len, **chosen)
+    return on_this_processor(options)
+
+
+def on_this_processor(options: "StepOptions") -> "StepOptions":
+    """Return what runs with what this machine's processor makes of it."""
+    from msgspec.structs import replace
+
+    from gptcli import processor
+
+    return replace(options, widens=processor.lacks_instructions(options.dtype))

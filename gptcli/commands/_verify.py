@@ -21,7 +21,7 @@ from gptcli.reports import Check
 # The allocator rounds to 512 bytes and libraries keep workspaces; LLMem's published figure for one GPU is the bound.
 CUDA_TOLERANCE = 0.016
 
-CHECKS = 11
+CHECKS = 15
 
 
 def measured_run(options: StepOptions, *, fake: bool) -> MeasuredRun:
@@ -37,6 +37,7 @@ def measured_run(options: StepOptions, *, fake: bool) -> MeasuredRun:
         momentum=optimizer.momentum,
         optimizer_impl=implementation(options.optimizer_impl, options.device),
         recompute=options.recompute == "block",
+        free_logits=options.free_logits,
         device=options.device,
         fake=fake,
     )
@@ -59,20 +60,24 @@ def checks(config: ModelConfig, inference: StepOptions, training: StepOptions, *
     forward, both = measure.flops(config, run)
     yield check("forward FLOPs", flops.forward_flops, forward, "FLOPs")
     yield check("training FLOPs", flops.training_flops, both, "FLOPs")
-    peak = measure.forward_pass(config, measured_run(inference, fake=fake)).peak
-    yield check("peak of a forward pass", sweep_step(config, inference).peak, peak, "bytes", tolerance)
+    passed = measure.forward_pass(config, measured_run(inference, fake=fake))
+    estimate = sweep_step(config, inference).peak
+    yield check("peak of a forward pass", estimate, passed.peak, "bytes", tolerance, passed.scratch)
     generating = replace(inference, mode="generate")
     generated = measure.generation(config, measured_run(generating, fake=fake))
     yield check("KV cache", kv_cache_bytes(config, generating), generated.kv_cache, "bytes")
-    peak = max(generated.prefill, generated.decode)
-    yield check("peak of generation", sweep_step(config, generating).peak, peak, "bytes", tolerance)
+    peak, estimate = max(generated.prefill, generated.decode), sweep_step(config, generating).peak
+    yield check("peak of generation", estimate, peak, "bytes", tolerance, generated.scratch)
     step = measure.training_step(config, run)
     dtype = training.dtype
     yield check("weights", bytes_of(count_parameters(config), dtype), step.weights, "bytes")
     yield check("gradients", gradients_bytes(config, dtype), step.gradients, "bytes")
     state = optimizer_bytes(config, training.optimizer, dtype)
     yield check("optimizer state", state, step.optimizer_state, "bytes")
-    yield check("peak of a training step", sweep_step(config, training).peak, step.peak, "bytes", tolerance)
+    swept = sweep_step(config, training)
+    yield check("peak of a training step", swept.peak, step.peak, "bytes", tolerance, step.scratch)
+    for phase, peak in swept.phases.items():
+        yield check(f"peak of its {phase}", peak, step.phases[phase], "bytes", tolerance)
 
 
 def stored_parameters(checkpoint: Recognised) -> Check:
@@ -83,10 +88,10 @@ def stored_parameters(checkpoint: Recognised) -> Check:
     return check("parameters in the checkpoint", count_parameters(checkpoint.config), stored, "parameters")
 
 
-def check(name: str, estimated: int, measured: int, unit: str, tolerance: float = 0.0) -> Check:
+def check(name: str, estimated: int, measured: int, unit: str, tolerance: float = 0.0, scratch_bytes: int = 0) -> Check:
     """Hold an estimate against a measurement."""
     error = (estimated - measured) / measured if measured else float(estimated != measured)
-    return Check(name, estimated, measured, error, tolerance, abs(error) <= tolerance, unit)
+    return Check(name, estimated, measured, error, tolerance, abs(error) <= tolerance, unit, scratch_bytes)
 
 
 def _step_shapes(config: ModelConfig, options: StepOptions, run: MeasuredRun) -> Check:
@@ -101,6 +106,11 @@ def _step_shapes(config: ModelConfig, options: StepOptions, run: MeasuredRun) ->
 def workspaces(options: StepOptions, *, fake: bool) -> int:
     """Return the bytes that libraries keep on the card and that were taken off its peaks."""
     return measure.library_workspaces(measured_run(options, fake=fake))
+
+
+def instrument(device: str, *, fake: bool) -> str:
+    """Return what measures the peaks: ``tracker``, ``allocator`` or ``profiler``."""
+    return measure.instrument(device, fake=fake)
 
 
 def device_name(device: str) -> str | None:

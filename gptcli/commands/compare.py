@@ -15,6 +15,7 @@ from gptcli.commands._run_options import (
     RecomputeOption,
     RulesDeviceOption,
     SeqLenOption,
+    on_this_processor,
 )
 from gptcli.config import STDIN
 from gptcli.errors import InputError
@@ -63,7 +64,7 @@ def compare(
         recompute=recompute,
         device=device,
     )
-    report = compare_report(models, options, seq_len)
+    report = compare_report(models, on_this_processor(options), seq_len)
     if json:
         print_json(report)
     else:

@@ -9,6 +9,7 @@ from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, 
 from gptcli.commands._run_options import (
     AmpOption,
     BatchSizeOption,
+    FreeLogitsOption,
     HeadroomOption,
     ModeOption,
     OptimizerImplOption,
@@ -59,6 +60,7 @@ def fit(
     optimizer: OptimizerOption = "adamw",
     optimizer_impl: OptimizerImplOption = "auto",
     recompute: RecomputeOption = "none",
+    free_logits: FreeLogitsOption = False,
     device: RulesDeviceOption = "cpu",
     json: JsonOption = False,
 ) -> None:
@@ -89,6 +91,7 @@ def fit(
         optimizer=optimizer,
         optimizer_impl=optimizer_impl,
         recompute=recompute,
+        free_logits=free_logits,
         device=device,
     )
     request = FitRequest(

@@ -7,6 +7,7 @@ from gptcli.commands._run_options import (
     BatchSizeOption,
     BudgetOption,
     ExplainOption,
+    FreeLogitsOption,
     HeadroomOption,
     ModeOption,
     OptimizerImplOption,
@@ -36,6 +37,7 @@ def memory(
     optimizer: OptimizerOption = "adamw",
     optimizer_impl: OptimizerImplOption = "auto",
     recompute: RecomputeOption = "none",
+    free_logits: FreeLogitsOption = False,
     device: RulesDeviceOption = "cpu",
     explain: ExplainOption = False,
     budget: BudgetOption = None,
@@ -67,6 +69,7 @@ def memory(
         optimizer=optimizer,
         optimizer_impl=optimizer_impl,
         recompute=recompute,
+        free_logits=free_logits,
         device=device,
     )
     report = memory_report(model, options, explain=explain)

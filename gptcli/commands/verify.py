@@ -12,6 +12,7 @@ from gptcli.commands._run_options import (
     AmpOption,
     BatchSizeOption,
     DtypeOption,
+    FreeLogitsOption,
     OptimizerImplOption,
     OptimizerOption,
     RecomputeOption,
@@ -44,6 +45,7 @@ def verify(
     optimizer: OptimizerOption = "adamw",
     optimizer_impl: OptimizerImplOption = "auto",
     recompute: RecomputeOption = "none",
+    free_logits: FreeLogitsOption = False,
     witness: Annotated[
         Literal["plain", "transformers"],
         typer.Option(
@@ -91,6 +93,7 @@ def verify(
             optimizer=optimizer,
             optimizer_impl=optimizer_impl,
             recompute=recompute,
+            free_logits=free_logits,
             device=where,
         ),
     )
@@ -100,7 +103,15 @@ def verify(
             f"a training step of {model.name} needs {binary(need)}, {binary(free_bytes(where))} are free on {where}; "
             "use --quick, a shorter --seq-len, or --force"
         )
-    from gptcli.commands._verify import CHECKS, checks, device_name, running_torch, stored_parameters, workspaces
+    from gptcli.commands._verify import (
+        CHECKS,
+        checks,
+        device_name,
+        instrument,
+        running_torch,
+        stored_parameters,
+        workspaces,
+    )
     from gptcli.commands._verify_options import asked_for, options_used
     from gptcli.commands._witness import WITNESS_CHECKS, witness_checks, witness_used
 
@@ -121,6 +132,7 @@ def verify(
         seq_len=training.tokens,
         attention=attention,
         workspace_bytes=workspaces(training, fake=quick),
+        instrument=instrument(where, fake=quick),
         options=options_used(
             asked_for(context),
             device=where,

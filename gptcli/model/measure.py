@@ -38,6 +38,7 @@ class MeasuredRun(Struct, frozen=True, kw_only=True):
     momentum: float | None = None
     optimizer_impl: str = "for-loop"
     recompute: bool = False
+    free_logits: bool = False
     device: str = "cpu"
     fake: bool = False
 
@@ -125,6 +126,8 @@ def training_step(config: ModelConfig, run: MeasuredRun) -> MeasuredStep:
                 logits = model(ids)
                 reading.mark("loss")
                 loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+                if run.free_logits:
+                    del logits
             reading.mark("backward")
             loss.backward()  # type: ignore[no-untyped-call]
             gradients = storage_bytes(p.grad for p in model.parameters() if p.grad is not None)
@@ -164,6 +167,13 @@ def step_shapes(config: ModelConfig, run: MeasuredRun) -> list[tuple[str, tuple[
         with observed(model, lambda path, x: seen.append((path, tuple(x.shape)))):
             model(torch.zeros(run.batch, run.tokens, dtype=torch.long))
     return seen
+
+
+def instrument(device: str, *, fake: bool) -> str:
+    """Return what measures peaks: a ``tracker`` on fake tensors, CUDA's ``allocator``, or torch's ``profiler``."""
+    if fake:
+        return "tracker"
+    return "allocator" if device == "cuda" else "profiler"
 
 
 def library_workspaces(run: MeasuredRun) -> int:
@@ -259,11 +269,9 @@ class _Reading:
         raise NotImplementedError
 
 
-@contextmanager
-def _reading(existing: list[Tensor], run: MeasuredRun) -> Iterator[_Reading]:
-    how = _tracked if run.fake else _allocated if run.device == "cuda" else _profiled
-    with how(existing) as reading:
-        yield reading
+def _reading(existing: list[Tensor], run: MeasuredRun) -> AbstractContextManager[_Reading]:
+    how = {"tracker": _tracked, "allocator": _allocated, "profiler": _profiled}
+    return how[instrument(run.device, fake=run.fake)](existing)
 
 
 @contextmanager

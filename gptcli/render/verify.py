@@ -46,9 +46,20 @@ def _how(report: VerifyReport) -> str:
     size = f"{report.batch_size} x {report.seq_len} tokens, {report.dtype}"
     lines = [f"Measured {tensors} in {seconds(report.seconds)}: {size}."]
     lines.append("FLOPs by torch's own counter, on the explicit attention path.")
+    lines.append(_INSTRUMENTS[report.instrument])
+    scratch = max(check.scratch_bytes for check in report.checks)
+    if scratch:
+        lines.append(f"Kernels' own scratch, {binary(scratch)} at the most, is in no figure.")
     if report.workspace_bytes:
         lines.append(f"Taken off the peaks: {binary(report.workspace_bytes)} that libraries keep on the card.")
     return "\n".join([*lines, _witness(report.witness), _options(report.options)])
+
+
+_INSTRUMENTS = {
+    "profiler": "Peaks by torch's profiler, which records every allocation.",
+    "tracker": "Peaks by a tracker of storages, as fake tensors allocate nothing; tests hold it against the profiler.",
+    "allocator": "Peaks by the counter of CUDA's caching allocator.",
+}
 
 
 def _witness(witness: WitnessUsed) -> str:

@@ -137,29 +137,28 @@ def two_readers(*, viewed: bool) -> Memory:
 
 def test_two_gradients_of_one_value_are_summed_in_place() -> None:
     """``accumulate`` in torch/csrc/autograd/input_buffer.cpp adds into the first where ``can_accumulate_inplace``: a
-    plain dense tensor that nobody else holds, and no gradient of gradients asked for. A view's base holds it too."""
+    plain dense tensor whose memory nobody else holds, a base of which it is a view included."""
     result, its_gradient, of_x = 4, 4, 512
-    in_place, out_of_place = two_readers(viewed=False), two_readers(viewed=True)
-    assert in_place.phases["backward"] == result + its_gradient + 2 * of_x  # the sum is in the first
-    assert out_of_place.phases["backward"] == result + 3 * of_x  # and here a third, when the result's is gone
-    assert in_place.live == out_of_place.live == result + of_x
+    own, view = two_readers(viewed=False), two_readers(viewed=True)
+    assert own.phases["backward"] == result + its_gradient + 2 * of_x  # the sum is in the first
+    assert view.phases["backward"] == result + 3 * of_x  # and here in a third, when the result's is gone
+    assert own.live == view.live == result + of_x
 
 
-@pytest.mark.parametrize("amp", [False, True])
-def test_a_tied_weights_two_gradients_are_summed_as_the_first_came(amp: bool) -> None:
+@pytest.mark.parametrize("amp", [False, True], ids=["fp32", "amp"])
+def test_a_tied_weights_gradients_are_summed(amp: bool) -> None:
     """Where the token table's gradient comes, the head's is there already, and nothing else is as large.
 
-    The head's is the transposed view of a product (``TBackward`` after ``mm_mat2_backward``,
-    torch/csrc/autograd/FunctionsManual.cpp), so the sum is a third tensor; under autocast ``ToCopyBackward`` has made a
-    tensor of its own of it, and the sum goes into that.
+    ``F.linear``'s gradient of a weight is a transposed view of a product, so it is not added to; under autocast the
+    gradient of the cast follows, a tensor of its own (``ToCopyBackward0``), and the sum goes into that.
     """
     config = replace(CONFIG, weight_tying=True, n_layers=1, drop_rate=0.0)
     memory = sweep_step(config, replace(OPTIONS, batch=1, tokens=1, optimizer="sgd", amp=amp))
     parameters = 4 * (V * C_ + S * C_ + sum(BLOCK) + 2 * C_)
     ids_and_targets, logits, loss, root = 2 * 512, (2 if amp else 4) * V, 512, 512
     every_gradient, of_the_table, incoming = parameters, 4 * V * C_, 512
-    third = incoming if amp else of_the_table  # the sum comes when what came in is gone
-    expected = parameters + ids_and_targets + logits + loss + root + every_gradient + of_the_table + third
+    held = parameters + ids_and_targets + logits + loss + root + every_gradient
+    expected = held + (of_the_table + incoming if amp else 2 * of_the_table)
     assert memory.phases["backward"] == expected
 
 

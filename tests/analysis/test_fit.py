@@ -121,6 +121,13 @@ def test_the_table_holds_peaks_at_the_answer() -> None:
         assert (cell.peak_bytes, cell.fits) == (peak, peak <= report.peak_bytes)
 
 
+def test_a_cell_that_takes_just_what_is_there_fits() -> None:
+    need = sweep_step(_SMALL, replace(_RUN, batch=4, tokens=8)).peak
+    for budget, fits in ((need + 9, True), (need + 8, False)):
+        table = _fit("batch", budget, headroom=9).table
+        assert [cell.fits for cell in table if (cell.batch_size, cell.seq_len) == (4, 8)] == [fits]
+
+
 def test_what_runs_is_in_the_report() -> None:
     run = replace(_RUN, amp=True, optimizer="sgd", recompute="block", attention="explicit", device="cuda", batch=2)
     report = fit_report(_SMALL, run, FitRequest(variable="layers", budget=10**9))

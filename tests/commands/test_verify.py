@@ -25,6 +25,10 @@ FIGURES = {
     "step shapes",
     "peak of a forward pass",
     "peak of a training step",
+    "peak of its forward",
+    "peak of its loss",
+    "peak of its backward",
+    "peak of its optimizer step",
     "KV cache",
     "peak of generation",
 }
@@ -98,6 +102,7 @@ def test_all_that_it_ran_with_is_stored(cli: Cli) -> None:
         "optimizer_impl": "for-loop",
         "optimizer_impl_asked": "auto",
         "recompute": "block",
+        "free_logits": False,
         "witness": "plain",
         "force": False,
         "drop_rate": 0.2,
@@ -174,3 +179,19 @@ def test_a_network_of_another_width_is_not_verified(cli: Cli, monkeypatch: pytes
 @pytest.mark.slow
 def test_xl_training_is_verified_without_its_memory(cli: Cli) -> None:
     assert cli("verify", "-c", "gpt2-xl", "--quick", "--seq-len", "128").code == 0
+
+
+def test_the_output_names_the_instrument(cli: Cli) -> None:
+    run = ("verify", "-c", "tiny", "--seq-len", "8", "--device", "cpu")
+    for options, instrument, words in (
+        ((), "profiler", "Peaks by torch's profiler, which records every allocation."),
+        (("--quick",), "tracker", "Peaks by a tracker of storages, as fake tensors allocate nothing;"),
+    ):
+        assert cli(*run, *options, "--json").json["instrument"] == instrument
+        assert words in " ".join(cli(*run, *options).out.split())
+
+
+def test_letting_the_logits_go_is_verified_too(cli: Cli) -> None:
+    outcome = cli("verify", "-c", "tiny", "--seq-len", "16", "--free-logits", "--quick", "--json")
+    assert outcome.code == 0
+    assert all(check["error"] == 0 for check in outcome.json["checks"])

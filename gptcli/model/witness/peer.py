@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from importlib.metadata import version
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,24 +28,24 @@ class PeerGPT(nn.Module):
         check_witness("transformers", config)
         from transformers import GPT2Config, GPT2LMHeadModel
 
-        settings = GPT2Config(
-            vocab_size=config.vocab_size,
-            n_positions=config.context_length,
-            n_embd=config.emb_dim,
-            n_head=config.n_heads,
-            n_layer=config.n_layers,
-            layer_norm_epsilon=config.norm_eps,
-            activation_function=_ACTIVATIONS[config.activation],
-            tie_word_embeddings=config.weight_tying,
-            resid_pdrop=config.drop_rate,
-            embd_pdrop=config.drop_rate,
-            attn_pdrop=config.drop_rate,
-            bos_token_id=0,
-            eos_token_id=0,
-        )
-        settings._attn_implementation = "eager"  # the only one whose dropout draws as the explicit steps do
+        settings: dict[str, Any] = {
+            "vocab_size": config.vocab_size,
+            "n_positions": config.context_length,
+            "n_embd": config.emb_dim,
+            "n_head": config.n_heads,
+            "n_layer": config.n_layers,
+            "layer_norm_epsilon": config.norm_eps,
+            "activation_function": _ACTIVATIONS[config.activation],
+            "tie_word_embeddings": config.weight_tying,
+            "resid_pdrop": config.drop_rate,
+            "embd_pdrop": config.drop_rate,
+            "attn_pdrop": config.drop_rate,
+            "bos_token_id": 0,
+            "eos_token_id": 0,
+            "attn_implementation": "eager",  # the only one whose dropout draws as the explicit steps do
+        }
         with torch.device(device):
-            self.peer = GPT2LMHeadModel(settings)
+            self.peer = GPT2LMHeadModel(GPT2Config(**settings))
         self.to(dtype)
 
     def forward(self, ids: Tensor) -> Tensor:
