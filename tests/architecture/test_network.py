@@ -61,6 +61,11 @@ FUSED = (
 )
 
 
+def shape_text(shape: tuple[Dim, ...]) -> str:
+    """``(B, T, 3C)``: a shape in symbols."""
+    return f"({', '.join(map(str, shape))})"
+
+
 @pytest.mark.parametrize("attention", ["explicit", "sdpa"])
 def test_every_step(attention: AttentionPath) -> None:
     listed = steps(describe(CONFIG, attention), sizes_of(CONFIG, 2, 5))
@@ -220,8 +225,6 @@ def test_sizes() -> None:
 def test_dimensions_in_words() -> None:
     assert [str(dim) for dim in (C, 3 * C, ONE, 3 * ONE, K)] == ["C", "3C", "1", "3", "K"]
     assert Dim("C", 6) == 2 * (3 * C)
-    assert shape_text((3 * ONE, C)) == "(3, C)"
-    assert shape_text(()) == "()"
 
 
 def test_a_weight_counts_once_a_block() -> None:

@@ -52,6 +52,7 @@ COMPLETED = {
     "--set key=value": None,
     "--set activation=gelu": "gptcli config show nano.json --set activation=gelu",
     "--json": "gptcli params --json",
+    "--witness transformers": "gptcli verify -c gpt2 --set n_layers=2 --set emb_dim=96 --quick --witness transformers",
 }
 USUAL = ("memory", "params", "forward")
 SMALL = "-c tiny --set n_layers=4 --set n_heads=8"
