@@ -8,7 +8,7 @@ from gptcli.architecture.equations import equation
 from gptcli.architecture.flops import matrix_products
 from gptcli.architecture.listing import Weight, output_shape
 from gptcli.architecture.operations import Linear, Operation
-from gptcli.architecture.symbols import ONE, C, Dim, K, L, Shape, V, elements, shape_sizes, size
+from gptcli.architecture.symbols import ONE, C, Dim, K, L, V, elements, shape_sizes, size
 from gptcli.commands._witness import witness_checks
 from gptcli.config import ModelConfig
 from gptcli.model.witness import witness_named
@@ -17,10 +17,6 @@ CONFIG = ModelConfig(
     vocab_size=97, context_length=11, emb_dim=12, n_heads=3, n_layers=2, drop_rate=0.1, bias=True, qkv_bias=True
 )
 BARE = replace(CONFIG, bias=False, qkv_bias=False, weight_tying=True, activation="gelu")
-
-
-def shape_text(shape: Shape) -> str:
-    return f"({', '.join(map(str, shape))})"
 
 
 # Path, what it reads, shape, kind, label; of the block the second, so that what it reads is the first's output.
