@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -48,8 +49,8 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def cli(capfdbinary: pytest.CaptureFixture[bytes]) -> Cli:
-    """Run the command line in this process."""
+def cli(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
+    """Run the command line in this process, with nothing on its standard input."""
 
     def call(*arguments: str) -> Outcome:
         capfdbinary.readouterr()
@@ -58,7 +59,9 @@ def cli(capfdbinary: pytest.CaptureFixture[bytes]) -> Cli:
         captured = capfdbinary.readouterr()
         return Outcome(code, captured.out.decode(), captured.err.decode())
 
-    return call
+    with Path(os.devnull).open() as nothing:
+        monkeypatch.setattr(sys, "stdin", nothing)
+        yield call
 
 
 def gptcli_process(*arguments: str, **kwargs: Any) -> subprocess.CompletedProcess[str]:

@@ -25,7 +25,7 @@ WeightsOption = Annotated[
         "--weights",
         "-w",
         metavar="PATH|NAME",
-        help="A checkpoint: a file, a directory, or a model's name in the Hugging Face cache.",
+        help="A checkpoint: file, folder, or a model's name.",
         show_default=False,
         rich_help_panel="Model",
     ),

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gptcli.commands._app import command_app
+from gptcli.commands._app import command_app, common
 from gptcli.commands._options import (
     MAX_SEED,
     AllowSpecialOption,
@@ -26,7 +26,7 @@ _FP64_BYTES = 8
 _MOST_SECONDS = 999_999
 
 
-@app.command(rich_help_panel="Run")
+@app.command(cls=common("--config", "--set", "--seed", "--json"), rich_help_panel="Run")
 def check(
     ctx: typer.Context,
     target: Annotated[
@@ -37,8 +37,8 @@ def check(
         str | None,
         typer.Argument(
             metavar="[TEXT]",
-            help="What to run, or - for standard input.  [dim]\\[default: random tokens][/dim]",
-            show_default=False,
+            help="What to run, or - for standard input.",
+            show_default="random tokens",
         ),
     ] = None,
     allow_special: AllowSpecialOption = False,
@@ -54,7 +54,7 @@ def check(
     force: ForceOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Hold your own GPT against ours, step by step, and name the first that departs; exit with 1 where one does.
+    """Hold your own GPT against ours: name the first step that departs; exit with 1 where one does.
 
     [dim]$[/dim] gptcli check my_gpt.py:GPTModel
     [dim]$[/dim] gptcli check my_gpt.py:make_model "Every effort moves you" -c tiny

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from gptcli.checkpoints.layouts import LAYOUTS
-from gptcli.commands._app import command_app
+from gptcli.commands._app import Group, command_app, common
 from gptcli.commands._options import JsonOption, SetOption
 from gptcli.errors import InputError, did_you_mean
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 _DEFAULT = "inspect"
 
 
-class _InspectByDefault(TyperGroup):
+class _InspectByDefault(Group):
     """Reads ``checkpoint PATH`` as ``checkpoint inspect PATH``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -35,14 +34,14 @@ app = command_app()
 
 @app.callback(cls=_InspectByDefault, rich_help_panel="Inspect", no_args_is_help=True)
 def checkpoint() -> None:
-    """Say what a checkpoint holds and what is wrong with it, or convert it.
+    """Say what a checkpoint holds, what is wrong with it; or convert it.
 
     [dim]$[/dim] gptcli checkpoint model.safetensors
     [dim]$[/dim] gptcli checkpoint convert ckpt.pt my_gpt --to huggingface
     """
 
 
-@app.command(_DEFAULT)
+@app.command(_DEFAULT, cls=common("--stats", "--against", "--set", "--json"))
 def inspect_(
     path: Annotated[
         str, typer.Argument(metavar="PATH", help="A file, a directory, or a model's name.", show_default=False)
@@ -95,7 +94,7 @@ def _inspected(path: "Path", *, stats: bool, set_values: Sequence[str], against:
         raise unreadable(error, path) from None
 
 
-@app.command()
+@app.command(cls=common("--to", "--set", "--json"))
 def convert(
     source: Annotated[str, typer.Argument(metavar="IN", help="A checkpoint in any layout.", show_default=False)],
     target: Annotated[

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gptcli.commands._app import command_app
+from gptcli.commands._app import command_app, common
 from gptcli.commands._options import (
     AllowSpecialOption,
     AttentionOption,
@@ -33,7 +33,7 @@ from gptcli.config import DEFAULT_CONFIG
 app = command_app()
 
 
-@app.command(rich_help_panel="Run")
+@app.command(cls=common("--config", "--weights", "--top", "--loss", "--json"), rich_help_panel="Run")
 def forward(
     context: typer.Context,
     texts: TextsArgument = None,
@@ -53,11 +53,14 @@ def forward(
     top: TopOption = 5,
     loss: LossOption = False,
     targets: TargetsOption = None,
-    save: Annotated[str | None, typer.Option(metavar="FILE.safetensors", help="Write ids and logits there.")] = None,
+    save: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write ids and logits, as .safetensors.", rich_help_panel="Output"),
+    ] = None,
     force: ForceOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Run texts through the network and show the shape at every stage, the logits, the next-token guesses.
+    """Run texts through the network: the shape at every stage, the logits, the next tokens.
 
     [dim]$[/dim] gptcli forward "Every effort moves you"
     [dim]$[/dim] gptcli forward "Every effort moves you" "Every day holds a" -c gpt2-medium

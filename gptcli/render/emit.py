@@ -30,10 +30,10 @@ def print_text(text: "RenderableType", *, wrap: bool = True, stream: TextIO | No
         return
     console = make_console(stream)
     if console.is_terminal:
-        console.print(text, soft_wrap=not wrap)
+        console.print(text, no_wrap=not wrap, crop=False)
         return
     with console.capture() as captured:
-        console.print(text, soft_wrap=not wrap)
+        console.print(text, no_wrap=not wrap, crop=False)
     stream.write(_without_filling(captured.get()))
 
 
@@ -50,7 +50,7 @@ def write_text(text: "RenderableType", path: "Path") -> None:
 
     if not isinstance(text, str):
         page = StringIO()
-        make_console(page).print(text)
+        make_console(page).print(text, crop=False)
         text = _without_filling(page.getvalue())
     try:
         path.write_text(text, encoding="utf-8", newline="\n")

@@ -4,13 +4,14 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from gptcli.config.printable import printable
 from gptcli.render.errors import colour_wanted
 from gptcli.signals import undone_on_signals
 
 Item = TypeVar("Item")
+_WORTH_A_BAR = 4 * 2**20  # bytes; less is read before anybody has seen a bar
 
 
 @contextmanager
@@ -36,6 +37,29 @@ def counted(items: Iterable[Item], total: int, message: str) -> Iterator[Item]:
 
     with undone_on_signals(_show_cursor):
         yield from track(items, description=message, total=total, console=Console(file=sys.stderr), transient=True)
+
+
+@contextmanager
+def bytes_read(file: BinaryIO, size: int | None, message: str) -> Iterator[BinaryIO]:
+    """Yield a file that shows how much of it has been read.
+
+    Args:
+        file: what is read.
+        size: its bytes; None where nobody knows, as of a pipe.
+        message: what stands before the bar.
+    """
+    if not colour_wanted(sys.stderr) or (size is not None and size < _WORTH_A_BAR):
+        yield file
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with (
+        undone_on_signals(_show_cursor),
+        Progress(*columns, console=Console(file=sys.stderr), transient=True) as progress,
+    ):
+        yield progress.wrap_file(file, total=size, description=message)
 
 
 def _show_cursor() -> None:

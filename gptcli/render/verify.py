@@ -18,11 +18,11 @@ _BAD = "bold red"
 def verify_text(report: VerifyReport) -> Group:
     """One line a figure: estimate, measurement, error, verdict."""
     assert report.config is not None
-    table = plain_table(wrap=True)  # a figure too long for its column is broken, never cut
+    table = plain_table(too_narrow="names above")
     table.padding = (0, 1, 0, 0)
     table.add_column("Figure", no_wrap=True)
     for heading in ("Estimated", "Measured"):
-        table.add_column(heading, justify="right", overflow="fold")
+        table.add_column(heading, justify="right", no_wrap=True)
     for heading in ("Error", "Limit"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
