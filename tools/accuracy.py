@@ -1,7 +1,8 @@
 """Holds the memory estimate against measurements over a grid and prints docs/accuracy.md: ``make accuracy``.
 
-Every cell is one forward pass or training step. The small models run on real tensors under the tracker and on fake
-tensors; GPT-2's published sizes run on fake tensors, which take no memory.
+Every cell is one forward pass or training step. The small models run on real tensors under torch's profiler and on fake
+tensors under a tracker; GPT-2's published sizes run on fake tensors, which take no memory. A cell that is off is
+listed, and the exit code is 1.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from gptcli.analysis.optimizers import OPTIMIZERS
 from gptcli.analysis.step import StepOptions, sweep_step
 from gptcli.commands._verify import measured_run
 from gptcli.config import ModelConfig, load_config
+from tools import published
 
 PAGE = Path(__file__).parents[1] / "docs" / "accuracy.md"
 
@@ -24,7 +26,7 @@ GRID: dict[str, list[Any]] = {
     "mode": ["inference", "training"],
     "batch": [1, 4],
     "tokens": [16, 64, 256],
-    "dtype": ["fp32", "bf16"],
+    "dtype": ["fp32", "bf16", "amp"],
     "attention": ["sdpa", "explicit"],
     "recompute": ["none", "block"],
     "tied": [False, True],
@@ -114,8 +116,13 @@ def run_cells(name: str, cells: list[Cell], *, fake: bool) -> tuple[str, list[st
         worst = max(worst, abs(error) / measured)
         if error:
             off.append(f"- {cell}: {error:+,} of {measured:,} bytes ({error / measured:+.4%})")
-    how = "fake tensors" if fake else "real tensors, CPU"
-    return f"| {name} | {how} | {len(cells)} | {len(cells) - len(off)} | {worst:.4%} |", off
+    return f"| {name} | {_MEASURED[fake]} | {len(cells)} | {len(cells) - len(off)} | {worst:.4%} |", off
+
+
+_MEASURED = {
+    False: "real tensors, CPU | torch's profiler, kernels' scratch left out",
+    True: "fake tensors | a tracker of storages",
+}
 
 
 def page(rows: list[str], off: list[str]) -> str:
@@ -125,14 +132,18 @@ def page(rows: list[str], off: list[str]) -> str:
     sections = [
         "# Accuracy",
         "Printed by `make accuracy`, and by nothing else. Each cell is one forward pass or training step: the peak",
-        "that `gptcli memory` estimates against the peak that a tracker of live storages measured.",
+        "that `gptcli memory` estimates against a measured peak.",
         "",
         f"torch {torch.__version__.partition('+')[0]}, CPU.",
         "",
-        "| model | measured on | cells | exact to the byte | largest error |",
-        "|---|---|---|---|---|",
+        "| model | tensors | instrument | cells | exact to the byte | largest error |",
+        "|---|---|---|---|---|---|",
         *rows,
-        "| all | CUDA | not measured | not measured | not measured |",
+        "| all | real tensors, CUDA | the caching allocator's counter | not measured | not measured | not measured |",
+        "",
+        "The profiler records every allocation and disturbs nothing. What a kernel allocates and gives back before",
+        "it returns is its scratch: it depends on the processor, and no estimate holds it. The tracker sees fake",
+        "tensors too; `tests/model/test_profiled.py` holds it against the profiler.",
         "",
         "`tiny` is measured in every combination of:",
         "",
@@ -145,12 +156,23 @@ def page(rows: list[str], off: list[str]) -> str:
         "## Cells that are not exact",
         "",
         *(off or ["None."]),
+        "",
+        "## Peaks that others published",
+        "",
+        "None of these is an expected value of a test: other networks, other code, or the allocator's reserve instead",
+        "of what is allocated. Ours are what these commands print:",
+        "",
+        "```sh",
+        *published.commands(),
+        "```",
+        "",
+        *published.rows(),
     ]
     return "\n".join(sections) + "\n"
 
 
 def main() -> int:
-    """Measure, write the page and exit with 1 if a cell is off by more than one percent."""
+    """Measure, write the page and return 1 if a cell is off."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="every twentieth cell, printed and not written")
     step = 20 if parser.parse_args().quick else 1
@@ -164,11 +186,12 @@ def main() -> int:
             for name in dict.fromkeys(WIDE["model"])
         ),
     ]
-    text = page([row for row, _ in results], [line for _, lines in results for line in lines])
+    off = [line for _, lines in results for line in lines]
+    text = page([row for row, _ in results], off)
     print(text)
     if step == 1:
         PAGE.write_text(text, encoding="utf-8")
-    return 0
+    return 1 if off else 0
 
 
 if __name__ == "__main__":

@@ -193,7 +193,9 @@ def test_a_loss_function_that_lets_the_logits_go(seed: int, fake: bool) -> None:
     kept = sweep_step(config, replace(options, free_logits=False))
     assert all(memory.phases[phase] == kept.phases[phase] for phase in ("forward", "loss"))
     item = 2 if options.amp else {"fp32": 4, "bf16": 2, "fp16": 2}[options.dtype]
-    assert kept.phases["backward"] - memory.phases["backward"] <= item * options.batch * options.tokens * config.vocab_size
+    assert (
+        kept.phases["backward"] - memory.phases["backward"] <= item * options.batch * options.tokens * config.vocab_size
+    )
     assert kept.phases["backward"] > memory.phases["backward"]
 
 
