@@ -9,6 +9,7 @@ from rich.text import Text
 from gptcli.render.bars import bar
 from gptcli.render.budget import budget_line, headroom_note
 from gptcli.render.console import QUIET, TITLE, TOTAL, plain_table
+from gptcli.render.layout import by_its_indent
 from gptcli.render.model_line import attention_words, model_line
 from gptcli.render.table import Narrowing, PlainTable
 from gptcli.render.units import binary, count, decimal, share
@@ -91,7 +92,8 @@ def _ledger(lines: Sequence[LedgerLine], peak: int, *, tensors: bool) -> PlainTa
         together = sum(line.tensors for line in rest), sum(line.bytes for line in rest)
         rows.append((Text(names, style=QUIET), *together))
     for name, number, size in rows:
-        table.add_row(name, *([count(number)] if tensors else []), binary(size), share(size, peak))
+        cells = [*([count(number)] if tensors else []), binary(size), share(size, peak)]
+        table.add_row(by_its_indent(name), *cells)
     table.add_section()
     total = Text(binary(peak), style=TOTAL)
     table.add_row(Text("Total", style=TOTAL), *([""] if tensors else []), total, "100.0%")
@@ -99,7 +101,7 @@ def _ledger(lines: Sequence[LedgerLine], peak: int, *, tensors: bool) -> PlainTa
 
 
 def _phases(phases: Sequence[PhasePeak], peak: int, longest: int) -> PlainTable:
-    table = plain_table()
+    table = plain_table(too_narrow="names above")
     table.add_column("Phase", no_wrap=True)
     table.add_column("Highest in it", no_wrap=True)
     table.add_column("", justify="right", no_wrap=True)
