@@ -86,6 +86,9 @@ def check(
         assert given is not None
         return encode_batch([given], model, allow_special=allow_special, names=["the text"])[0]
 
+    if resolved is not None and given is not None:
+        encode(resolved.config)  # refuses a text that the model cannot take before their file is run
+
     def judge() -> CheckReport:
         from gptcli.model.check.run import CheckRequest, run_check
 

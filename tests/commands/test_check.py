@@ -53,6 +53,13 @@ def test_the_screen_of_a_right_network(
     assert max(len(line) for line in outcome.out.splitlines() if not line.startswith(str(tmp_path))) <= 80
 
 
+def test_a_text_that_a_named_config_cannot_take_is_refused_before_the_file_runs(cli: Cli, tmp_path: Path) -> None:
+    target = write(tmp_path, "raise SystemExit('it ran')\n")
+    outcome = cli("check", f"{target}:GPTModel", "a b c", "-c", "tiny", "--set", "context_length=2")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("error: the text has 3 tokens, over the context length 2 of tiny; ")
+
+
 def test_the_screen_of_a_mistake(cli: Cli, tmp_path: Path, small: list[str]) -> None:
     outcome = cli("check", plant(tmp_path, "lecture", "no-mask"), *small)
     assert outcome.code == 1
