@@ -357,7 +357,7 @@ def _(operation: ops.WeightedSum, out: str, reads: Sequence[Value], given: Condi
     weights, heads = (read.name for read in reads)
     v = _query_key_value(heads)[2]
     product = _weights_times_value(operation.label, f"{out}.heads", weights, v, given.item, given)
-    return [*product, _merge_heads(operation.label, out, f"{out}.heads", given)]
+    return [*product, _merge_heads(operation.label, out, f"{out}.heads", (heads,), given)]
 
 
 def _weights_times_value(
@@ -381,10 +381,11 @@ def _weights_times_value(
     return [*copies, product, Kernel(outs=(out,), reads=(raw,), view_of=raw, gradients=reordered)]
 
 
-def _merge_heads(label: str, out: str, heads: str, given: Conditions) -> Kernel:
+def _merge_heads(label: str, out: str, heads: str, held: tuple[str, ...], given: Conditions) -> Kernel:
+    """Lay the heads side by side; query, key and value are ``held`` until then, by the names of whoever attends."""
     if not given.merge_needs_copy:
         return Kernel(outs=(out,), reads=(heads,), view_of=heads)
-    return Kernel(outs=(out,), made=(Amount(label, _STREAM, given.item),), reads=(heads,))
+    return Kernel(outs=(out,), made=(Amount(label, _STREAM, given.item),), reads=(heads,), holds=held)
 
 
 @kernels.register
@@ -434,9 +435,10 @@ def _math_attention(
     )
     if low:
         found.append(_elementwise(label, _HEADS, name["heads"], f"{name['heads']}.fp32", given.item, back_item=FP32))
-    held = (*arguments, name["q"], name["bias"], *((*qkv, f"{out}.weights", f"{name['heads']}.fp32") if low else ()))
+    low_only = (*qkv, name["drop"], f"{out}.weights", f"{name['heads']}.fp32") if low else ()
+    held = (*arguments, name["q"], name["bias"], *low_only)
     found.append(Kernel(outs=(f"{out}.returned",), reads=(name["heads"],), holds=held, view_of=name["heads"]))
-    return [*found, _merge_heads(label, out, f"{out}.returned", given)]
+    return [*found, _merge_heads(label, out, f"{out}.returned", arguments, given)]
 
 
 def _causal_bias(out: str) -> list[Kernel]:

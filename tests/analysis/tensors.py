@@ -1,6 +1,4 @@
-"""A training step run by torch, every tensor that it allocates noted with the phase in which it does."""
-
-from collections import Counter
+"""A training step run by torch, with a reading of live memory whenever a tensor is made."""
 
 import torch
 from torch import Tensor
@@ -15,22 +13,22 @@ from gptcli.model.tracker import LiveBytes
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-class _Sizes(LiveBytes):
-    """Notes the size of every storage that an operation makes."""
+class _Readings(LiveBytes):
+    """Notes how many bytes are alive whenever an operation has made a storage."""
 
     def __init__(self, existing: list[Tensor]) -> None:
-        self.sizes: Counter[int] = Counter()
+        self.readings: list[int] = []
         super().__init__(existing)
 
     def count(self, tensor: Tensor) -> None:
         before = self.live
         super().count(tensor)
         if self.live != before:
-            self.sizes[self.live - before] += 1
+            self.readings.append(self.live)
 
 
-def allocated_in_a_step(config: ModelConfig, options: StepOptions) -> dict[str, Counter[int]]:
-    """Run forward, loss and backward on the CPU; return for each phase how many storages of each size were made."""
+def readings_of_a_step(config: ModelConfig, options: StepOptions) -> dict[str, list[int]]:
+    """Run forward, loss and backward on the CPU; return each phase's readings. There is no optimizer, so no state."""
     model = GPT(
         describe(config, options.attention), dtype=DTYPES[options.dtype], recompute=options.recompute == "block"
     )
@@ -38,14 +36,14 @@ def allocated_in_a_step(config: ModelConfig, options: StepOptions) -> dict[str, 
         for parameter in model.parameters():
             parameter.zero_()
     ids, targets = (torch.zeros(options.batch, options.tokens, dtype=torch.long) for _ in range(2))
-    tracker = _Sizes([*model.parameters(), ids, targets])
-    found: dict[str, Counter[int]] = {}
+    tracker = _Readings([*model.parameters(), ids, targets])
+    found: dict[str, list[int]] = {}
     with tracker:
-        tracker.sizes = found[FORWARD] = Counter()
+        tracker.readings = found[FORWARD] = []
         with torch.autocast("cpu", torch.bfloat16, enabled=options.amp):
             logits = model.train()(ids)
-            tracker.sizes = found[LOSS] = Counter()
+            tracker.readings = found[LOSS] = []
             loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
-        tracker.sizes = found[BACKWARD] = Counter()
+        tracker.readings = found[BACKWARD] = []
         loss.backward()
     return found
