@@ -49,7 +49,14 @@ def check(
         int, typer.Option(min=0, max=MAX_SEED, help="Of the weights it draws, and of random tokens.")
     ] = 123,
     time_limit: Annotated[
-        int, typer.Option(metavar="SECONDS", min=0, max=_MOST_SECONDS, help="For the whole run; 0 sets none.")
+        int,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            max=_MOST_SECONDS,
+            help="For the whole run; 0 sets none.",
+            rich_help_panel="Run",
+        ),
     ] = 600,
     force: ForceOption = False,
     json: JsonOption = False,

@@ -18,7 +18,6 @@ CONFIG = ModelConfig(
 )
 BARE = replace(CONFIG, bias=False, qkv_bias=False, weight_tying=True, activation="gelu")
 
-
 # Path, what it reads, shape, kind, label; of the block the second, so that what it reads is the first's output.
 EXPLICIT = [
     ("wte", ("ids",), "(B, T, C)", "embedding", "Token embedding"),
