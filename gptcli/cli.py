@@ -2,11 +2,9 @@
 
 import importlib
 import os
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from threading import current_thread, main_thread
 from typing import Annotated, Any
 
 import typer
@@ -16,9 +14,9 @@ from typer.exceptions import TyperException
 from gptcli import __version__, commands
 from gptcli.commands._app import Group, refuse_command
 from gptcli.errors import GptcliError, InputProblemsError
+from gptcli.files import kept_apart
 
 _PANELS = ("Inspect", "Run", "Draw", "Configure")
-_ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
 _MAX_PROBLEMS = 50
 _HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
@@ -34,27 +32,6 @@ def _notice_closed_reader() -> Iterator[None]:
         sys.stdout.flush()
     except BrokenPipeError:
         raise _ReaderClosedError from None
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """End on SIGTERM and SIGHUP as on an error, so that temporary files are removed; 128 + n is the shell's code."""
-    if current_thread() is not main_thread():
-        yield
-        return
-    numbers = [getattr(signal, name) for name in _ENDING_SIGNALS if hasattr(signal, name)]
-    ours = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]  # nohup ignores SIGHUP
-    for number in ours:
-        signal.signal(number, _end)
-    try:
-        yield
-    finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)
-
-
-def _end(number: int, _frame: object) -> None:
-    raise SystemExit(128 + number)
 
 
 class LazyCommands(Group):
@@ -185,7 +162,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     root = typer.main.get_command(app)
     root.params += _global_params()
     try:
-        with _ended_by_signals():
+        with kept_apart():
             code = root.main(None if arguments is None else list(arguments), prog_name="gptcli", standalone_mode=False)
             return code or 0
     except SystemExit as exit_:
@@ -197,9 +174,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 130
     except Exception as error:
         if os.environ.get(_DEBUG_VARIABLE, "").lower() not in _OFF:
-            import traceback
+            from gptcli.render.errors import print_traceback
 
-            traceback.print_exc()
+            print_traceback(error)
         return _tell(error)
 
 

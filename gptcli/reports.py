@@ -895,7 +895,8 @@ class Divergence(Struct, frozen=True, kw_only=True):
         path: a step; or a parameter by their own name.
         label: the words people read.
         kind: ``value``, ``shape``, ``input``: a module takes something else than the step before it gave,
-            ``random``: two runs differ; for parameters ``missing``, ``unexpected``, ``misshaped`` and so on.
+            ``random``: two runs differ, ``not-finite``: it gives NaN or infinity, as ours does with the same weights;
+            for parameters ``missing``, ``unexpected``, ``misshaped``, ``not-finite`` and so on.
         module: as of a checked step.
         side: likewise.
         expected: numbers of ours.

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from gptcli.config import STDIN
 from gptcli.config.printable import shortened
 from gptcli.errors import InputError
-from gptcli.files import read_stdin
+from gptcli.files import open_input, open_stdin, read_stdin
 from gptcli.render.progress import bytes_read
 from gptcli.tokenizer import check_text, text_pieces
 
@@ -76,11 +76,7 @@ def _size(file: BinaryIO) -> int | None:
 
 
 def _opened(source: str) -> AbstractContextManager[BinaryIO]:
-    if source != STDIN:
-        return Path(source).open("rb")
-    if sys.stdin is None:
-        raise InputError("<stdin>: is closed; pipe something in, or name a file instead of '-'")
-    return nullcontext(sys.stdin.buffer)
+    return nullcontext(open_stdin()) if source == STDIN else open_input(source)
 
 
 def _sources(texts: Sequence[str] | None, files: Sequence[str] | None, config: str = "") -> list[tuple[str, bool]]:
@@ -130,7 +126,8 @@ def _read(source: str) -> str:
 
 def _read_file(path: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        with open_input(path) as file:
+            return file.read()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(f"{path}: cannot be read: {reason}") from None

@@ -70,7 +70,7 @@ def flow(
 
     from gptcli.analysis.flow import flow_report
     from gptcli.commands._page import studies
-    from gptcli.files import replaced_file
+    from gptcli.files import expect_outputs, replaced_file
     from gptcli.render.emit import print_json, print_text, write_text
     from gptcli.render.flow import draw
 
@@ -79,6 +79,7 @@ def flow(
         raise InputError("--json prints the steps, and --format and -o a drawing of them; leave one of them out")
     if (texts or files) and (seq_len is not None or is_typed(context, "batch_size")):
         raise InputError("a text has a length of its own; leave out the text, or --batch-size and --seq-len")
+    expect_outputs(output)
     model = resolve(config, set_values, tied).config
     given = _tokens(texts, files, model, config=config, allow_special=allow_special) if texts or files else None
     tokens = max(map(len, given)) if given else seq_len or model.context_length

@@ -69,12 +69,13 @@ def forward(
     from gptcli.commands._ids import encode_batch, pad_id, token_text, wanted_targets
     from gptcli.commands._need import refuse_too_large
     from gptcli.commands._outputs import check_save
-    from gptcli.files import replaced_file
+    from gptcli.files import expect_outputs, replaced_file
     from gptcli.model.device import resolve_device
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.progress import working
 
     check_save(save)
+    expect_outputs(save)
     given = read_texts(texts, files, config=config)
     chosen = choose_model(context, weights, config, set_values, tied, init=init)
     model = chosen.config

@@ -74,7 +74,8 @@ def _report(encoded: list[list[int]], *, json: bool) -> None:
 
 
 def _decode(given: list[str], *, json: bool) -> None:
-    """Print the exact bytes that the ids spell; a terminal gets a newline behind them."""
+    """Print the bytes that the ids spell."""
+    from gptcli.render.emit import print_decoded
     from gptcli.tokenizer import decode_bytes
 
     encoded = [_parse_ids(text) for text in given] if json else [[i for text in given for i in _parse_ids(text)]]
@@ -82,9 +83,7 @@ def _decode(given: list[str], *, json: bool) -> None:
     if json:
         _report(encoded, json=True)
         return
-    sys.stdout.flush()
-    sys.stdout.buffer.write(b"".join(data) + (b"\n" if sys.stdout.isatty() else b""))
-    sys.stdout.buffer.flush()
+    print_decoded(b"".join(data))
 
 
 def _parse_ids(text: str) -> list[int]:

@@ -124,7 +124,7 @@ def trace(
     from gptcli.commands._need import refuse_too_large
     from gptcli.commands._outputs import check_page, check_save
     from gptcli.commands._page import studies
-    from gptcli.files import replaced_file
+    from gptcli.files import expect_outputs, replaced_file
     from gptcli.model.device import resolve_device
     from gptcli.render.emit import print_json, print_text, write_text
     from gptcli.render.progress import working
@@ -138,6 +138,7 @@ def trace(
         raise InputError("--attention-map needs the weights, which --attention sdpa never shows; leave it at explicit")
     if html is not None and (attention_map or logit_lens or tensor is not None):
         raise InputError("--html writes every map and the lens; leave out --attention-map, --logit-lens and --tensor")
+    expect_outputs(save, html)
     if tensor == _LIST:
         if json:
             raise InputError("--tensor list prints the paths as text; 'gptcli flow --json' has them as JSON")

@@ -1,7 +1,9 @@
 """The weights of one layout written in another, so that its own program loads them."""
 
+import io
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import torch
@@ -175,11 +177,26 @@ def _write_pickle(file: Path, layout: Layout, their: ModelConfig, planned: list[
     content: object = state
     if layout.settings_key is not None:
         content = {"model": state, layout.settings_key: settings_in(_DIALECTS[layout.name], their)}
+    writer = _Writer(io.FileIO(file, "wb"))
     try:
-        with file.open("wb") as opened:
-            torch.save(content, opened)
+        with writer:
+            torch.save(content, writer)
     except (OSError, RuntimeError) as error:
-        raise WriteError(str(error).splitlines()[0]) from None
+        raise WriteError(writer.failed or str(error).splitlines()[0]) from None
+
+
+class _Writer(io.BufferedWriter):
+    """A file for torch.save, which says of a write that failed only that it ended at an unexpected place."""
+
+    failed: str | None = None
+
+    def write(self, data: Any) -> int:
+        """Write, and keep the reason why it cannot be done."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            self.failed = error.strerror or str(error)
+            raise
 
 
 def _write_directory(folder: Path, their: ModelConfig, planned: list[Planned], counted: Counted) -> tuple[str, ...]:

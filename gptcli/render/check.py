@@ -22,6 +22,7 @@ _KINDS = {
     "shape": "has another shape",
     "input": "takes something else than the step before it gave",
     "random": "gives other numbers in every run",
+    "not-finite": "gives NaN or infinity",
 }
 
 
@@ -94,10 +95,14 @@ def _verdict(report: CheckReport) -> Iterator[RenderableType]:
         if report.ok:
             told = f"All {len(report.steps)} steps that can be seen agree: it is the network it should be."
             yield Text(told, style=TOTAL)
+    elif divergence.label == "Parameter" and divergence.kind == "not-finite":
+        told = "holds NaN or infinity, though no step of this run shows it."
+        yield Text(f"{printable(divergence.path)} {told}", style=_BAD)
     elif divergence.kind in _KINDS:
         yield from _departure(divergence)
     else:
-        yield Text(f"Its parameters do not fit, first of all {divergence.path}; nothing else was compared.", style=_BAD)
+        first = printable(divergence.path)
+        yield Text(f"Its parameters do not fit, first of all {first}; nothing else was compared.", style=_BAD)
     if report.looks_ahead:
         told = "It looks ahead: changing the last token changes what comes out for those before it."
         yield Text(told, style=_BAD)
@@ -115,7 +120,7 @@ def _departure(divergence: Divergence) -> Iterator[RenderableType]:
     if divergence.expected is not None and divergence.found is not None:
         yield ""
         yield _both(divergence.expected, divergence.found)
-        if divergence.kind != "shape":
+        if divergence.kind not in ("shape", "not-finite"):
             apart = _number(divergence.difference)
             yield Text(f"At most {apart} apart, where {_number(divergence.tolerance)} would do.", style=QUIET)
     yield ""

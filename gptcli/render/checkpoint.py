@@ -110,5 +110,5 @@ def converted_text(report: ConvertReport) -> Group:
     ]
     parts.append(pairs(rows))
     for finding in report.findings:
-        parts += ["", Text.assemble((f"{finding.severity}: ", STYLES[finding.severity]), finding.message)]
+        parts += ["", Text.assemble((f"{finding.severity}: ", STYLES[finding.severity]), printable(finding.message))]
     return Group(*parts)

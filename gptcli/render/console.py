@@ -2,13 +2,14 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
+from gptcli.config.printable import harmless
 from gptcli.render.layout import broken
 from gptcli.render.styles import ACCENT, NUMBER, PATH, QUIET, TITLE, TOTAL
 
@@ -44,16 +45,22 @@ def make_console(stream: TextIO, *, page: bool = False) -> Console:
 
 
 class _Console(Console):
+    """Lets no text through that controls a terminal, whoever wrote it: names in files, tokens, messages of others.
+
+    Renderers make such text printable where they lay it out, so that it is as wide as it looks; this is for what one
+    of them forgot.
+    """
+
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Render as Rich does, but for text: it is broken between words alone, and never cut."""
+        """Render as Rich does, but for text: it is broken between words alone, never cut, and harmless."""
         if isinstance(renderable, str):
             renderable = Text(renderable)
-        if not isinstance(renderable, Text):
-            return super().render(renderable, options)
-        return self._text(renderable, options or self.options)
+        if isinstance(renderable, Text):
+            return _harmless(self._text(renderable, options or self.options))
+        return _harmless(super().render(renderable, options))
 
     def _text(self, text: Text, options: ConsoleOptions) -> Iterable[Segment]:
         unbroken = options.no_wrap if text.no_wrap is None else text.no_wrap
@@ -62,6 +69,16 @@ class _Console(Console):
             for line in lines:
                 line.pad_left(max(options.max_width - line.cell_len, 0))
         return Text("\n").join(lines).render(self, end=text.end)
+
+
+def _harmless(segments: Iterable[Segment]) -> Iterator[Segment]:
+    """Pass on what is printed; colours are no text and stay."""
+    for segment in segments:
+        text = segment.text
+        if segment.control or text.isprintable() or text == "\n":
+            yield segment
+        else:
+            yield Segment(harmless(text), segment.style)
 
 
 def plain_table(*, header: bool = True, wrap: bool = False, too_narrow: "TooNarrow" = "longer") -> "PlainTable":

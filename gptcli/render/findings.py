@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.console import Group
 from rich.text import Text
 
+from gptcli.config.printable import printable
 from gptcli.render.layout import pairs
 from gptcli.render.styles import ACCENT, PATH, TITLE
 from gptcli.reports import Finding
@@ -19,5 +20,5 @@ def findings_text(findings: Sequence[Finding]) -> Group:
 
 def _finding(finding: Finding) -> Text:
     if not finding.path:
-        return Text(finding.message)
-    return Text.assemble((finding.path, TITLE), "\n", finding.message)
+        return Text(printable(finding.message))
+    return Text.assemble((printable(finding.path), TITLE), "\n", printable(finding.message))

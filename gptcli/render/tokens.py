@@ -1,7 +1,6 @@
 """Tokens made visible: spaces, line ends, control bytes and halves of characters."""
 
 from collections.abc import Sequence
-from unicodedata import category
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -19,13 +18,6 @@ def visible(data: bytes) -> str:
         return "".join(_visible(character) for character in data.decode())
     except UnicodeDecodeError:
         return "".join(_visible(chr(b)) if 0x20 <= b < 0x7F and b != 0x5C else f"\\x{b:02x}" for b in data)
-
-
-def harmless(text: str) -> str:
-    """Return the text as it reads, newlines and all, with what would control the terminal as an escape."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in "\n\t" or category(c) == "Zs" else repr(c)[1:-1] for c in text)
 
 
 def visible_token(token: Token) -> str:
