@@ -37,6 +37,8 @@ ROOT = Path(__file__).parents[1]
 MUTATED = ("gptcli/analysis", "gptcli/architecture")
 TESTS = ("tests/analysis", "tests/architecture")
 COPIED = ("gptcli", "tests", "tools", "configs", "benchmarks", "pyproject.toml")
+# What most likely notices an error runs first; else the tests named after the file do.
+LIKELY = {"kernels": "test_phases.py", "program": "test_phases.py", "step": "test_phases.py", "sweep": "test_phases.py"}
 SESSION = ROOT / ".mutation"
 RESULTS = SESSION / "results.jsonl"
 
@@ -175,17 +177,25 @@ def judge(mutant: Mutant | None, tree: Path, limit: float) -> str:
     if mutant:
         (tree / mutant.file).write_text(mutated(mutant), encoding="utf-8")
     try:
-        return _forked(tree, limit)
+        return _forked(tree, limit, test_files(Path(mutant.file).stem if mutant else ""))
     finally:
         if mutant:
             (tree / mutant.file).write_text(original, encoding="utf-8")
 
 
-def _forked(tree: Path, limit: float) -> str:
+def test_files(stem: str) -> list[str]:
+    """Return every file of the tests, those first that know the mutated one."""
+    files = sorted(path for folder in TESTS for path in (ROOT / folder).glob("test_*.py"))
+    first = (LIKELY.get(stem), f"test_{stem}.py")
+    files.sort(key=lambda path: path.name not in first)
+    return [path.relative_to(ROOT).as_posix() for path in files]
+
+
+def _forked(tree: Path, limit: float, tests: list[str]) -> str:
     child = os.fork()
     if child == 0:
         os.setpgid(0, 0)
-        os._exit(_run_tests(tree))
+        os._exit(_run_tests(tree, tests))
     started = time.monotonic()
     while time.monotonic() - started < limit:
         done, status = os.waitpid(child, os.WNOHANG)
@@ -197,7 +207,7 @@ def _forked(tree: Path, limit: float) -> str:
     return TIMEOUT
 
 
-def _run_tests(tree: Path) -> int:
+def _run_tests(tree: Path, tests: list[str]) -> int:
     """Return 0 where all passed, 1 where one failed, 2 where the mutated package cannot even be imported."""
     with (tree / "output.txt").open("w") as output:
         os.dup2(output.fileno(), 1)
@@ -214,7 +224,7 @@ def _run_tests(tree: Path) -> int:
     import pytest
 
     plain = ("-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0")
-    return int(pytest.main([*plain, *TESTS]) != 0)
+    return int(pytest.main([*plain, *tests]) != 0)
 
 
 def _import_everything(tree: Path) -> None:
