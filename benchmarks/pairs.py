@@ -143,7 +143,7 @@ def _options() -> list[Pair]:
              terminal=True, ours=forward, theirs=forward),
         *(Pair(name=f"{name}, {b} x {t}", against=against, option=True, runs=5, ours=[case, "cpu", str(b), str(t)])
           for name, against, case, sizes in (
-              ("products in pieces", "F.linear", "products", shapes),
+              ("products in pieces", "F.linear", "products", ((1, 1), (1, 1024))),
               ("all threads", "one thread", "threads", shapes),
               ("bf16", "fp32", "bf16", ((1, 1), *shapes)),
               ("torch.compile", "without", "compiled", shapes),

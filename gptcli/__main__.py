@@ -10,9 +10,12 @@ _GC_THRESHOLD = 100_000
 
 
 def main() -> None:
-    """Run the command line; an interrupt while modules still load ends as quietly as a later one."""
+    """Run the command line; a signal while modules still load ends it as one later does."""
     gc.set_threshold(_GC_THRESHOLD)
     try:
+        from gptcli.signals import end_on_signals
+
+        end_on_signals()
         from gptcli.cli import run
 
         _leave(run())

@@ -2,21 +2,21 @@
 
 import importlib
 import os
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from threading import current_thread, main_thread
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.core import TyperCommand, TyperOption
+from typer.exceptions import TyperException
 
 from gptcli import __version__, commands
+from gptcli.commands._app import Group, refuse_command
 from gptcli.errors import GptcliError, InputProblemsError
+from gptcli.files import kept_apart
 
 _PANELS = ("Inspect", "Run", "Draw", "Configure")
-_ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
 _MAX_PROBLEMS = 50
 _HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
@@ -32,35 +32,9 @@ def _notice_closed_reader() -> Iterator[None]:
         sys.stdout.flush()
     except BrokenPipeError:
         raise _ReaderClosedError from None
-    except SystemExit as exit_:
-        # Typer prints help through a console of Rich, which ends the program by itself when the pipe breaks.
-        if isinstance(exit_.__context__, BrokenPipeError):
-            raise _ReaderClosedError from None
-        raise
 
 
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """End on SIGTERM and SIGHUP as on an error, so that temporary files are removed; 128 + n is the shell's code."""
-    if current_thread() is not main_thread():
-        yield
-        return
-    numbers = [getattr(signal, name) for name in _ENDING_SIGNALS if hasattr(signal, name)]
-    ours = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]  # nohup ignores SIGHUP
-    for number in ours:
-        signal.signal(number, _end)
-    try:
-        yield
-    finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)
-
-
-def _end(number: int, _frame: object) -> None:
-    raise SystemExit(128 + number)
-
-
-class LazyCommands(TyperGroup):
+class LazyCommands(Group):
     """The files of ``gptcli/commands`` as subcommands, imported when they are invoked; ``--help`` imports all."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -96,11 +70,7 @@ class LazyCommands(TyperGroup):
 
 
 def _refuse_command(ctx: Any, name: str) -> Any:
-    from gptcli.config.printable import printable
-    from gptcli.errors import did_you_mean
-
-    known = [name for name in _command_files() if not name.startswith("_")]
-    return ctx.fail(f"No such command '{printable(name)}'{did_you_mean(name.lower(), known)}.")
+    return refuse_command(ctx, name, [name for name in _command_files() if not name.startswith("_")])
 
 
 def _command_files() -> list[str]:
@@ -134,7 +104,7 @@ def _add_global_options(command: Any) -> None:
                 expose_value=False,
                 help=text,
                 callback=_switch_on(variable),
-                rich_help_panel="Output",
+                is_eager=True,  # before the help is shown
             )
         )
     command.context_settings = {**command.context_settings, **_HELP_NAMES}
@@ -192,8 +162,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     root = typer.main.get_command(app)
     root.params += _global_params()
     try:
-        with _ended_by_signals():
-            root.main(None if arguments is None else list(arguments), prog_name="gptcli")
+        with kept_apart():
+            code = root.main(None if arguments is None else list(arguments), prog_name="gptcli", standalone_mode=False)
+            return code or 0
     except SystemExit as exit_:
         return _exit_code(exit_)
     except _ReaderClosedError:
@@ -203,11 +174,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 130
     except Exception as error:
         if os.environ.get(_DEBUG_VARIABLE, "").lower() not in _OFF:
-            import traceback
+            from gptcli.render.errors import print_traceback
 
-            traceback.print_exc()
+            print_traceback(error)
         return _tell(error)
-    return 0
 
 
 def _global_params() -> list[Any]:
@@ -238,6 +208,8 @@ def _discard_output_that_fails() -> None:
 def _tell(error: Exception) -> int:
     from gptcli.render.errors import print_error
 
+    if isinstance(error, TyperException):
+        return _tell_wrong_usage(error)
     if isinstance(error, InputProblemsError):
         for problem in error.problems[:_MAX_PROBLEMS]:
             print_error(problem)
@@ -256,3 +228,15 @@ def _tell(error: Exception) -> int:
         return 1
     print_error(f"internal: {type(error).__name__}: {error}; --debug shows the traceback")
     return 1
+
+
+def _tell_wrong_usage(error: Any) -> int:
+    """Print what Typer has found wrong, or the help of a group without a command."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(error.message, err=True)
+    else:
+        from gptcli.render.errors import print_error
+        from gptcli.render.usage import usage_problem
+
+        print_error(usage_problem(error))
+    return int(error.exit_code)

@@ -209,7 +209,10 @@ class ForwardReport(Report, frozen=True, kw_only=True):
     Attributes:
         lengths: each text's own tokens.
         pad_id: fills the shorter texts, or null where none is shorter.
-        loss: one a text, or null where nobody asked for it.
+        loss: cross-entropy in nats, the mean of all texts' tokens; null where nobody asked for it.
+        perplexity: exp(loss), or null where no number is as large.
+        tokens: how many ``loss`` is the mean of.
+        losses: the same of each text, token by token.
     """
 
     command: str = "forward"
@@ -231,7 +234,10 @@ class ForwardReport(Report, frozen=True, kw_only=True):
     stages: list[Stage]
     build_seconds: float
     forward_seconds: float
-    loss: list[TextLoss] | None = None
+    loss: float | None = None
+    perplexity: float | None = None
+    tokens: int | None = None
+    losses: list[TextLoss] | None = None
 
 
 class FlowStep(Struct, frozen=True, kw_only=True):
@@ -286,7 +292,7 @@ class FlowReport(Report, frozen=True, kw_only=True):
     """The way from token ids to logits: every step of every block.
 
     Attributes:
-        tokens: those of each text, or null where a size was given instead of a text.
+        text_tokens: those of each text, or null where a size was given instead of a text.
         sizes: the value of every symbol.
         parameters: of the whole network; shared weights count once.
         forward_flops: of the whole pass.
@@ -297,7 +303,7 @@ class FlowReport(Report, frozen=True, kw_only=True):
     seq_len: int
     attention: str
     dtype: str
-    tokens: list[list[Token]] | None
+    text_tokens: list[list[Token]] | None
     sizes: dict[str, int]
     parameters: int
     forward_flops: int
@@ -375,7 +381,7 @@ class TraceReport(ForwardReport, frozen=True, kw_only=True):
     Attributes:
         batch_size: texts at once.
         seq_len: tokens in the longest text.
-        tokens: each text's own.
+        text_tokens: each text's own.
         sizes: the value of every symbol.
         forward_flops: of the whole pass.
         block: what is repeated.
@@ -390,7 +396,7 @@ class TraceReport(ForwardReport, frozen=True, kw_only=True):
     command: str = "trace"
     batch_size: int
     seq_len: int
-    tokens: list[list[Token]]
+    text_tokens: list[list[Token]]
     sizes: dict[str, int]
     forward_flops: int
     block: FlowBlock
@@ -889,7 +895,8 @@ class Divergence(Struct, frozen=True, kw_only=True):
         path: a step; or a parameter by their own name.
         label: the words people read.
         kind: ``value``, ``shape``, ``input``: a module takes something else than the step before it gave,
-            ``random``: two runs differ; for parameters ``missing``, ``unexpected``, ``misshaped`` and so on.
+            ``random``: two runs differ, ``not-finite``: it gives NaN or infinity, as ours does with the same weights;
+            for parameters ``missing``, ``unexpected``, ``misshaped``, ``not-finite`` and so on.
         module: as of a checked step.
         side: likewise.
         expected: numbers of ours.

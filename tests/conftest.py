@@ -2,9 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -46,8 +49,8 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def cli(capfdbinary: pytest.CaptureFixture[bytes]) -> Cli:
-    """Run the command line in this process."""
+def cli(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
+    """Run the command line in this process, with nothing on its standard input."""
 
     def call(*arguments: str) -> Outcome:
         capfdbinary.readouterr()
@@ -56,10 +59,44 @@ def cli(capfdbinary: pytest.CaptureFixture[bytes]) -> Cli:
         captured = capfdbinary.readouterr()
         return Outcome(code, captured.out.decode(), captured.err.decode())
 
-    return call
+    with Path(os.devnull).open() as nothing:
+        monkeypatch.setattr(sys, "stdin", nothing)
+        yield call
 
 
 def gptcli_process(*arguments: str, **kwargs: Any) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
     command = [sys.executable, "-m", "gptcli", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, **kwargs)
+
+
+@contextmanager
+def started(*arguments: str, **kwargs: Any) -> "Iterator[subprocess.Popen[bytes]]":
+    """Start the command line in a process of its own that heeds signals, and end it with the block."""
+    command = [sys.executable, "-m", "gptcli", *arguments]
+    options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | kwargs
+    with _signals_heeded():
+        process: subprocess.Popen[bytes] = subprocess.Popen(command, **options)
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
+def _signals_heeded() -> Iterator[None]:
+    """Let processes that are started in the block heed signals.
+
+    What is started by nohup, or by a shell with ``&``, ignores some signals, and so do its children; a signal that has
+    a handler in the parent has none in the child.
+    """
+    before = {number: signal.signal(number, signal.default_int_handler) for number in _ENDING_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -1,12 +1,18 @@
 """Output files: whole or not there, through links, and nothing but files."""
 
 import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import gptcli
 from gptcli.errors import GptcliError, InputError
-from gptcli.files import WriteError, replaced_file
+from gptcli.files import WriteError, expect_outputs, kept_apart, new_directory, open_input, read_stdin, replaced_file
 
 
 def write(target: Path, content: bytes = b"new") -> None:
@@ -86,3 +92,175 @@ def test_a_target_that_cannot_be_replaced_any_more(tmp_path: Path) -> None:
         target.mkdir()  # somebody was quicker
     assert caught.value.exit_code == 1
     assert names(tmp_path) == ["x"]
+
+
+class TestKeptApart:
+    """An output that is also an input, or another output, is refused, whatever it is called."""
+
+    @pytest.fixture(autouse=True)
+    def _one_run(self) -> Iterator[None]:
+        with kept_apart():
+            yield
+
+    @pytest.mark.parametrize("way", ["itself", "another spelling", "symbolic link", "hard link", "folder's link"])
+    @pytest.mark.parametrize("expected", [True, False])
+    def test_an_output_that_is_an_input(self, tmp_path: Path, way: str, expected: bool) -> None:
+        folder = tmp_path / "folder"
+        folder.mkdir()
+        source = folder / "text"
+        source.write_bytes(b"old")
+        target = tmp_path / "other"
+        if way == "symbolic link":
+            target.symlink_to(source)
+        elif way == "hard link":
+            target.hardlink_to(source)
+        elif way == "folder's link":
+            target.symlink_to(folder)
+            target /= "text"
+        else:
+            target = source if way == "itself" else tmp_path / "folder" / ".." / "folder" / "text"
+        if expected:
+            expect_outputs(None, str(target))
+            with pytest.raises(InputError, match="read by this command"):
+                open_input(source)
+        else:
+            open_input(source).close()
+            with pytest.raises(InputError, match="read by this command, which would replace it; name another file"):
+                write(target)
+        assert source.read_bytes() == b"old"
+        assert names(folder) == ["text"]
+
+    def test_an_input_that_is_opened_while_an_output_is_written(self, tmp_path: Path) -> None:
+        source = tmp_path / "text"
+        source.write_bytes(b"old")
+        with pytest.raises(InputError, match="read by this command"), replaced_file(str(source)):
+            open_input(source)
+        assert (source.read_bytes(), names(tmp_path)) == (b"old", ["text"])
+        open_input(source).close()
+
+    def test_standard_input_from_a_file_is_an_input(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        source = tmp_path / "text"
+        source.write_bytes(b"old")
+        with source.open() as file:
+            monkeypatch.setattr("sys.stdin", file)
+            assert read_stdin() == b"old"
+        with pytest.raises(InputError, match="is the same file as <stdin>"):
+            write(source)
+
+    @pytest.mark.parametrize("exists", [True, False])
+    def test_two_outputs_that_are_one(self, tmp_path: Path, exists: bool) -> None:
+        (tmp_path / "link").symlink_to(tmp_path)
+        one, other = tmp_path / "x", tmp_path / "link" / "x"
+        if exists:
+            one.write_bytes(b"old")
+        with pytest.raises(InputError, match="is the same file as the other output"):
+            expect_outputs(str(one), None, str(other))
+        with pytest.raises(InputError, match="two outputs would go there; name a file for each"):
+            expect_outputs(str(one), str(one))
+        with (
+            pytest.raises(InputError, match="is the same file as the other output"),
+            replaced_file(str(one)),
+            replaced_file(str(other)),
+        ):
+            pass
+        assert names(tmp_path) == (["link", "x"] if exists else ["link"])
+        write(one)
+        write(other, b"later")  # one after the other is no clash
+        assert one.read_bytes() == b"later"
+
+    def test_an_output_that_standard_output_goes_to(self, tmp_path: Path) -> None:
+        code = """
+import sys
+from gptcli.files import kept_apart, replaced_file
+from gptcli.errors import InputError
+with kept_apart():
+    try:
+        with replaced_file(sys.argv[1]): pass
+    except InputError as error:
+        print(error, file=sys.stderr)
+"""
+        for stream in ("stdout", "stderr"):
+            target = tmp_path / stream
+            with target.open("w") as file:
+                streams: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, stream: file}
+                subprocess.run([sys.executable, "-c", code, target], **streams, check=True, timeout=60)
+            if stream == "stderr":
+                assert "what this command prints goes there already" in target.read_text()
+            else:
+                assert names(tmp_path) == ["stdout"]
+
+    def test_other_files_are_free(self, tmp_path: Path) -> None:
+        source = tmp_path / "text"
+        source.write_bytes(b"old")
+        expect_outputs(str(tmp_path / "no" / "x"), str(tmp_path / "y"), "")
+        open_input(source).close()
+        write(tmp_path / "y")
+        assert (source.read_bytes(), names(tmp_path)) == (b"old", ["text", "y"])
+
+
+def test_a_program_may_read_a_file_and_write_it_anew(tmp_path: Path) -> None:
+    target = tmp_path / "x"
+    target.write_bytes(b"old")
+    with kept_apart():
+        open_input(target).close()
+    open_input(target).close()
+    write(target)
+    assert target.read_bytes() == b"new"
+
+
+def test_files_of_users_are_opened_in_one_place() -> None:
+    """What is read elsewhere is the package's own, the system's, or was opened there before."""
+    reading = re.compile(
+        r'\.open\((?!"wb"|temporary,)|\.read_bytes\(|\.read_text\(|(?<![\w.])open\(|from_file\(|torch\.load\('
+    )
+    allowed = {
+        "files.py": 1,  # that place
+        "config/presets.py": 1, "render/page/document.py": 1, "tokenizer/vocabulary.py": 1,  # the package's own
+        "model/device.py": 2, "processor.py": 1,  # the system's
+        "checkpoints/hub.py": 1,  # which snapshot is the newest
+        "checkpoints/pickle_calls.py": 1, "checkpoints/safetensors_file.py": 1,  # opened before
+        "model/pickled.py": 1, "model/load.py": 1,
+        "cli.py": 2, "child.py": 1,  # /dev/null
+    }  # fmt: skip
+    package = Path(gptcli.__file__).parent
+    found = {}
+    for path in package.rglob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        amount = len(reading.findall(source))
+        if amount:
+            found[str(path.relative_to(package))] = amount
+    assert found == allowed
+
+
+def test_a_directory_is_whole_or_not_there(tmp_path: Path) -> None:
+    target = tmp_path / "mine"
+    with new_directory(str(target)) as folder:
+        (folder / "x").write_text("new")
+        assert not target.exists()
+    assert (target / "x").read_text() == "new"
+    for fault, told in ((WriteError("disk full"), "disk full"), (OSError(28, "No space left"), "No space left")):
+        with (
+            pytest.raises(GptcliError, match=f"other: cannot be written: {told}") as caught,
+            new_directory(str(tmp_path / "other")) as folder,
+        ):
+            (folder / "x").write_text("half")
+            raise fault
+        assert caught.value.exit_code == 1
+    assert names(tmp_path) == ["mine"]
+
+
+def test_a_directory_takes_the_place_of_an_empty_one_alone(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").touch()
+    (tmp_path / "file").touch()
+    with new_directory(str(tmp_path / "empty")) as folder:
+        (folder / "x").touch()
+    assert names(tmp_path / "empty") == ["x"]
+    for name in ("full", "file"):
+        with pytest.raises(InputError, match="exists already"), new_directory(str(tmp_path / name)):
+            pass
+    for target, told in (("", "no name given"), (str(tmp_path / "no" / "x"), "cannot be written: No such file")):
+        with pytest.raises(InputError, match=told), new_directory(target):
+            pass
+    assert names(tmp_path) == ["empty", "file", "full"]

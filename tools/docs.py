@@ -62,7 +62,7 @@ def command_paths() -> list[list[str]]:
 
 def help_of(command: list[str]) -> str:
     """Return the help screen of a command at 80 columns."""
-    environment = {**os.environ, "COLUMNS": "80", "TERMINAL_WIDTH": "80", "NO_COLOR": "1", "TERM": "dumb"}
+    environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"}
     environment.pop("FORCE_COLOR", None)
     done = subprocess.run(
         [sys.executable, "-m", "gptcli", *command, "--help"],

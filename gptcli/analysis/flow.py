@@ -70,7 +70,7 @@ def flow_report(
         seq_len=tokens,
         attention=attention,
         dtype=dtype,
-        tokens=None if texts is None else [list(text) for text in texts],
+        text_tokens=None if texts is None else [list(text) for text in texts],
         sizes={symbol: value for symbol, value in sizes.items() if symbol.isalpha()},
         parameters=count_parameters(config),
         forward_flops=sum(step.flops for step in listed if not step.group),

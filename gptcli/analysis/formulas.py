@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping
 
 from gptcli.architecture import Dim, Shape, Sizes
 
-Terms = list[tuple[str, str]]  # a coefficient and the product it multiplies
-
 
 def product(shape: Shape, *factors: int) -> str:
     """``(B, T, 3C)`` and 4 -> ``B*T*3*C*4``."""

@@ -1,12 +1,8 @@
 """Number formats by the names people type, with their size; torch's own objects are looked up in `gptcli.model`."""
 
 from math import ceil
-from typing import Literal
 
 from gptcli.errors import InputError, closest
-
-ComputeDtype = Literal["fp32", "fp16", "bf16"]
-WeightDtype = Literal["fp32", "fp16", "bf16", "int8", "int4"]
 
 BITS: dict[str, int] = {"fp32": 32, "fp16": 16, "bf16": 16, "int8": 8, "int4": 4}
 COMPUTE_DTYPES = ("fp32", "fp16", "bf16")

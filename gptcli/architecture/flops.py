@@ -37,7 +37,23 @@ class MatrixProduct(Struct, frozen=True):
 
 @singledispatch
 def matrix_products(operation: ops.Operation) -> tuple[MatrixProduct, ...]:
-    """Return the matrix products of an operation: none, unless its kind has a rule below."""
+    """Return the matrix products of an operation.
+
+    Raises:
+        NotImplementedError: no rule for this kind of operation.
+    """
+    raise NotImplementedError(operation.kind)
+
+
+@matrix_products.register(ops.Embedding)
+@matrix_products.register(ops.Add)
+@matrix_products.register(ops.Dropout)
+@matrix_products.register(ops.LayerNorm)
+@matrix_products.register(ops.SplitHeads)
+@matrix_products.register(ops.CausalMask)
+@matrix_products.register(ops.Softmax)
+@matrix_products.register(ops.Gelu)
+def _(operation: ops.Operation) -> tuple[MatrixProduct, ...]:
     return ()
 
 

@@ -6,7 +6,7 @@ memory ledger, the drawings - is derived from what stands here.
 
 from collections.abc import Iterator
 from functools import partial
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from msgspec import Struct
 
@@ -29,6 +29,18 @@ from gptcli.architecture.symbols import ONE, B, C, D, Dim, F, H, L, S, T, V
 from gptcli.config import ModelConfig
 
 AttentionPath = Literal["sdpa", "explicit"]
+
+
+def attention_path(name: str) -> AttentionPath:
+    """Return the path of attention of that name.
+
+    Raises:
+        NotImplementedError: there is none.
+    """
+    found: AttentionPath | None = next((path for path in get_args(AttentionPath) if path == name), None)
+    if found is None:
+        raise NotImplementedError(name)
+    return found
 
 
 class Group(Struct, frozen=True, kw_only=True):
@@ -114,6 +126,9 @@ def describe(config: ModelConfig, attention: AttentionPath = "explicit") -> Netw
     Args:
         config: a checked config.
         attention: ``explicit`` lists scores, mask, softmax and weighted sum; ``sdpa`` has one fused step.
+
+    Raises:
+        NotImplementedError: an unknown path of attention.
     """
     stream = (B, T, C)
     norm = partial(LayerNorm, shape=stream, features=C, eps=config.norm_eps, bias=config.bias)
@@ -150,7 +165,7 @@ def describe(config: ModelConfig, attention: AttentionPath = "explicit") -> Netw
 
 
 def _attention(config: ModelConfig, path: AttentionPath, reads: str) -> Attention:
-    explicit = path == "explicit"
+    explicit = attention_path(path) == "explicit"
     square = (B, H, T, T)
     mixed = (B, T, C)
     fused = FusedAttention(label="Scaled dot-product attention", reads=("heads",), shape=mixed, rate=config.drop_rate)

@@ -86,8 +86,3 @@ def shape_sizes(shape: Shape, sizes: Sizes) -> tuple[int, ...]:
 def elements(shape: Shape, sizes: Sizes) -> int:
     """Return how many numbers a tensor of this shape holds."""
     return prod(shape_sizes(shape, sizes))
-
-
-def shape_text(shape: Shape) -> str:
-    """Return the shape in symbols: ``(B, T, 3C)``."""
-    return f"({', '.join(map(str, shape))})"

@@ -2,9 +2,11 @@
 
 import os
 import re
+import sys
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 
 from gptcli.config import preset_named
 from gptcli.config.printable import printable
@@ -105,7 +107,8 @@ def _downloaded(repository: str, name: str) -> Path:
     where = f"{name}: no such file or directory, and not in the Hugging Face cache ({cache_directory()})"
     by_hand = f"fetch model.safetensors and config.json of {repository} yourself and name their directory"
     if find_spec("huggingface_hub") is None:
-        raise GptcliError(f"{where}; 'pip install gptcli[hub]' lets gptcli download it, or {by_hand}")
+        install = f"{quote(sys.executable)} -m pip install huggingface_hub"
+        raise GptcliError(f"{where}; '{install}' lets gptcli download it, or {by_hand}")
     from huggingface_hub import snapshot_download
 
     try:

@@ -82,8 +82,9 @@ def _missing_sizes(vocabulary: object, positions: object, blocks: bool) -> str:
         if not found
     ]
     if not missing:
-        return "the shapes give no model; name its config with --config"
-    return f"without a {' and a '.join(missing)} the model's sizes cannot be read off the shapes; name it with --config"
+        return "the shapes give no model; take a checkpoint of a GPT-2"
+    lacking = " and a ".join(missing)
+    return f"without a {lacking} the model's sizes cannot be read off the shapes; take a file with the whole model"
 
 
 def _likely_heads(width: int) -> int:

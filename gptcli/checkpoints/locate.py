@@ -5,14 +5,15 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from gptcli.checkpoints.safetensors_file import BrokenFileError, looks_like_safetensors
+from gptcli.checkpoints.safetensors_file import BrokenFileError, has_safetensors_header, looks_like_safetensors
 from gptcli.config.printable import printable, shortened
 from gptcli.errors import InputError
+from gptcli.files import note_folder, open_input
 from gptcli.reports import Finding
 
 # In the order in which transformers looks for them.
-_WHOLE = ("model.safetensors", "pytorch_model.bin")
-_SHARDED = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+WHOLE = ("model.safetensors", "pytorch_model.bin")
+SHARDED = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 _INDEX = ".index.json"
 _MAX_JSON = 64 * 2**20
@@ -64,7 +65,7 @@ def locate(path: Path) -> Located:
             return _in_directory(path)
         if path.name.endswith(_INDEX):
             return _sharded(path, path.parent)
-        return _with_config(Located(kind=_kind(path), files=[path]), path.parent, standard=path.name in _WHOLE)
+        return _with_config(Located(kind=_kind(path), files=[path]), path.parent, standard=path.name in WHOLE)
     except OSError as error:
         raise InputError(f"{place}: cannot be read: {error.strerror or error}") from None
 
@@ -80,7 +81,8 @@ def read_json(path: Path) -> dict[str, object]:
     if path.stat().st_size > _MAX_JSON:
         raise BrokenFileError("bad-index", place, "is too large for a JSON index")
     try:
-        found = msgspec.json.decode(path.read_bytes())
+        with open_input(path) as file:
+            found = msgspec.json.decode(file.read())
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BrokenFileError("bad-index", place, f"is not valid JSON: {error}") from None
     if not isinstance(found, dict):
@@ -89,21 +91,30 @@ def read_json(path: Path) -> dict[str, object]:
 
 
 def _in_directory(folder: Path) -> Located:
-    for name in _WHOLE:
+    for name in WHOLE:
         if (folder / name).is_file():
+            _note(folder, WHOLE[: WHOLE.index(name)])
             return _with_config(Located(kind=_kind(folder / name), files=[folder / name]), folder, standard=True)
-    for name in _SHARDED:
+    for name in SHARDED:
         if (folder / name).is_file():
+            _note(folder, (*WHOLE, *SHARDED[: SHARDED.index(name)]))
             return _sharded(folder / name, folder)
     candidates = sorted(file for file in folder.iterdir() if file.suffix in _SUFFIXES and file.is_file())
     if len(candidates) == 1:
+        _note(folder, (*WHOLE, *SHARDED), _SUFFIXES)
         return _with_config(Located(kind=_kind(candidates[0]), files=candidates), folder, standard=True)
     place = printable(str(folder))
     if not candidates:
-        wanted = f"{', '.join(_WHOLE)} or another file that ends in {', '.join(_SUFFIXES)}"
+        wanted = f"{', '.join(WHOLE)} or another file that ends in {', '.join(_SUFFIXES)}"
         raise BrokenFileError("not-a-checkpoint", place, f"is a directory without a checkpoint: no {wanted}")
     names = ", ".join(printable(file.name) for file in candidates[:5])
     raise BrokenFileError("not-a-checkpoint", place, f"holds several checkpoints, name one of them: {names}")
+
+
+def _note(folder: Path, sooner: tuple[str, ...], endings: tuple[str, ...] = ()) -> None:
+    """Note a directory as what it holds now, which files that are looked for sooner, or looked at too, would change."""
+    files = {file.name for file in folder.iterdir()}
+    note_folder(folder, lambda name: name not in files and (name in sooner or name.endswith(endings)))
 
 
 def _sharded(index: Path, folder: Path) -> Located:
@@ -148,11 +159,11 @@ def _kind(path: Path) -> str:
         BrokenFileError: it is no checkpoint.
     """
     place = printable(str(path))
-    with path.open("rb") as file:
+    with open_input(path) as file:
         first = file.read(_LOOK)
     if not first:
         raise BrokenFileError("not-a-checkpoint", place, "is empty")
-    if first.startswith((b"PK\x03\x04", b"\x80")):
+    if first.startswith(b"PK\x03\x04") or (first.startswith(b"\x80") and not has_safetensors_header(first)):
         return "pickle"
     if looks_like_safetensors(first):
         return "safetensors"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gptcli.checkpoints.locate import Located, read_json
+from gptcli.checkpoints.locate import SHARDED, WHOLE, Located, read_json
 from gptcli.checkpoints.safetensors_file import BrokenFileError, SafetensorsSource, read_header
 from gptcli.checkpoints.stored import Opened, StoredTensor
 from gptcli.config.names import model_name
@@ -97,12 +97,19 @@ def _own_settings(text: str, located: Located, findings: list[Finding]) -> tuple
 
 
 def name_of(path: Path) -> str:
-    """Return what to call a checkpoint's model: a file's stem, or its directory's name where all are called so."""
+    """Return what to call a checkpoint's model: the file's stem, or the directory's name.
+
+    A file that its program gives the same name for every model, such as ``model.safetensors``, is called after the
+    directory that the path names; where it names none, after itself all the same: where somebody stands says nothing.
+    """
     if path.is_file():
-        path = path.parent if path.name.partition(".")[0] in _NAMES_OF_ALL else path.with_suffix("")
+        if path.name not in _NAMES_OF_ALL or path.parent.name in ("", ".."):
+            return model_name(path.stem)
+        path = path.parent
     if path.parent.name == "snapshots":  # of the Hub's cache: models--ORGANISATION--NAME/snapshots/REVISION
         return model_name(path.parent.parent.name.rpartition("--")[2])
     return model_name(path.resolve().name)
 
 
-_NAMES_OF_ALL = ("model", "pytorch_model", "ckpt")
+# Of transformers and of nanoGPT.
+_NAMES_OF_ALL = (*WHOLE, *SHARDED, "ckpt.pt")

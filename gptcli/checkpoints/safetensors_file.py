@@ -13,6 +13,7 @@ import msgspec
 
 from gptcli.checkpoints.stored import BITS, StoredTensor
 from gptcli.config.printable import printable, shortened
+from gptcli.files import open_input
 from gptcli.reports import Finding
 
 if TYPE_CHECKING:
@@ -51,6 +52,11 @@ def looks_like_safetensors(first: bytes) -> bool:
     return first[LENGTH_BYTES : LENGTH_BYTES + 1] == b"{"
 
 
+def has_safetensors_header(first: bytes) -> bool:
+    """Return whether a file that begins so has a header of a length that can be; its first byte may be a pickle's."""
+    return looks_like_safetensors(first) and int.from_bytes(first[:LENGTH_BYTES], "little") <= MAX_HEADER
+
+
 def read_header(path: Path) -> Header:
     """Read what a file holds, without its data.
 
@@ -61,7 +67,7 @@ def read_header(path: Path) -> Header:
         OSError: the file cannot be read.
     """
     place, size = printable(str(path)), path.stat().st_size
-    with path.open("rb") as file:
+    with open_input(path) as file:
         length = int.from_bytes(file.read(LENGTH_BYTES), "little")
         _check_length(length, size, place)
         raw = file.read(length)

@@ -1,5 +1,6 @@
 """What ``gptcli generate`` does between its options and its report."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from gptcli.config import ModelConfig
+from gptcli.signals import undone_on_signals
 
 if TYPE_CHECKING:
     from gptcli.analysis.step import StepOptions
@@ -45,10 +47,11 @@ def build_and_generate(
         with working("Generating"):
             return run()
     print_piece(prompts[0][0], prominent=True)
-    try:
-        return run()
-    finally:
-        print_piece("\n")
+    with undone_on_signals(lambda: os.write(1, b"\n")):  # below Python's stream, which may be in the midst of a piece
+        try:
+            return run()
+        finally:
+            print_piece("\n")
 
 
 def runs_of(run: "StepOptions", context: int, batch: list[list[int]], new: int) -> "Iterator[StepOptions]":

@@ -23,8 +23,9 @@ def refuse_too_large(config: ModelConfig, runs: Iterable[StepOptions]) -> None:
     )
     free = free_bytes(run.device)
     if need > free:
+        smaller = " or --dtype bf16" if run.dtype == "fp32" else ""
         raise GptcliError(
             f"{config.name} needs {binary(need)} in {run.dtype} for weights, activations and torch itself, "
-            f"{binary(free)} are free on {run.device}; take a smaller model or --dtype bf16, "
+            f"{binary(free)} are free on {run.device}; take a smaller model{smaller}, "
             "or try it all the same with --force"
         )

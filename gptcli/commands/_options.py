@@ -19,7 +19,7 @@ ConfigOption = Annotated[
         "-c",
         metavar="NAME|PATH|-",
         envvar="GPTCLI_CONFIG",
-        help="A preset ('gptcli config list'), a YAML or JSON file, a folder with config.json, or - (standard input).",
+        help="A preset ('gptcli config list'), a file, or -.",
         rich_help_panel="Model",
     ),
 ]
@@ -33,8 +33,8 @@ TiedOption = Annotated[
     bool | None,
     typer.Option(
         "--tied/--untied",
-        help="Output head is the token embedding, or has its own weight.  [dim]\\[default: the config's][/dim]",
-        show_default=False,
+        help="Share the embedding's weight with the head or not.",
+        show_default="the config's",
         rich_help_panel="Model",
     ),
 ]
@@ -43,25 +43,41 @@ JsonOption = Annotated[
 ]
 TextsArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="TEXT...", help="Texts, or - for standard input.", show_default=False),
+    typer.Argument(metavar="TEXT...", help="Texts; without one, or for -, standard input.", show_default=False),
 ]
 FileOption = Annotated[
     list[str] | None,
-    typer.Option("--file", "-f", metavar="FILE", help="Read a text from a UTF-8 file; repeatable."),
+    typer.Option(
+        "--file", "-f", metavar="FILE", help="Read a text from a UTF-8 file; repeatable.", rich_help_panel="Input"
+    ),
 ]
 AllowSpecialOption = Annotated[
-    bool, typer.Option("--allow-special", help="Read <|endoftext|> as the special token 50256, not as plain text.")
+    bool,
+    typer.Option(
+        "--allow-special",
+        help="Read <|endoftext|> as token 50256, not as text.",
+        rich_help_panel="Input",
+    ),
 ]
 AttentionOption = Annotated[
     AttentionPath,
-    typer.Option("--attention", help="One fused call, or scores, mask, softmax and weighted sum one by one."),
+    typer.Option(
+        "--attention",
+        metavar="HOW",
+        help="sdpa: one fused call; explicit: step by step.",
+        rich_help_panel="Run",
+    ),
 ]
 
 
 DeviceOption = Annotated[
     str,
     typer.Option(
-        "--device", metavar="auto|cpu|cuda", parser=device_named, help="auto takes CUDA where there is a card."
+        "--device",
+        metavar="auto|cpu|cuda",
+        parser=device_named,
+        help="auto: CUDA where there is a card.",
+        rich_help_panel="Run",
     ),
 ]
 ThreadsOption = Annotated[
@@ -71,32 +87,55 @@ ThreadsOption = Annotated[
         metavar="N",
         min=1,
         max=MAX_THREADS,
-        help="Threads of a product on the CPU.  [dim]\\[default: one a core][/dim]",
-        show_default=False,
+        help="Threads of a product on the CPU.",
+        show_default="one a core",
+        rich_help_panel="Run",
     ),
 ]
 ComputeDtypeOption = Annotated[
     str,
-    typer.Option("--dtype", metavar="fp32|fp16|bf16", parser=compute_dtype, help="Of weights and activations."),
+    typer.Option(
+        "--dtype",
+        metavar="fp32|fp16|bf16",
+        parser=compute_dtype,
+        help="Of weights and activations.",
+        rich_help_panel="Run",
+    ),
 ]
 InitOption = Annotated[
     InitScheme | None,
     typer.Option(
         "--init",
-        help="How weights are drawn: as PyTorch's constructors do, or as OpenAI did.  "
-        "[dim]\\[default: the config's, torch][/dim]",
-        show_default=False,
+        help="Draw weights as PyTorch does or OpenAI did.",
+        show_default="the config's",
+        rich_help_panel="Model",
     ),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help="Of the random weights.")]
-DropoutOption = Annotated[bool, typer.Option("--dropout", help="Run with dropout on, as in training mode.")]
-TopOption = Annotated[int, typer.Option("--top", min=1, max=1000, help="Candidates shown for the next token.")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, max=MAX_SEED, help="Of the random weights.", rich_help_panel="Model")
+]
+DropoutOption = Annotated[
+    bool, typer.Option("--dropout", help="Run with dropout on, as in training mode.", rich_help_panel="Run")
+]
+TopOption = Annotated[
+    int, typer.Option("--top", min=1, max=1000, help="Candidates shown for the next token.", rich_help_panel="Output")
+]
 LossOption = Annotated[
-    bool, typer.Option("--loss", help="Show how well each next token is foreseen: cross-entropy and perplexity.")
+    bool,
+    typer.Option(
+        "--loss",
+        help="Show cross-entropy and perplexity of each text.",
+        rich_help_panel="Output",
+    ),
 ]
 TargetsOption = Annotated[
     list[str] | None,
-    typer.Option("--targets", metavar="TEXT", help="What comes next, if not the text shifted by one; one per text."),
+    typer.Option(
+        "--targets",
+        metavar="TEXT",
+        help="What comes next in each text, if not itself.",
+        rich_help_panel="Output",
+    ),
 ]
 OpenedOption = Annotated[
     int,
@@ -105,11 +144,13 @@ OpenedOption = Annotated[
         "-d",
         min=1,
         max=3,
-        help="1: parts of the network, 2: of a block, 3: of attention and feed forward.",
+        help="1: network, 2: block, 3: attention, feed forward.",
         rich_help_panel="Output",
     ),
 ]
-ForceOption = Annotated[bool, typer.Option("--force", help="Run even if the memory seems too small.")]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Run even if the memory seems too small.", rich_help_panel="Run")
+]
 
 
 def resolve(config: str, set_values: list[str] | None, tied: bool | None, *, init: str | None = None) -> ResolvedConfig:

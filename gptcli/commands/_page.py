@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from gptcli.architecture import attention_path
 from gptcli.reports import FlowReport, TraceReport
 
 if TYPE_CHECKING:
-    from gptcli.architecture import AttentionPath
     from gptcli.render.page.document import Studies
 
 
@@ -17,7 +17,7 @@ def studies(report: FlowReport | TraceReport) -> "Studies":
     from gptcli.render.page.document import Studies
 
     assert report.config is not None
-    attention: AttentionPath = "sdpa" if report.attention == "sdpa" else "explicit"
+    attention = attention_path(report.attention)
     sizes = {"batch": report.batch_size, "tokens": report.seq_len}
     run, training = (
         StepOptions(**sizes, mode=mode, dtype=report.dtype, attention=attention)  # type: ignore[arg-type]

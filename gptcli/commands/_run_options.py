@@ -40,8 +40,8 @@ SeqLenOption = Annotated[
         "-t",
         metavar="N",
         min=1,
-        help="Tokens in a text (T).  [dim]\\[default: the context length][/dim]",
-        show_default=False,
+        help="Tokens in a text (T).",
+        show_default="the context length",
         rich_help_panel="Run",
     ),
 ]
@@ -137,8 +137,8 @@ HeadroomOption = Annotated[
     typer.Option(
         "--headroom",
         metavar="SIZE",
-        help=f"Kept free of the budget.  [dim]\\[default: {_CPU_HEADROOM}MiB on cpu, 0 on cuda][/dim]",
-        show_default=False,
+        help="Kept free of the budget.",
+        show_default=f"{_CPU_HEADROOM}MiB on cpu, 0 on cuda",
         rich_help_panel="Output",
     ),
 ]

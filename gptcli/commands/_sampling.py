@@ -15,9 +15,8 @@ TemperatureOption = Annotated[
     typer.Option(
         "--temperature",
         metavar="X",
-        help="Draw tokens, the logits divided by this; 0 takes the most likely.  "
-        "[dim]\\[default: 0, or 1 with --top-k or --top-p][/dim]",
-        show_default=False,
+        help="Draw tokens, the logits divided by this; 0 takes the most likely.",
+        show_default="0, or 1 with --top-k or --top-p",
         rich_help_panel="Sampling",
     ),
 ]

@@ -1,5 +1,7 @@
-"""Texts from arguments, files and standard input."""
+"""Texts from arguments, files and standard input, which is read where no text is given and it is no terminal."""
 
+import os
+import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -7,8 +9,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gptcli.config import STDIN
+from gptcli.config.printable import shortened
 from gptcli.errors import InputError
-from gptcli.files import read_stdin
+from gptcli.files import open_input, open_stdin, read_stdin
+from gptcli.render.progress import bytes_read
 from gptcli.tokenizer import check_text, text_pieces
 
 
@@ -24,7 +28,10 @@ def read_texts(texts: Sequence[str] | None, files: Sequence[str] | None, *, conf
         InputError: nothing was given, a file cannot be read or is not UTF-8, standard input is asked for twice.
     """
     sources = enumerate(_sources(texts, files, config), start=1)
-    return [_read(source) if is_file else _argument(source, number) for number, (source, is_file) in sources]
+    read = [_read(source) if is_file else _argument(source, number) for number, (source, is_file) in sources]
+    if not any(read) and not (texts or files):
+        raise _nothing_given()
+    return read
 
 
 def read_pieces(
@@ -36,40 +43,63 @@ def read_pieces(
         InputError: as `read_texts`; what is wrong inside a file shows when its pieces are read.
     """
     for number, (source, is_file) in enumerate(_sources(texts, files), start=1):
-        yield _pieces_of(source, allow_special=allow_special) if is_file else iter([_argument(source, number)])
+        if not is_file:
+            yield iter([_argument(source, number)])
+            continue
+        pieces = _pieces_of(source, allow_special=allow_special)
+        yield pieces if texts or files else _not_empty(pieces)
 
 
 def _pieces_of(source: str, *, allow_special: bool) -> Iterator[str]:
     name = _file_name(source)
     try:
-        with _opened(source) as file:
-            yield from text_pieces(file, name, allow_special=allow_special)
+        with _opened(source) as file, bytes_read(file, _size(file), f"Reading {shortened(Path(name).name)}") as counted:
+            yield from text_pieces(counted, name, allow_special=allow_special)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(f"{name}: cannot be read: {reason}") from None
 
 
+def _not_empty(pieces: Iterator[str]) -> Iterator[str]:
+    """Pass on the pieces of a text that nobody has named, of which there must be one."""
+    first = next(pieces, None)
+    if first is None:
+        raise _nothing_given()
+    yield first
+    yield from pieces
+
+
+def _size(file: BinaryIO) -> int | None:
+    """Return the bytes of a regular file; None for a pipe, which has no size."""
+    status = os.fstat(file.fileno())
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
 def _opened(source: str) -> AbstractContextManager[BinaryIO]:
-    if source != STDIN:
-        return Path(source).open("rb")
-    if sys.stdin is None:
-        raise InputError("<stdin>: is closed; pipe something in, or name a file instead of '-'")
-    return nullcontext(sys.stdin.buffer)
+    return nullcontext(open_stdin()) if source == STDIN else open_input(source)
 
 
 def _sources(texts: Sequence[str] | None, files: Sequence[str] | None, config: str = "") -> list[tuple[str, bool]]:
     """Return where each text is, and whether that is a file (or standard input) rather than the text itself."""
     sources = [(text, text == STDIN) for text in texts or ()] + [(path, True) for path in files or ()]
     if not sources:
-        raise InputError("no text given; write it after the command, name a file with -f, or pipe it in with -")
+        if config == STDIN or sys.stdin is None or sys.stdin.isatty():
+            raise _nothing_given()
+        return [(STDIN, True)]
     readers = [config, *(source for source, is_file in sources if is_file)].count(STDIN)
     if readers > 1:
         raise InputError("standard input can be read only once; name a file for one of the '-'")
     return sources
 
 
+def _nothing_given() -> InputError:
+    return InputError("no text given; write it after the command, name a file with -f, or pipe it in")
+
+
 def text_names(texts: Sequence[str] | None, files: Sequence[str] | None) -> list[str]:
     """Return what to call each of the texts in messages: ``text 1``, ``<stdin>``, the path of a file."""
+    if not (texts or files):
+        return [_file_name(STDIN)]
     named = [_file_name(text) if text == STDIN else f"text {number}" for number, text in enumerate(texts or (), 1)]
     return named + [_file_name(path) for path in files or ()]
 
@@ -96,7 +126,8 @@ def _read(source: str) -> str:
 
 def _read_file(path: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        with open_input(path) as file:
+            return file.read()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(f"{path}: cannot be read: {reason}") from None

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gptcli.commands._options import is_typed, resolve
-from gptcli.config import ModelConfig, ResolvedConfig, lay_over
+from gptcli.config import ModelConfig, ResolvedConfig, check_set_values, lay_over
 from gptcli.config.printable import printable
 from gptcli.errors import GptcliError, InputError, InputProblemsError
 
@@ -25,7 +25,7 @@ WeightsOption = Annotated[
         "--weights",
         "-w",
         metavar="PATH|NAME",
-        help="A checkpoint: a file, a directory, or a model's name in the Hugging Face cache.",
+        help="A checkpoint: file, folder, or a model's name.",
         show_default=False,
         rich_help_panel="Model",
     ),
@@ -104,6 +104,7 @@ def load_weights(
     from gptcli.checkpoints.hub import find_weights
     from gptcli.tokenizer import SIZE
 
+    check_set_values(set_values)
     path = find_weights(name)
     try:
         located = locate(path)
@@ -180,7 +181,17 @@ def _contradictions(asked: ResolvedConfig, place: str, recognised: "Recognised")
         for key in keys
         if getattr(asked.config, key) != getattr(stored, key)
     ]
-    return [f"{asked.sources[key]}: {key} is {ours}, but {place} has {theirs}" for key, ours, theirs in differing]
+    return [
+        f"{asked.sources[key]}: {key} is {ours}, but {place} has {theirs}; {_way_out(asked.sources[key])}"
+        for key, ours, theirs in differing
+    ]
+
+
+def _way_out(source: str) -> str:
+    """Say how to take back what a flag, a variable or a config says."""
+    if source.startswith("--"):
+        return "leave it out"
+    return "unset it" if source.startswith("GPTCLI_") else "leave out --config"
 
 
 def _told(path: str, message: str, checkpoint: str) -> str:

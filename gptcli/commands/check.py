@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gptcli.commands._app import command_app
+from gptcli.commands._app import command_app, common
 from gptcli.commands._options import (
     MAX_SEED,
     AllowSpecialOption,
@@ -18,13 +18,15 @@ from gptcli.commands._options import (
 )
 from gptcli.config import DEFAULT_CONFIG, ModelConfig, ResolvedConfig
 from gptcli.errors import GptcliError
+from gptcli.reports import CheckReport
 
 app = command_app()
 
 _FP64_BYTES = 8
+_MOST_SECONDS = 999_999
 
 
-@app.command(rich_help_panel="Run")
+@app.command(cls=common("--config", "--set", "--seed", "--json"), rich_help_panel="Run")
 def check(
     ctx: typer.Context,
     target: Annotated[
@@ -35,8 +37,8 @@ def check(
         str | None,
         typer.Argument(
             metavar="[TEXT]",
-            help="What to run, or - for standard input.  [dim]\\[default: random tokens][/dim]",
-            show_default=False,
+            help="What to run, or - for standard input.",
+            show_default="random tokens",
         ),
     ] = None,
     allow_special: AllowSpecialOption = False,
@@ -46,15 +48,26 @@ def check(
     seed: Annotated[
         int, typer.Option(min=0, max=MAX_SEED, help="Of the weights it draws, and of random tokens.")
     ] = 123,
+    time_limit: Annotated[
+        int,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            max=_MOST_SECONDS,
+            help="For the whole run; 0 sets none.",
+            rich_help_panel="Run",
+        ),
+    ] = 600,
     force: ForceOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Hold your own GPT against ours, step by step, and name the first that departs; exit with 1 where one does.
+    """Hold your own GPT against ours: name the first step that departs; exit with 1 where one does.
 
     [dim]$[/dim] gptcli check my_gpt.py:GPTModel
     [dim]$[/dim] gptcli check my_gpt.py:make_model "Every effort moves you" -c tiny
 
-    This runs the code in the file: check no file that you would not run.
+    This runs the code in the file, in a process of its own: check no file that
+    you would not run. A process that ends without a verdict has not passed.
 
     A class is called with the lecture's dictionary of the config: vocab_size,
     context_length, emb_dim, n_heads, n_layers, drop_rate, qkv_bias. A function is
@@ -62,6 +75,7 @@ def check(
     Name the modules as the lecture, nanoGPT or transformers name them. Ours gets
     their weights, and both run in evaluation mode.
     """
+    from gptcli.commands._check import checked_apart
     from gptcli.model.check.target import parse_target
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.progress import working
@@ -79,7 +93,10 @@ def check(
         assert given is not None
         return encode_batch([given], model, allow_special=allow_special, names=["the text"])[0]
 
-    with working(f"Running {where} and ours"):
+    if resolved is not None and given is not None:
+        encode(resolved.config)  # refuses a text that the model cannot take before their file is run
+
+    def judge() -> CheckReport:
         from gptcli.model.check.run import CheckRequest, run_check
 
         request = CheckRequest(
@@ -90,8 +107,9 @@ def check(
             encode=None if given is None else encode,
             admit=(lambda _model: None) if force else _check_memory,
         )
-        report = run_check(where, request)
+        return run_check(where, request)
 
+    report = checked_apart(str(where), judge, time_limit or None, working(f"Running {where} and ours"))
     if json:
         print_json(report)
     else:

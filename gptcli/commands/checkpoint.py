@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from gptcli.checkpoints.layouts import LAYOUTS
-from gptcli.commands._app import command_app
+from gptcli.commands._app import Group, command_app, common
 from gptcli.commands._options import JsonOption, SetOption
 from gptcli.errors import InputError, did_you_mean
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 _DEFAULT = "inspect"
 
 
-class _InspectByDefault(TyperGroup):
+class _InspectByDefault(Group):
     """Reads ``checkpoint PATH`` as ``checkpoint inspect PATH``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -35,14 +34,14 @@ app = command_app()
 
 @app.callback(cls=_InspectByDefault, rich_help_panel="Inspect", no_args_is_help=True)
 def checkpoint() -> None:
-    """Say what a checkpoint holds and what is wrong with it, or convert it.
+    """Say what a checkpoint holds, what is wrong with it; or convert it.
 
     [dim]$[/dim] gptcli checkpoint model.safetensors
     [dim]$[/dim] gptcli checkpoint convert ckpt.pt my_gpt --to huggingface
     """
 
 
-@app.command(_DEFAULT)
+@app.command(_DEFAULT, cls=common("--stats", "--against", "--set", "--json"))
 def inspect_(
     path: Annotated[
         str, typer.Argument(metavar="PATH", help="A file, a directory, or a model's name.", show_default=False)
@@ -78,9 +77,11 @@ def inspect_(
 def _inspected(path: "Path", *, stats: bool, set_values: Sequence[str], against: str | None) -> "CheckpointReport":
     from gptcli.checkpoints import BrokenFileError, broken_report, inspect, locate, recognise
     from gptcli.commands._weights import as_asked, load_weights, open_located, unreadable
+    from gptcli.config import check_set_values
     from gptcli.render.progress import counted
     from gptcli.tokenizer import SIZE
 
+    check_set_values(set_values)
     other = None if against is None else load_weights(against).recognised
     try:
         recognised = as_asked(recognise(open_located(path, locate(path)), SIZE), set_values=set_values)
@@ -93,7 +94,7 @@ def _inspected(path: "Path", *, stats: bool, set_values: Sequence[str], against:
         raise unreadable(error, path) from None
 
 
-@app.command()
+@app.command(cls=common("--to", "--set", "--json"))
 def convert(
     source: Annotated[str, typer.Argument(metavar="IN", help="A checkpoint in any layout.", show_default=False)],
     target: Annotated[
@@ -117,15 +118,22 @@ def convert(
     """
     if to not in LAYOUTS:
         raise InputError(f"--to {to}: no such layout{did_you_mean(to, LAYOUTS)}; layouts are {', '.join(LAYOUTS)}")
+    from gptcli.checkpoints.target import opened_target
     from gptcli.commands._weights import load_weights
-    from gptcli.model.convert import convert_checkpoint
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.progress import counted
 
-    weights = load_weights(source, set_values=set_values or ())
-    report = convert_checkpoint(
-        weights.recognised, target, LAYOUTS[to], counted=lambda items, total: counted(items, total, "Writing")
-    )
+    with opened_target(target, LAYOUTS[to]) as place:
+        weights = load_weights(source, set_values=set_values or ())
+        from gptcli.model.convert import convert_checkpoint
+
+        report = convert_checkpoint(
+            weights.recognised,
+            place,
+            target,
+            LAYOUTS[to],
+            counted=lambda items, total: counted(items, total, "Writing"),
+        )
 
     if json:
         print_json(report)

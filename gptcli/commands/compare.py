@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gptcli.commands._app import command_app
+from gptcli.commands._app import command_app, common
 from gptcli.commands._options import AttentionOption, JsonOption, SetOption, TiedOption, resolve
 from gptcli.commands._run_options import (
     AmpOption,
@@ -23,7 +23,7 @@ from gptcli.errors import InputError
 app = command_app()
 
 
-@app.command(rich_help_panel="Inspect")
+@app.command(cls=common("--seq-len", "--batch-size", "--dtype", "--set", "--json"), rich_help_panel="Inspect")
 def compare(
     configs: Annotated[list[str], typer.Argument(metavar="A B [C...]", help="Presets, files, folders, or one -.")],
     set_values: SetOption = None,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gptcli.commands._app import command_app
+from gptcli.commands._app import command_app, common
 from gptcli.commands._options import ConfigOption, JsonOption, SetOption, TiedOption, is_typed, resolve
 from gptcli.config import DEFAULT_CONFIG, STDIN, load_config, preset_paths, preset_summary
 from gptcli.config.printable import printable
@@ -14,7 +14,7 @@ from gptcli.reports import ConfigListReport, ConfigShowReport, ConfigSummary, Co
 app = command_app()
 
 
-@app.callback(rich_help_panel="Configure")
+@app.callback(rich_help_panel="Configure", no_args_is_help=True)
 def config() -> None:
     """List, show, validate and translate model configs; print JSON Schemas.
 
@@ -23,7 +23,7 @@ def config() -> None:
     """
 
 
-@app.command("list")
+@app.command("list", cls=common("--json"))
 def list_(json: JsonOption = False) -> None:
     """Say in one line each how the presets differ.
 
@@ -47,7 +47,7 @@ def list_(json: JsonOption = False) -> None:
         print_text(config_list_text(report))
 
 
-@app.command()
+@app.command(cls=common("--set", "--tied", "--config", "--json"))
 def show(
     context: typer.Context,
     name: Annotated[
@@ -78,7 +78,7 @@ def show(
         print_text(config_show_text(report), wrap=False)
 
 
-@app.command()
+@app.command(cls=common("--json"))
 def validate(
     paths: Annotated[
         list[str], typer.Argument(metavar="PATH...", help="YAML or JSON files, folders with config.json, or -.")
@@ -119,7 +119,7 @@ def validate(
         raise InputProblemsError(problems)
 
 
-@app.command()
+@app.command(cls=common("--json"))
 def schema(
     command: Annotated[
         str | None, typer.Argument(metavar="COMMAND", help="Of its --json output, not of configs.", show_default=False)

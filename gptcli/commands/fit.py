@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from gptcli.commands._app import command_app
+from gptcli.commands._app import command_app, common
 from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption, is_typed, resolve
 from gptcli.commands._run_options import (
     AmpOption,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 app = command_app()
 
 
-@app.command(rich_help_panel="Inspect")
+@app.command(cls=common("--budget", "--solve", "--config", "--mode", "--amp"), rich_help_panel="Inspect")
 def fit(
     context: typer.Context,
     budget: Annotated[str, typer.Option("--budget", metavar="SIZE", help="Memory there is, e.g. 24GiB.")],
@@ -43,8 +43,9 @@ def fit(
             "--multiple-of",
             metavar="N",
             min=1,
-            help="The answer is a multiple of it.  [dim]\\[default: 64 for a width, else 1][/dim]",
-            show_default=False,
+            help="The answer is a multiple of it.",
+            show_default="64 for a width, else 1",
+            rich_help_panel="Run",
         ),
     ] = None,
     headroom: HeadroomOption = None,
@@ -64,7 +65,7 @@ def fit(
     device: RulesDeviceOption = "cpu",
     json: JsonOption = False,
 ) -> None:
-    """Find the largest batch, sequence, depth or width that fits into memory.
+    """Find what fits into memory: the largest batch, sequence, depth or width.
 
     [dim]$[/dim] gptcli fit --budget 24GiB --solve batch
     [dim]$[/dim] gptcli fit --budget 80GB --solve layers -c gpt2-xl --amp

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gptcli.commands._app import command_app
+from gptcli.commands._app import command_app, common
 from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption, resolve
 from gptcli.commands._run_options import BatchSizeOption, ExplainOption, SeqLenOption
 from gptcli.config import DEFAULT_CONFIG
@@ -12,7 +12,10 @@ from gptcli.config import DEFAULT_CONFIG
 app = command_app()
 
 
-@app.command(rich_help_panel="Inspect")
+@app.command(
+    cls=common("--config", "--batch-size", "--seq-len", "--tokens-per-second", "--peak-tflops"),
+    rich_help_panel="Inspect",
+)
 def flops(
     config: ConfigOption = DEFAULT_CONFIG,
     set_values: SetOption = None,
@@ -38,7 +41,7 @@ def flops(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Count the floating-point operations of a pass, a training step and generation, by every convention.
+    """Count floating-point operations: of a pass, a training step and generation, by every convention.
 
     [dim]$[/dim] gptcli flops
     [dim]$[/dim] gptcli flops -c gpt2-xl --tokens-per-second 14000 --peak-tflops 312

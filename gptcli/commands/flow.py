@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gptcli.commands._app import command_app
+from gptcli.commands._app import command_app, common
 from gptcli.commands._options import (
     AllowSpecialOption,
     AttentionOption,
@@ -13,7 +13,6 @@ from gptcli.commands._options import (
     JsonOption,
     OpenedOption,
     SetOption,
-    TextsArgument,
     TiedOption,
     is_typed,
     resolve,
@@ -29,10 +28,13 @@ if TYPE_CHECKING:
 app = command_app()
 
 
-@app.command(rich_help_panel="Draw")
+@app.command(cls=common("--config", "--depth", "--format", "--output", "--json"), rich_help_panel="Draw")
 def flow(
     context: typer.Context,
-    texts: TextsArgument = None,
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="TEXT...", help="Texts to draw it for, or - for standard input.", show_default=False),
+    ] = None,
     files: FileOption = None,
     allow_special: AllowSpecialOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -48,8 +50,8 @@ def flow(
         typer.Option(
             "--format",
             metavar="|".join(FORMATS),
-            help="How to draw.  [dim]\\[default: by the ending of FILE, text][/dim]",
-            show_default=False,
+            help="How to draw.",
+            show_default="by the ending of FILE, text",
             rich_help_panel="Output",
         ),
     ] = None,
@@ -68,7 +70,7 @@ def flow(
 
     from gptcli.analysis.flow import flow_report
     from gptcli.commands._page import studies
-    from gptcli.files import replaced_file
+    from gptcli.files import expect_outputs, replaced_file
     from gptcli.render.emit import print_json, print_text, write_text
     from gptcli.render.flow import draw
 
@@ -77,6 +79,7 @@ def flow(
         raise InputError("--json prints the steps, and --format and -o a drawing of them; leave one of them out")
     if (texts or files) and (seq_len is not None or is_typed(context, "batch_size")):
         raise InputError("a text has a length of its own; leave out the text, or --batch-size and --seq-len")
+    expect_outputs(output)
     model = resolve(config, set_values, tied).config
     given = _tokens(texts, files, model, config=config, allow_special=allow_special) if texts or files else None
     tokens = max(map(len, given)) if given else seq_len or model.context_length

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gptcli.commands._app import command_app
+from gptcli.commands._app import command_app, common
 from gptcli.commands._options import (
     AllowSpecialOption,
     AttentionOption,
@@ -33,7 +33,7 @@ from gptcli.config import DEFAULT_CONFIG
 app = command_app()
 
 
-@app.command(rich_help_panel="Run")
+@app.command(cls=common("--config", "--weights", "--top", "--loss", "--json"), rich_help_panel="Run")
 def forward(
     context: typer.Context,
     texts: TextsArgument = None,
@@ -53,11 +53,14 @@ def forward(
     top: TopOption = 5,
     loss: LossOption = False,
     targets: TargetsOption = None,
-    save: Annotated[str | None, typer.Option(metavar="FILE.safetensors", help="Write ids and logits there.")] = None,
+    save: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write ids and logits, as .safetensors.", rich_help_panel="Output"),
+    ] = None,
     force: ForceOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Run texts through the network and show the shape at every stage, the logits, the next-token guesses.
+    """Run texts through the network: the shape at every stage, the logits, the next tokens.
 
     [dim]$[/dim] gptcli forward "Every effort moves you"
     [dim]$[/dim] gptcli forward "Every effort moves you" "Every day holds a" -c gpt2-medium
@@ -65,17 +68,23 @@ def forward(
     from gptcli.analysis.step import StepOptions
     from gptcli.commands._ids import encode_batch, pad_id, token_text, wanted_targets
     from gptcli.commands._need import refuse_too_large
-    from gptcli.files import replaced_file
+    from gptcli.commands._outputs import check_save
+    from gptcli.files import expect_outputs, replaced_file
     from gptcli.model.device import resolve_device
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.progress import working
 
+    check_save(save)
+    expect_outputs(save)
     given = read_texts(texts, files, config=config)
     chosen = choose_model(context, weights, config, set_values, tied, init=init)
     model = chosen.config
     names = text_names(texts, files)
-    batch = encode_batch(given, model, allow_special=allow_special, names=names)
-    wanted = wanted_targets(batch, model, loss=loss, targets=targets, allow_special=allow_special, names=names)
+    stored = chosen.weights is not None
+    batch = encode_batch(given, model, allow_special=allow_special, names=names, stored=stored)
+    wanted = wanted_targets(
+        batch, model, loss=loss, targets=targets, allow_special=allow_special, names=names, stored=stored
+    )
     with ExitStack() as stack:
         target = stack.enter_context(replaced_file(save)) if save is not None else None
         where = resolve_device(device)
@@ -112,11 +121,12 @@ def forward(
             save=target,
             checkpoint=chosen.checkpoint,
         )
+        size = target.stat().st_size if target is not None else 0
 
     if json:
         print_json(report)
     else:
-        from gptcli.render.forward import forward_text
+        from gptcli.render.forward import Written, forward_text
         from gptcli.tokenizer import token_of
 
-        print_text(forward_text(report, token_of, saved=save))
+        print_text(forward_text(report, token_of, saved=Written(save, size) if save is not None else None))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gptcli.commands._app import command_app
+from gptcli.commands._app import command_app, common
 from gptcli.commands._generate import build_and_generate, note_cropped, runs_of
 from gptcli.commands._options import (
     MAX_SEED,
@@ -40,7 +40,7 @@ app = command_app()
 _MOST_TOKENS = 2**20
 
 
-@app.command(rich_help_panel="Run")
+@app.command(cls=common("--max-new-tokens", "--temperature", "--top-k", "--config", "--weights"), rich_help_panel="Run")
 def generate(
     context: typer.Context,
     prompts: TextsArgument = None,
@@ -51,7 +51,7 @@ def generate(
     ] = 20,
     stop: Annotated[
         list[str] | None,
-        typer.Option("--stop", metavar="TEXT", help="End a text before this; repeatable."),
+        typer.Option("--stop", metavar="TEXT", help="End a text before this; repeatable.", rich_help_panel="Sampling"),
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     set_values: SetOption = None,
@@ -60,14 +60,22 @@ def generate(
     device: DeviceOption = "auto",
     dtype: ComputeDtypeOption = "fp32",
     threads: ThreadsOption = None,
-    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of the random weights and of what is drawn.")] = 123,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0, max=MAX_SEED, help="Of the random weights and of what is drawn.", rich_help_panel="Sampling"
+        ),
+    ] = 123,
     init: InitOption = None,
     temperature: TemperatureOption = None,
     top_k: TopKOption = None,
     top_p: TopPOption = None,
     attention: AttentionOption = "sdpa",
     no_cache: Annotated[
-        bool, typer.Option("--no-cache", help="Read the whole text again for every token, as the lecture does.")
+        bool,
+        typer.Option(
+            "--no-cache", help="Read the whole text again for each token, as the lecture does.", rich_help_panel="Run"
+        ),
     ] = False,
     force: ForceOption = False,
     json: JsonOption = False,
@@ -90,7 +98,9 @@ def generate(
     chosen = choose_model(context, weights, config, set_values, tied, init=init)
     model = chosen.config
     names = text_names(prompts, files)
-    batch = encode_batch(given, model, allow_special=allow_special, names=names, any_length=True)
+    batch = encode_batch(
+        given, model, allow_special=allow_special, names=names, any_length=True, stored=chosen.weights is not None
+    )
     where = resolve_device(device)
     if not force:
         run = StepOptions(

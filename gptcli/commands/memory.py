@@ -1,6 +1,6 @@
 """``gptcli memory``."""
 
-from gptcli.commands._app import command_app
+from gptcli.commands._app import command_app, common
 from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption, resolve
 from gptcli.commands._run_options import (
     AmpOption,
@@ -23,7 +23,7 @@ from gptcli.config import DEFAULT_CONFIG
 app = command_app()
 
 
-@app.command(rich_help_panel="Inspect")
+@app.command(cls=common("--config", "--mode", "--batch-size", "--seq-len", "--dtype"), rich_help_panel="Inspect")
 def memory(
     config: ConfigOption = DEFAULT_CONFIG,
     set_values: SetOption = None,
@@ -44,7 +44,7 @@ def memory(
     headroom: HeadroomOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Tell what the weights take, and what a pass or a training step takes at its peak.
+    """Say what memory is needed: by weights, by a pass or a training step at its peak.
 
     [dim]$[/dim] gptcli memory --dtype fp32
     [dim]$[/dim] gptcli memory -c gpt2-xl --mode training --amp -b 8 --recompute block

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gptcli.commands._app import command_app
+from gptcli.commands._app import command_app, common
 from gptcli.commands._options import ConfigOption, JsonOption, SetOption, TiedOption, resolve
 from gptcli.commands._run_options import ExplainOption
 from gptcli.config import DEFAULT_CONFIG
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 app = command_app()
 
 
-@app.command(rich_help_panel="Inspect")
+@app.command(cls=common("--config", "--tied", "--depth", "--why", "--json"), rich_help_panel="Inspect")
 def params(
     config: ConfigOption = DEFAULT_CONFIG,
     set_values: SetOption = None,
@@ -24,7 +24,10 @@ def params(
         int, typer.Option("--depth", "-d", min=1, max=4, help="1: parts, 2: block, 3: layers, 4: single tensors.")
     ] = 3,
     conventions: Annotated[
-        bool, typer.Option("--conventions", help="List every way of counting in use, and who uses it.")
+        bool,
+        typer.Option(
+            "--conventions", help="List every way of counting in use, and who uses it.", rich_help_panel="Output"
+        ),
     ] = False,
     why: Annotated[
         str | None, typer.Option(metavar="NUMBER", help="Say what 137M or 163009536 is the count of.")

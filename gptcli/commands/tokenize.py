@@ -1,12 +1,13 @@
 """``gptcli tokenize``."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterator
+from itertools import chain, islice
 from typing import Annotated
 
 import typer
 
-from gptcli.commands._app import command_app
+from gptcli.commands._app import command_app, common
 from gptcli.commands._options import AllowSpecialOption, FileOption, JsonOption, TextsArgument
 from gptcli.commands._texts import read_pieces, read_texts
 from gptcli.errors import InputError
@@ -14,7 +15,7 @@ from gptcli.errors import InputError
 app = command_app()
 
 
-@app.command(rich_help_panel="Inspect")
+@app.command(cls=common("--count", "--ids", "--decode", "--file", "--json"), rich_help_panel="Inspect")
 def tokenize(
     texts: TextsArgument = None,
     files: FileOption = None,
@@ -27,30 +28,35 @@ def tokenize(
     r"""Show how a text becomes GPT-2 token ids.
 
     [dim]$[/dim] gptcli tokenize "Every effort moves you"
-    [dim]$[/dim] gptcli tokenize --ids "Every effort moves you" | gptcli tokenize --decode -
+    [dim]$[/dim] gptcli tokenize --ids "Every effort moves you" | gptcli tokenize --decode
     """
     if ids + count + decode + json > 1 and not (json and decode):
         raise InputError("--ids, --count, --decode and --json each print something else; choose one")
-    if count:
-        _write(f"{_count(read_pieces(texts, files, allow_special=allow_special), allow_special)}\n")
-        return
-    given = read_texts(texts, files)
     if decode:
-        _decode(given, json=json)
+        _decode(read_texts(texts, files), json=json)
         return
-    from gptcli.tokenizer import encode
-
-    encoded = [encode(text, allow_special=allow_special) for text in given]
+    # Of a long file a piece after the other: it need not be in memory whole, and how far it is can be shown.
+    given = read_pieces(texts, files, allow_special=allow_special)
+    texts_ids = (_encoded(pieces, allow_special=allow_special) for pieces in given)
+    if count:
+        _write(f"{sum(len(piece) for pieces in texts_ids for piece in pieces)}\n")
+        return
+    encoded = [list(chain.from_iterable(pieces)) for pieces in texts_ids]
     if ids:
         _write("".join(" ".join(map(str, each)) + "\n" for each in encoded))
     else:
         _report(encoded, json=json)
 
 
-def _count(texts: Iterable[Iterable[str]], allow_special: bool) -> int:
-    from gptcli.tokenizer import encoded_pieces
+def _encoded(pieces: Iterator[str], *, allow_special: bool) -> Iterator[list[int]]:
+    """Yield the ids of each piece; the threads that share the work are made for more than one."""
+    from gptcli.tokenizer import encode, encoded_pieces
 
-    return sum(len(ids) for pieces in texts for ids in encoded_pieces(pieces, allow_special=allow_special))
+    first = list(islice(pieces, 2))
+    if len(first) > 1:
+        yield from encoded_pieces(chain(first, pieces), allow_special=allow_special)
+    else:
+        yield from (encode(piece, allow_special=allow_special) for piece in first)
 
 
 def _report(encoded: list[list[int]], *, json: bool) -> None:
@@ -68,7 +74,8 @@ def _report(encoded: list[list[int]], *, json: bool) -> None:
 
 
 def _decode(given: list[str], *, json: bool) -> None:
-    """Print the exact bytes that the ids spell; a terminal gets a newline behind them."""
+    """Print the bytes that the ids spell."""
+    from gptcli.render.emit import print_decoded
     from gptcli.tokenizer import decode_bytes
 
     encoded = [_parse_ids(text) for text in given] if json else [[i for text in given for i in _parse_ids(text)]]
@@ -76,9 +83,7 @@ def _decode(given: list[str], *, json: bool) -> None:
     if json:
         _report(encoded, json=True)
         return
-    sys.stdout.flush()
-    sys.stdout.buffer.write(b"".join(data) + (b"\n" if sys.stdout.isatty() else b""))
-    sys.stdout.buffer.flush()
+    print_decoded(b"".join(data))
 
 
 def _parse_ids(text: str) -> list[int]:

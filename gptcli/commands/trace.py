@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from msgspec.structs import replace
 
-from gptcli.commands._app import command_app
+from gptcli.commands._app import command_app, common
 from gptcli.commands._options import (
     AllowSpecialOption,
     AttentionOption,
@@ -40,9 +40,10 @@ if TYPE_CHECKING:
 app = command_app()
 
 _ALL = "all"
+_LIST = "list"
 
 
-@app.command(rich_help_panel="Run")
+@app.command(cls=common("--config", "--weights", "--block", "--tensor", "--html"), rich_help_panel="Run")
 def trace(
     context: typer.Context,
     texts: TextsArgument = None,
@@ -66,14 +67,15 @@ def trace(
         str | None,
         typer.Option(
             metavar="N|all",
-            help="The block that is shown, from 0.  [dim]\\[default: 0][/dim]",
-            show_default=False,
+            help="The block that is shown, from 0.",
+            show_default="0",
             rich_help_panel="Output",
         ),
     ] = None,
     depth: OpenedOption = 3,
     tensor: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Print the output of one step.", rich_help_panel="Output")
+        str | None,
+        typer.Option(metavar="PATH|list", help="Print the output of a step, or all paths.", rich_help_panel="Output"),
     ] = None,
     attention_map: Annotated[
         bool,
@@ -83,31 +85,35 @@ def trace(
         str | None,
         typer.Option(
             metavar="N|all",
-            help="The head whose map is drawn, from 0.  [dim]\\[default: 0][/dim]",
-            show_default=False,
+            help="The head of the map, from 0.",
+            show_default="0",
             rich_help_panel="Output",
         ),
     ] = None,
     logit_lens: Annotated[
         bool,
-        typer.Option("--logit-lens", help="Show what the head would say after every block.", rich_help_panel="Output"),
+        typer.Option("--logit-lens", help="Show what the head would say after each block.", rich_help_panel="Output"),
     ] = False,
     save: Annotated[
         str | None,
-        typer.Option(metavar="FILE.safetensors", help="Write ids, logits and every step's output there."),
+        typer.Option(
+            metavar="FILE",
+            help="Write ids and all outputs, as .safetensors.",
+            rich_help_panel="Output",
+        ),
     ] = None,
     html: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE",
-            help="Write a page to explore the run with: every step, every head's attention, the logit lens.",
+            metavar="FILE.html",
+            help="Write a page to explore the run with.",
             rich_help_panel="Output",
         ),
     ] = None,
     force: ForceOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Run texts through the network and show what every step did to the numbers: shape, mean, extremes, time.
+    """Show what every step of a run did to the numbers: shape, mean, extremes, time.
 
     [dim]$[/dim] gptcli trace "Every effort moves you"
     [dim]$[/dim] gptcli trace "Every effort moves you" --html page.html
@@ -116,25 +122,40 @@ def trace(
     from gptcli.analysis.step import StepOptions
     from gptcli.commands._ids import encode_batch, pad_id, token_text, wanted_targets
     from gptcli.commands._need import refuse_too_large
+    from gptcli.commands._outputs import check_page, check_save
     from gptcli.commands._page import studies
-    from gptcli.files import replaced_file
+    from gptcli.files import expect_outputs, replaced_file
     from gptcli.model.device import resolve_device
     from gptcli.render.emit import print_json, print_text, write_text
     from gptcli.render.progress import working
     from gptcli.tokenizer import token_of
 
+    check_save(save)
+    check_page(html)
     if head is not None and not attention_map:
         raise InputError("--head says whose map is drawn; add --attention-map")
     if attention_map and attention == "sdpa":
         raise InputError("--attention-map needs the weights, which --attention sdpa never shows; leave it at explicit")
     if html is not None and (attention_map or logit_lens or tensor is not None):
         raise InputError("--html writes every map and the lens; leave out --attention-map, --logit-lens and --tensor")
+    expect_outputs(save, html)
+    if tensor == _LIST:
+        if json:
+            raise InputError("--tensor list prints the paths as text; 'gptcli flow --json' has them as JSON")
+        from gptcli.render.trace import paths_text
+
+        model = choose_model(context, weights, config, set_values, tied, init=init).config
+        print_text(paths_text(flow_report(model, batch=1, tokens=1, attention=attention)))
+        return
     given = read_texts(texts, files, config=config)
     chosen = choose_model(context, weights, config, set_values, tied, init=init)
     model = chosen.config
     names = text_names(texts, files)
-    batch = encode_batch(given, model, allow_special=allow_special, names=names)
-    wanted = wanted_targets(batch, model, loss=loss, targets=targets, allow_special=allow_special, names=names)
+    stored = chosen.weights is not None
+    batch = encode_batch(given, model, allow_special=allow_special, names=names, stored=stored)
+    wanted = wanted_targets(
+        batch, model, loss=loss, targets=targets, allow_special=allow_special, names=names, stored=stored
+    )
     blocks = _numbers("block", block, model.n_layers, model.name)
     heads = _numbers("head", head, model.n_heads, model.name)
     tokens = max(map(len, batch))
@@ -191,13 +212,18 @@ def trace(
 
             write_text(draw(report, studies(report)), page)
             report = replace(report, attention_maps=None, logit_lens=None)
+        sizes = [file.stat().st_size if file is not None else 0 for file in (target, page)]
 
     if json:
         print_json(report)
-    elif html is None:
+    else:
+        from gptcli.render.forward import Written
         from gptcli.render.trace import Shown, trace_text
 
-        print_text(trace_text(report, Shown(blocks, depth), token_of, saved=save))
+        saved, drawn = (
+            Written(name, size) if name is not None else None for name, size in zip((save, html), sizes, strict=True)
+        )
+        print_text(trace_text(report, Shown(blocks, depth), token_of, saved=saved, page=drawn))
 
 
 def _all_of_it(flow: "FlowReport") -> "TraceOptions":
@@ -238,5 +264,5 @@ def _check_path(path: str | None, flow: "FlowReport") -> None:
     """
     paths = [step.path for step in flow.steps]
     if path is not None and path not in paths:
-        hint = did_you_mean(path, paths) or "; 'gptcli flow --json' lists them all"
+        hint = f"{did_you_mean(path, paths)}; --tensor list prints them all"
         raise InputError(f"--tensor {path!r} is no step of this network{hint}")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from gptcli.commands._app import command_app
+from gptcli.commands._app import command_app, common
 from gptcli.commands._options import AttentionOption, ConfigOption, DeviceOption, JsonOption, SetOption, TiedOption
 from gptcli.commands._run_options import (
     AmpOption,
@@ -26,7 +26,7 @@ from gptcli.errors import GptcliError
 app = command_app()
 
 
-@app.command(rich_help_panel="Run")
+@app.command(cls=common("--quick", "--config", "--weights", "--seq-len", "--json"), rich_help_panel="Run")
 def verify(
     context: typer.Context,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -55,10 +55,12 @@ def verify(
             rich_help_panel="Run",
         ),
     ] = "plain",
-    force: Annotated[bool, typer.Option("--force", help="Run even if the memory seems too small.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Run even if the memory seems too small.", rich_help_panel="Run")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Measure every figure on this machine and hold the estimates against it; exit with 1 if one is off.
+    """Measure every figure on this machine: hold the estimates against it; exit with 1 if one is off.
 
     [dim]$[/dim] gptcli verify --quick
     [dim]$[/dim] gptcli verify -c gpt2-medium --seq-len 256

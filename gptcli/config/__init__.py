@@ -1,6 +1,14 @@
 """Model configs: their keys, the presets, and every way to read one."""
 
-from gptcli.config.load import DEFAULT_CONFIG, STDIN, ResolvedConfig, config_from_mapping, lay_over, load_config
+from gptcli.config.load import (
+    DEFAULT_CONFIG,
+    STDIN,
+    ResolvedConfig,
+    check_set_values,
+    config_from_mapping,
+    lay_over,
+    load_config,
+)
 from gptcli.config.model_config import KEYS, Activation, InitScheme, ModelConfig
 from gptcli.config.presets import preset_named, preset_paths, preset_summary
 
@@ -12,6 +20,7 @@ __all__ = [
     "InitScheme",
     "ModelConfig",
     "ResolvedConfig",
+    "check_set_values",
     "config_from_mapping",
     "lay_over",
     "load_config",

@@ -17,7 +17,7 @@ from gptcli.config.scalars import resolve_scalar
 from gptcli.config.validate import check_entry, check_missing, check_together
 from gptcli.config.yaml_reader import read_yaml_mapping
 from gptcli.errors import InputError, InputProblemsError, closest, did_you_mean
-from gptcli.files import read_stdin
+from gptcli.files import open_input, read_stdin
 
 DEFAULT_CONFIG = "gpt2-124m"
 STDIN = "-"
@@ -129,6 +129,20 @@ def lay_over(
     return _resolve(layers, problems, file, place, config.name)
 
 
+def check_set_values(set_values: Iterable[str]) -> None:
+    """Refuse what ``--set`` can never say, whatever it is laid over.
+
+    Raises:
+        InputProblemsError: unknown keys and values that no config has, all of them.
+    """
+    problems: list[Problem] = []
+    entries = _set_entries(set_values, problems)
+    found = (check_entry(key, entry)[1] for key, entry in entries.items())
+    problems += [problem for problem in found if problem is not None]
+    if problems:
+        raise InputProblemsError(str(problem) for problem in problems)
+
+
 def _translated(entries: dict[str, Entry], place: str) -> Translation:
     if entries.keys() <= set(KEYS):
         return Translation(entries, [])
@@ -181,7 +195,7 @@ def _read_source(source: str, preset: str | None) -> tuple[str, bytes, str]:
         path /= HUB_FILE
     place = printable(str(path) if folder else source) if preset is None else f"preset {preset}"
     try:
-        with path.open("rb") as file:
+        with open_input(path) as file:
             return place, file.read(MAX_BYTES + 1), name_from_path(path)
     except FileNotFoundError:
         if folder:

@@ -1,10 +1,9 @@
 """The weights of one layout written in another, so that its own program loads them."""
 
-import shutil
-import tempfile
+import io
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import torch
@@ -16,41 +15,43 @@ from gptcli.checkpoints import Layout, Recognised
 from gptcli.checkpoints.content import head_is_copy
 from gptcli.checkpoints.layouts import split_index
 from gptcli.checkpoints.opening import CONFIG_KEY
+from gptcli.checkpoints.target import DIRECTORY_LAYOUT, SAFETENSORS_SUFFIX
 from gptcli.checkpoints.writing import Planned, write_safetensors
 from gptcli.config import ModelConfig
 from gptcli.config.dialects import settings_in
 from gptcli.config.printable import printable
-from gptcli.errors import GptcliError, InputError
-from gptcli.files import WriteError, replaced_file
+from gptcli.errors import GptcliError
+from gptcli.files import WriteError
 from gptcli.model.load import TORCH_DTYPES, WeightReader
 from gptcli.reports import ConvertReport, Finding
 
 _HEAD = "lm_head.weight"
-_DIRECTORY_LAYOUT = "huggingface"
-_PICKLE_SUFFIXES = (".pt", ".pth")
 _DIALECTS = {"huggingface": "Hugging Face", "nanogpt": "nanoGPT"}
 
 Counted = Callable[[Iterable[Planned], int], Iterable[Planned]]
 
 
-def convert_checkpoint(recognised: Recognised, target: str, layout: Layout, *, counted: Counted) -> ConvertReport:
+def convert_checkpoint(
+    recognised: Recognised, place: Path, target: str, layout: Layout, *, counted: Counted
+) -> ConvertReport:
     """Write a checkpoint's weights in another layout, in their own dtype.
 
     Args:
         recognised: a checkpoint with a config and without errors.
-        target: a new directory for Hugging Face, else a file whose suffix says the format.
+        place: what takes the target's name afterwards (`opened_target`): a directory for Hugging Face, else a file.
+        target: the name that the user gave, whose ending says the format of a file.
         layout: the layout to write.
         counted: passes tensors on, with their amount known, to show progress.
 
     Raises:
-        InputError: the target cannot be written, or is no fit for the layout.
         GptcliError: the layout cannot hold this model.
+        WriteError: what it is written to cannot be filled.
     """
     assert recognised.config is not None
     assert recognised.matched is not None
     their = _their_config(recognised, recognised.config, layout)
     planned = list(_plan(recognised, their, layout))
-    files = _write(target, layout, their, planned, counted)
+    files = _write(place, target, layout, their, planned, counted)
     return ConvertReport(
         config=their,
         path=printable(str(recognised.opened.path)),
@@ -140,20 +141,16 @@ def _bytes(tensor: Tensor) -> memoryview:
     return tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data
 
 
-def _write(target: str, layout: Layout, their: ModelConfig, planned: list[Planned], counted: Counted) -> list[Path]:
-    suffix = Path(target).suffix
-    if layout.name == _DIRECTORY_LAYOUT:
-        return _write_directory(target, their, planned, counted)
-    if suffix in _PICKLE_SUFFIXES and layout.settings_key is None and layout.name == "gptcli":
-        raise InputError(f"{target}: gptcli's own layout is safetensors; name a file that ends in .safetensors")
-    if suffix == ".safetensors":
-        with replaced_file(target) as file:
-            _write_safetensors(file, planned, counted, _metadata(layout, their))
-    elif suffix in _PICKLE_SUFFIXES:
-        with replaced_file(target) as file:
-            _write_pickle(file, layout, their, planned, counted)
+def _write(
+    place: Path, target: str, layout: Layout, their: ModelConfig, planned: list[Planned], counted: Counted
+) -> list[Path]:
+    if layout.name == DIRECTORY_LAYOUT:
+        names = _write_directory(place, their, planned, counted)
+        return [Path(target) / name for name in names]
+    if Path(target).suffix.lower() == SAFETENSORS_SUFFIX:
+        _write_safetensors(place, planned, counted, _metadata(layout, their))
     else:
-        raise InputError(f"{target}: the name says no format; end it in .safetensors or .pt")
+        _write_pickle(place, layout, their, planned, counted)
     return [Path(target)]
 
 
@@ -180,44 +177,41 @@ def _write_pickle(file: Path, layout: Layout, their: ModelConfig, planned: list[
     content: object = state
     if layout.settings_key is not None:
         content = {"model": state, layout.settings_key: settings_in(_DIALECTS[layout.name], their)}
+    writer = _Writer(io.FileIO(file, "wb"))
     try:
-        with file.open("wb") as opened:
-            torch.save(content, opened)
+        with writer:
+            torch.save(content, writer)
     except (OSError, RuntimeError) as error:
-        raise WriteError(str(error).splitlines()[0]) from None
+        raise WriteError(writer.failed or str(error).splitlines()[0]) from None
 
 
-def _write_directory(target: str, their: ModelConfig, planned: list[Planned], counted: Counted) -> list[Path]:
-    if Path(target).suffix in (".safetensors", ".pt", ".bin"):
-        raise InputError(f"{target}: transformers loads a directory; name one, without {Path(target).suffix}")
-    with _new_directory(target) as folder:
-        _write_safetensors(folder / "model.safetensors", planned, counted, {"format": "pt"})
-        settings = {
-            "architectures": ["GPT2LMHeadModel"],
-            "model_type": "gpt2",
-            **settings_in(_DIALECTS[_DIRECTORY_LAYOUT], their),
-            "torch_dtype": str(TORCH_DTYPES[planned[0].dtype]).removeprefix("torch."),
-        }
-        encoded = msgspec.json.format(msgspec.json.encode(settings), indent=2)
-        (folder / "config.json").write_bytes(encoded + b"\n")
-    return [Path(target) / name for name in ("config.json", "model.safetensors")]
+class _Writer(io.BufferedWriter):
+    """A file for torch.save, which says of a write that failed only that it ended at an unexpected place."""
+
+    failed: str | None = None
+
+    def write(self, data: Any) -> int:
+        """Write, and keep the reason why it cannot be done."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            self.failed = error.strerror or str(error)
+            raise
 
 
-@contextmanager
-def _new_directory(target: str) -> Iterator[Path]:
-    """Give a directory beside the target that takes its name when the block ends well, and is gone otherwise."""
-    path = Path(target)
+def _write_directory(folder: Path, their: ModelConfig, planned: list[Planned], counted: Counted) -> tuple[str, ...]:
+    """Write what transformers loads, and return the names of the files."""
+    names = ("config.json", "model.safetensors")
+    _write_safetensors(folder / names[1], planned, counted, {"format": "pt"})
+    settings = {
+        "architectures": ["GPT2LMHeadModel"],
+        "model_type": "gpt2",
+        **settings_in(_DIALECTS[DIRECTORY_LAYOUT], their),
+        "torch_dtype": str(TORCH_DTYPES[planned[0].dtype]).removeprefix("torch."),
+    }
+    encoded = msgspec.json.format(msgspec.json.encode(settings), indent=2)
     try:
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise InputError(f"{target}: exists already; name a new directory")
-        temporary = Path(tempfile.mkdtemp(dir=path.absolute().parent, prefix=".gptcli-"))
+        (folder / names[0]).write_bytes(encoded + b"\n")
     except OSError as error:
-        raise InputError(f"{target}: cannot be written: {error.strerror or error}") from None
-    try:
-        yield temporary
-        temporary.chmod(0o755)
-        temporary.replace(path)
-    except (OSError, WriteError) as error:
-        raise GptcliError(f"{target}: cannot be written: {getattr(error, 'strerror', None) or error}") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        raise WriteError(error.strerror or str(error)) from None
+    return names

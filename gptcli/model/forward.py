@@ -15,7 +15,7 @@ from gptcli.config.printable import printable
 from gptcli.files import WriteError
 from gptcli.model.gpt import GPT
 from gptcli.model.initialize import initialize
-from gptcli.model.loss import text_loss
+from gptcli.model.loss import mean_loss, text_loss
 from gptcli.model.products import choose_products
 from gptcli.model.tap import Listener, observed
 from gptcli.reports import ForwardReport, LogitsPreview, LogitsReport, NextToken, Stage, WeightsFile
@@ -123,6 +123,8 @@ def run_forward(
     done = perf_counter()
     if save is not None:
         _save(save, padded, logits)
+    losses = [text_loss(*each) for each in zip(logits, batch, targets, strict=True)] if targets is not None else None
+    loss, perplexity, tokens = mean_loss(losses) if losses is not None else (None, None, None)
     return ForwardReport(
         config=config,
         input_ids=padded.tolist(),
@@ -145,7 +147,10 @@ def run_forward(
         stages=_stages(config, options.attention, shapes),
         build_seconds=built - started,
         forward_seconds=done - built,
-        loss=[text_loss(*each) for each in zip(logits, batch, targets, strict=True)] if targets is not None else None,
+        loss=loss,
+        perplexity=perplexity,
+        tokens=tokens,
+        losses=losses,
     )
 
 

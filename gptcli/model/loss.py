@@ -1,4 +1,4 @@
-"""Cross-entropy of a text under a network, token by token."""
+"""Cross-entropy of texts under a network, token by token."""
 
 from collections.abc import Sequence
 from math import exp, inf
@@ -31,6 +31,13 @@ def text_loss(logits: Tensor, ids: Sequence[int], targets: Sequence[int]) -> Tex
         for position, (token_id, target, loss) in enumerate(zip(ids, targets, told, strict=False))
     ]
     return TextLoss(mean, _exp(mean), tokens)
+
+
+def mean_loss(texts: Sequence[TextLoss]) -> tuple[float, float | None, int]:
+    """Return the mean of all tokens of some texts, its perplexity, and how many tokens there are."""
+    told = [token.loss for text in texts for token in text.tokens]
+    mean = sum(told) / len(told)
+    return mean, _exp(mean), len(told)
 
 
 def _exp(value: float) -> float | None:

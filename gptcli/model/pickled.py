@@ -2,7 +2,6 @@
 
 import pickle
 import warnings
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,9 @@ from gptcli.checkpoints.opening import index_findings, settings_beside
 from gptcli.checkpoints.pickle_calls import called_names
 from gptcli.checkpoints.safetensors_file import BrokenFileError
 from gptcli.checkpoints.stored import Opened, StoredTensor
+from gptcli.checkpoints.torch_archive import check_archive, check_older_file
 from gptcli.config.printable import printable, shortened
+from gptcli.files import open_input
 from gptcli.reports import Finding
 
 if TYPE_CHECKING:
@@ -95,14 +96,13 @@ def open_pickles(path: Path, located: Located) -> Opened:
 
 def _load(file: Path) -> object:
     place = printable(str(file))
-    with file.open("rb") as opened:
+    with open_input(file) as opened:
         zipped = opened.read(len(_ZIP)) == _ZIP
-    if zipped:
-        _check_archive(file, place)
+    unread = (check_archive if zipped else check_older_file)(file, place)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's advice to whoever wrote the file; the error that follows is ours
-            return torch.load(file, map_location="cpu", weights_only=True, mmap=zipped)
+            content = torch.load(file, map_location="cpu", weights_only=True, mmap=zipped)
     except pickle.UnpicklingError as error:
         raise BrokenFileError("unsafe-pickle", place, _refusal(file, error)) from None
     except (EOFError, IndexError) as error:
@@ -111,22 +111,9 @@ def _load(file: Path) -> object:
         raise
     except Exception as error:  # torch's reader raises whatever its parsers do on a file that is no checkpoint
         raise BrokenFileError("broken-pickle", place, f"is broken: {_first_line(error)}") from None
-
-
-def _check_archive(file: Path, place: str) -> None:
-    """Refuse a zip file that is cut off, or whose entries unpack to more than the file holds."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
-        message = "truncated: the directory at the end of the archive is missing"
-        raise BrokenFileError("truncated", place, message) from None
-    if not any(Path(entry.filename).name == "data.pkl" for entry in entries):
-        raise BrokenFileError("not-a-checkpoint", place, "is a zip archive, but not one of torch.save: no data.pkl")
-    size = file.stat().st_size
-    if sum(entry.file_size for entry in entries) > size:
-        message = "is broken: its entries claim more bytes than the file has"
-        raise BrokenFileError("broken-pickle", place, message)
+    if unread:
+        raise BrokenFileError("broken-pickle", place, f"cannot be checked to its end, so it is not used: {unread}")
+    return content
 
 
 def _refusal(file: Path, error: Exception) -> str:

@@ -218,12 +218,12 @@ def _warm_up(model: GPT, ids: Tensor) -> None:
 
 
 def _reported(report: ForwardReport, flow: FlowReport, steps: list[TraceStep], asked: "_Asked") -> TraceReport:
-    tokens: list[list[Token]] = flow.tokens or []
+    tokens: list[list[Token]] = flow.text_tokens or []
     own = asdict(report) | {
         "command": "trace",
         "batch_size": flow.batch_size,
         "seq_len": flow.seq_len,
-        "tokens": tokens,
+        "text_tokens": tokens,
         "sizes": flow.sizes,
         "forward_flops": flow.forward_flops,
         "block": flow.block,

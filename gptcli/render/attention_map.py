@@ -40,21 +40,25 @@ class AttentionMapText:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw with numbers where they fit."""
         yield Text.assemble((self._title, TITLE), "  ", (self._attention.path, PATH))
-        margin = len(str(len(self._names))) + 2 + min(_LONGEST_ROW_NAME, max(map(cell_len, self._names)))
-        room = options.max_width - margin
-        wide = min(max(_PERCENT_CELL, *(cell_len(name) + 1 for name in self._names)), _WIDEST_CELL)
-        for cell in (wide, _PERCENT_CELL):
-            if len(self._names) * cell <= room:
-                yield self._drawn(len(self._names), cell)
+        longest = max(map(cell_len, self._names))
+        whole = max(_PERCENT_CELL, longest + 1)
+        sizes = ((whole, longest), (min(whole, _WIDEST_CELL), _LONGEST_ROW_NAME), (_PERCENT_CELL, _LONGEST_ROW_NAME))
+        for cell, head in sizes:
+            if len(self._names) * cell <= self._room(options, head):
+                yield self._drawn(len(self._names), cell, head)
                 return
-        shown = min(len(self._names), max(1, room // _CELL))
-        yield self._drawn(shown, _CELL)
+        shown = min(len(self._names), max(1, self._room(options, _LONGEST_ROW_NAME) // _CELL))
+        yield self._drawn(shown, _CELL, _LONGEST_ROW_NAME)
         if shown < len(self._names):
             more = f"the first {count(shown)} of {count(len(self._names))} tokens; --json prints all"
             yield Text(more, style=QUIET)
 
-    def _drawn(self, shown: int, cell: int) -> Text:
-        names = [set_cell_size(name, min(cell_len(name), _LONGEST_ROW_NAME)) for name in self._names[:shown]]
+    def _room(self, options: ConsoleOptions, head: int) -> int:
+        """Return the columns that are left beside the names of rows."""
+        return options.max_width - (len(str(len(self._names))) + 2 + min(head, max(map(cell_len, self._names))))
+
+    def _drawn(self, shown: int, cell: int, head: int) -> Text:
+        names = [set_cell_size(name, min(cell_len(name), head)) for name in self._names[:shown]]
         width, digits = max(map(cell_len, names)), len(str(len(self._names)))
         margin = digits + 2 + width
         lines = [Text(f"{'':{margin}}{line}", style=QUIET) for line in _heads(self._names[:shown], cell)]
@@ -62,7 +66,7 @@ class AttentionMapText:
             line = Text.assemble((f"{row:>{digits}} ", QUIET), f"{' ' * (width - cell_len(name))}{name} ")
             weights = self._attention.weights[row][:shown]
             lines.append(line.append("".join(_cell(weights, row, column, cell) for column in range(shown))))
-        return Text("\n").join(lines)
+        return Text("\n", no_wrap=True).join(lines)
 
 
 def _heads(names: Sequence[str], cell: int) -> list[str]:

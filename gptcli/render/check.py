@@ -4,24 +4,25 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from gptcli.checkpoints.layouts import LAYOUTS
 from gptcli.config.printable import printable
 from gptcli.render.console import ACCENT, PATH, QUIET, TITLE, TOTAL, plain_table
+from gptcli.render.findings import findings_text
 from gptcli.render.model_line import model_line
+from gptcli.render.table import PlainTable
 from gptcli.render.units import count, shape
-from gptcli.reports import CheckedStep, CheckReport, Corner, Divergence, Finding
+from gptcli.reports import CheckedStep, CheckReport, Corner, Divergence
 
 _BAD = "bold red"
-_STYLES = {"error": _BAD, "warning": ACCENT, "note": PATH}
 _AT_DROPOUT = (".attn.softmax", ".attn.drop")  # seen at no module with weights
 _KINDS = {
     "value": "gives other numbers",
     "shape": "has another shape",
     "input": "takes something else than the step before it gave",
     "random": "gives other numbers in every run",
+    "not-finite": "gives NaN or infinity",
 }
 
 
@@ -30,7 +31,7 @@ def check_text(report: CheckReport) -> Group:
     assert report.config is not None
     parts: list[RenderableType] = [model_line(report.config), _facts(report), ""]
     if report.findings:
-        parts += [_findings(report.findings), ""]
+        parts += [findings_text(report.findings), ""]
     if report.steps:
         parts += [_steps(report.steps), ""]
     return Group(*parts, *_verdict(report))
@@ -44,22 +45,12 @@ def _facts(report: CheckReport) -> Text:
     return Text.assemble((printable(report.target), TITLE), "  ", (facts, QUIET))
 
 
-def _findings(findings: list[Finding]) -> Table:
-    table = plain_table(header=False, wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for finding in findings:
-        message = Text.assemble((finding.path, TITLE), "\n" if finding.path else "", finding.message)
-        table.add_row(Text(finding.severity, style=_STYLES[finding.severity]), message)
-    return table
-
-
-def _steps(steps: list[CheckedStep]) -> Table:
+def _steps(steps: list[CheckedStep]) -> PlainTable:
     """One line a step up to the first that departs; blocks that agree are folded."""
     table = plain_table(wrap=True)
     table.padding = (0, 1, 0, 0)
-    table.add_column("Step", overflow="fold")
-    table.add_column("Path", style=PATH, overflow="fold")
+    table.add_column("Step")
+    table.add_column("Path", style=PATH, no_wrap=True)
     table.add_column("Shape", no_wrap=True)
     table.add_column("Apart", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
@@ -104,10 +95,14 @@ def _verdict(report: CheckReport) -> Iterator[RenderableType]:
         if report.ok:
             told = f"All {len(report.steps)} steps that can be seen agree: it is the network it should be."
             yield Text(told, style=TOTAL)
+    elif divergence.label == "Parameter" and divergence.kind == "not-finite":
+        told = "holds NaN or infinity, though no step of this run shows it."
+        yield Text(f"{printable(divergence.path)} {told}", style=_BAD)
     elif divergence.kind in _KINDS:
         yield from _departure(divergence)
     else:
-        yield Text(f"Its parameters do not fit, first of all {divergence.path}; nothing else was compared.", style=_BAD)
+        first = printable(divergence.path)
+        yield Text(f"Its parameters do not fit, first of all {first}; nothing else was compared.", style=_BAD)
     if report.looks_ahead:
         told = "It looks ahead: changing the last token changes what comes out for those before it."
         yield Text(told, style=_BAD)
@@ -125,7 +120,7 @@ def _departure(divergence: Divergence) -> Iterator[RenderableType]:
     if divergence.expected is not None and divergence.found is not None:
         yield ""
         yield _both(divergence.expected, divergence.found)
-        if divergence.kind != "shape":
+        if divergence.kind not in ("shape", "not-finite"):
             apart = _number(divergence.difference)
             yield Text(f"At most {apart} apart, where {_number(divergence.tolerance)} would do.", style=QUIET)
     yield ""
@@ -135,7 +130,7 @@ def _departure(divergence: Divergence) -> Iterator[RenderableType]:
         yield Text.assemble(("Probably: ", ACCENT), divergence.hint, ".")
 
 
-def _both(expected: Corner, found: Corner) -> Table:
+def _both(expected: Corner, found: Corner) -> PlainTable:
     table = plain_table(wrap=True)
     for name, corner in (("expected", expected), ("found", found)):
         table.add_column(f"{name}, {shape(corner.shape)}", no_wrap=True)

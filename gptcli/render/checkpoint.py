@@ -1,19 +1,20 @@
 """``gptcli checkpoint`` as text."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from gptcli.checkpoints.layouts import LAYOUTS
 from gptcli.config.printable import printable
-from gptcli.render.console import ACCENT, PATH, QUIET, TITLE, TOTAL, plain_table
+from gptcli.render.console import PATH, QUIET, TOTAL, plain_table
+from gptcli.render.findings import STYLES, findings_text
+from gptcli.render.layout import pairs
 from gptcli.render.model_line import model_line
+from gptcli.render.table import Narrowing, PlainTable
 from gptcli.render.units import both, count, shape
-from gptcli.reports import CheckpointReport, ConvertReport, Finding, TensorStats
-
-_STYLES = {"error": "bold red", "warning": ACCENT, "note": PATH}
+from gptcli.reports import CheckpointReport, ConvertReport, TensorStats
 
 
 def checkpoint_text(report: CheckpointReport) -> Group:
@@ -24,27 +25,26 @@ def checkpoint_text(report: CheckpointReport) -> Group:
     if report.format is not None:
         parts += [_facts(report), ""]
     if report.stats is not None:
-        parts += [_stats(report.stats), ""]
+        prefixes = ("", _common_prefix([each.path for each in report.stats]))
+        parts += [Narrowing(partial(_stats, report.stats, prefix) for prefix in prefixes), ""]
     return Group(*parts, *_findings(report))
 
 
-def _facts(report: CheckpointReport) -> Table:
-    table = plain_table(header=False, wrap=True)
-    table.add_column(style=QUIET, no_wrap=True)
-    table.add_column(overflow="fold")
+def _facts(report: CheckpointReport) -> Group:
+    rows: list[tuple[Text | str, Text | str]] = []
     files = f" in {len(report.files)} files" if len(report.files) > 1 else ""
-    table.add_row("checkpoint", Text(f"{report.path}  ({report.format}{files})"))
-    table.add_row("layout", LAYOUTS[report.layout].label if report.layout else "unknown")
+    rows.append(("checkpoint", Text(f"{report.path}  ({report.format}{files})")))
+    rows.append(("layout", LAYOUTS[report.layout].label if report.layout else "unknown"))
     if report.layout:
-        table.add_row("matrices", "(in, out), as Conv1D" if report.transposed else "(out, in), as torch.nn.Linear")
-    table.add_row("config", _config_source(report))
-    table.add_row("tensors", f"{count(report.tensors)}, {_dtypes(report)}")
-    table.add_row("parameters", Text(count(report.parameters), style=TOTAL))
-    table.add_row("weights", both(report.weights_bytes))
+        rows.append(("matrices", "(in, out), as Conv1D" if report.transposed else "(out, in), as torch.nn.Linear"))
+    rows.append(("config", _config_source(report)))
+    rows.append(("tensors", f"{count(report.tensors)}, {_dtypes(report)}"))
+    rows.append(("parameters", Text(count(report.parameters), style=TOTAL)))
+    rows.append(("weights", both(report.weights_bytes)))
     if report.buffer_bytes:
-        table.add_row("mask buffers", both(report.buffer_bytes))
-    table.add_row("size on disk", both(report.total_bytes))
-    return table
+        rows.append(("mask buffers", both(report.buffer_bytes)))
+    rows.append(("size on disk", both(report.total_bytes)))
+    return pairs(rows)
 
 
 def _config_source(report: CheckpointReport) -> Text:
@@ -61,11 +61,11 @@ def _dtypes(report: CheckpointReport) -> str:
     return ", ".join(f"{count(amount)} {dtype}" for dtype, amount in report.dtypes.items())
 
 
-def _stats(stats: list[TensorStats]) -> Table:
-    prefix = _common_prefix([each.path for each in stats])
-    table = plain_table(wrap=True)
+def _stats(stats: list[TensorStats], prefix: str) -> PlainTable:
+    """Return the figures of each tensor; what is common to all names stands above them where there is no room."""
+    table = plain_table(too_narrow="names above")
     table.padding = (0, 1, 0, 0)
-    table.add_column(f"{printable(prefix)}..." if prefix else "Tensor", style=PATH, overflow="fold")
+    table.add_column(f"{printable(prefix)}..." if prefix else "Tensor", style=PATH, no_wrap=True)
     table.add_column("Shape", justify="right", no_wrap=True)
     for heading in ("Mean", "Std", "Min", "Max"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -85,15 +85,10 @@ def _common_prefix(paths: Sequence[str]) -> str:
 def _findings(report: CheckpointReport) -> list[RenderableType]:
     lines: list[RenderableType] = []
     if report.findings:
-        table = plain_table(header=False, wrap=True)
-        table.add_column(no_wrap=True)
-        table.add_column(overflow="fold")
-        for finding in report.findings:
-            table.add_row(Text(finding.severity, style=_STYLES[finding.severity]), _finding(finding))
-        lines += [table, ""]
+        lines += [findings_text(report.findings), ""]
     errors = sum(finding.severity == "error" for finding in report.findings)
     if errors:
-        verdict = Text(f"Cannot be used as it is: {errors} error{'s' if errors > 1 else ''}.", style=_STYLES["error"])
+        verdict = Text(f"Cannot be used as it is: {errors} error{'s' if errors > 1 else ''}.", style=STYLES["error"])
     else:
         verdict = Text("Can be used.", style=TOTAL)
     lines.append(verdict)
@@ -103,24 +98,17 @@ def _findings(report: CheckpointReport) -> list[RenderableType]:
     return lines
 
 
-def _finding(finding: Finding) -> Text:
-    if not finding.path:
-        return Text(finding.message)
-    return Text.assemble((finding.path, TITLE), "\n", finding.message)
-
-
 def converted_text(report: ConvertReport) -> Group:
     """Say what was written, and where the other program computes something else."""
     parts: list[RenderableType] = []
     if report.config is not None:
         parts += [model_line(report.config), ""]
-    table = plain_table(header=False, wrap=True)
-    table.add_column(style=QUIET, no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_row("from", Text(f"{report.path}  ({LAYOUTS[report.layout].label})"))
-    table.add_row("to", Text(f"{report.target}  ({LAYOUTS[report.target_layout].label})"))
-    table.add_row("tensors", f"{count(report.tensors)}, {both(report.bytes)}")
-    parts.append(table)
+    rows: list[tuple[Text | str, Text | str]] = [
+        ("from", f"{report.path}  ({LAYOUTS[report.layout].label})"),
+        ("to", f"{report.target}  ({LAYOUTS[report.target_layout].label})"),
+        ("tensors", f"{count(report.tensors)}, {both(report.bytes)}"),
+    ]
+    parts.append(pairs(rows))
     for finding in report.findings:
-        parts += ["", Text.assemble((f"{finding.severity}: ", _STYLES[finding.severity]), finding.message)]
+        parts += ["", Text.assemble((f"{finding.severity}: ", STYLES[finding.severity]), printable(finding.message))]
     return Group(*parts)

@@ -1,17 +1,20 @@
 """``gptcli compare`` as text."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from rich.console import Group
 from rich.text import Text
 
 from gptcli.render.console import ACCENT, QUIET, TITLE, plain_table
+from gptcli.render.table import Narrowing, PlainTable
 from gptcli.render.units import count, scaled, short_count
 from gptcli.reports import ComparedModel, CompareReport
 
 _FLOPS = ((10**24, "Y"), (10**21, "Z"), (10**18, "E"), (10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"))
 _MARK = "*"
+_GAPS = (2, 1)  # columns between models, as there is room; with less than that they come in groups
 
 
 def _flops(number: int) -> str:
@@ -55,10 +58,17 @@ _FIGURES: list[_Row] = [
 
 def compare_text(report: CompareReport) -> Group:
     """One column a model; a row whose values are not all alike is marked."""
-    table = plain_table()
+    length = "each model's context length" if report.seq_len is None else f"{count(report.seq_len)} tokens"
+    note = f"{_MARK} differs.  {report.batch_size} x {length}, {_run(report)}. Exact figures: --json."
+    return Group(Narrowing(partial(_table, report, gap) for gap in _GAPS), "", Text(note, style=QUIET))
+
+
+def _table(report: CompareReport, gap: int) -> PlainTable:
+    table = plain_table(too_narrow="in groups")
+    table.padding = (0, gap, 0, 0)
     table.add_column("", no_wrap=True)
     for model in report.models:
-        table.add_column(Text(model.name, style=TITLE), justify="right", overflow="fold")
+        table.add_column(Text(model.name, style=TITLE), justify="right")
     rare = [row for row in _RARE if row[1] in report.differing]
     for rows, pick in ((_SIZES + rare, _of_config), (_FIGURES, _of_model)):
         for label, key, words in rows:
@@ -67,9 +77,7 @@ def compare_text(report: CompareReport) -> Group:
             cells = [Text(words(pick(model, key)), style="" if differs else QUIET) for model in report.models]
             table.add_row(marked, *cells)
         table.add_section()
-    length = "each model's context length" if report.seq_len is None else f"{count(report.seq_len)} tokens"
-    note = f"{_MARK} differs.  {report.batch_size} x {length}, {_run(report)}. Exact figures: --json."
-    return Group(table, "", Text(note, style=QUIET))
+    return table
 
 
 def _run(report: CompareReport) -> str:

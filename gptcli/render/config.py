@@ -9,13 +9,14 @@ from gptcli.config import KEYS
 from gptcli.config.printable import printable
 from gptcli.config.scalars import resolve_scalar, suggest_spelling
 from gptcli.render.console import PATH, QUIET, TITLE, TOTAL, plain_table
+from gptcli.render.layout import pairs
 from gptcli.render.units import count, short_count
 from gptcli.reports import ConfigListReport, ConfigShowReport, ConfigValidateReport
 
 
 def config_list_text(report: ConfigListReport) -> Group:
     """One line a preset; what it is stands under the table, where it has room."""
-    table = plain_table()
+    table = plain_table(too_narrow="names above")
     table.add_column("Preset", style=TITLE, no_wrap=True)
     for heading in ("Layers", "Width", "Heads", "Context", "Parameters"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -26,11 +27,7 @@ def config_list_text(report: ConfigListReport) -> Group:
         sizes = map(str, (model.n_layers, model.emb_dim, model.n_heads, model.context_length))
         bias, head = "yes" if model.qkv_bias else "no", "tied" if model.weight_tying else "untied"
         table.add_row(preset.name, *sizes, short_count(preset.parameters), bias, head)
-    summaries = plain_table(header=False, wrap=True)
-    summaries.add_column(style=TITLE, no_wrap=True)
-    summaries.add_column()
-    for preset in report.presets:
-        summaries.add_row(preset.name, preset.summary)
+    summaries = pairs([(preset.name, preset.summary) for preset in report.presets], style=TITLE)
     note = Text("A preset is a shape, not a trained model: none of them brings weights.", style=QUIET)
     return Group(table, "", summaries, "", note)
 

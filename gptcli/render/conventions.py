@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from gptcli.render.console import QUIET, TITLE, TOTAL
+from gptcli.render.layout import Hanging, indented
 from gptcli.render.model_line import model_line
 from gptcli.render.units import count
 from gptcli.reports import ParamsReport, WhyRow
@@ -68,19 +68,10 @@ def _verdict(asked: str, rows: Sequence[WhyRow]) -> str:
     return f"{asked}: {len(rows)} explanations, the likeliest first" if len(rows) > 1 else f"{asked}: one explanation"
 
 
-def _counted(number: int, width: int, name: str, *, own: bool) -> Table:
-    figure = Text(f"{count(number):>{width}}", style=TOTAL if own else TITLE)
-    return _hanging(figure, Text(f"{name} (this model)" if own else name))
+def _counted(number: int, width: int, name: str, *, own: bool) -> Hanging:
+    figure = Text(f"{count(number):>{width}}  ", style=TOTAL if own else TITLE)
+    return Hanging(figure, " " * figure.cell_len, Text(f"{name} (this model)" if own else name))
 
 
-def _hanging(figure: Text, words: Text) -> Table:
-    """Put words beside a figure, so that their second line stands below the first."""
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_row(figure, words)
-    return grid
-
-
-def _noted(text: str, width: int) -> Table:
-    return _hanging(Text(" " * width), Text(text, style=QUIET))
+def _noted(text: str, width: int) -> Hanging:
+    return indented(Text(text, style=QUIET), width + 2)

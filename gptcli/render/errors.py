@@ -3,7 +3,7 @@
 import os
 import sys
 
-from gptcli.config.printable import printable
+from gptcli.config.printable import harmless, printable
 
 
 def colour_wanted(stream: object) -> bool:
@@ -20,6 +20,13 @@ def print_error(message: str) -> None:
 def print_note(message: str) -> None:
     """Print something worth knowing that is no result, on stderr."""
     _print("note", "36", message)
+
+
+def print_traceback(error: Exception) -> None:
+    """Print where an error came from, for whoever asked for it with ``--debug``."""
+    import traceback
+
+    sys.stderr.write(harmless("".join(traceback.format_exception(error))))
 
 
 def _print(word: str, colour: str, message: str) -> None:

@@ -4,11 +4,11 @@ import re
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from gptcli.architecture.symbols import MEANING
 from gptcli.render.console import PATH, QUIET, TITLE, TOTAL
+from gptcli.render.layout import Hanging, indented
 from gptcli.render.units import count
 from gptcli.reports import Explanation
 
@@ -32,17 +32,15 @@ def explanations_text(explanations: Sequence[Explanation]) -> Group:
 
 
 def _one(explanation: Explanation) -> list[RenderableType]:
-    head = Text.assemble(
-        (explanation.name, TITLE), "  ", (count(explanation.value), TOTAL), f" {explanation.unit}", overflow="fold"
-    )
+    head = Text.assemble((explanation.name, TITLE), "  ", (count(explanation.value), TOTAL), f" {explanation.unit}")
     lines = [f"= {explanation.formula}", *([f"= {_substituted(explanation)}"] if explanation.values else [])]
     together = "  ".join(lines)
     shown = [together] if len(together) <= _SHORT else lines
     return [head, *(_indented(line, PATH) for line in shown), _indented(explanation.source, QUIET)]
 
 
-def _indented(text: str, style: str) -> Padding:
-    return Padding(Text(text, style=style, overflow="fold"), (0, 0, 0, _INDENT))
+def _indented(line: str, style: str) -> Hanging:
+    return indented(Text(line, style=style), _INDENT)
 
 
 def _substituted(explanation: Explanation) -> str:

@@ -1,16 +1,13 @@
 """``gptcli fit`` as text."""
 
-from collections.abc import Sequence
-
-from rich.console import Console, ConsoleOptions, Group, RenderResult
-from rich.measure import Measurement
-from rich.table import Table
+from rich.console import Group
 from rich.text import Text
 
 from gptcli.render.budget import budget_words, headroom_note
 from gptcli.render.console import QUIET, TOTAL, plain_table
 from gptcli.render.memory import run_facts
 from gptcli.render.model_line import model_line
+from gptcli.render.table import PlainTable
 from gptcli.render.units import BYTE_SCALES, count, in_unit, sized
 from gptcli.reports import FitReport
 
@@ -45,7 +42,7 @@ def fit_text(report: FitReport) -> Group:
         Text(_next(report), style=QUIET),
         Text(headroom_note(report.headroom_bytes, report.unit, report.device), style=QUIET),
         "",
-        _PeakTable(report),
+        _table(report),
         "",
         note,
     )
@@ -74,26 +71,10 @@ def _heads(report: FitReport) -> str:
     return f"{count(heads)} head{'' if heads == 1 else 's'} of {count(report.answer // heads)}. "
 
 
-class _PeakTable:
-    """Batch sizes by sequence lengths; on a narrow screen the shortest go, and the way to see them is said."""
-
-    def __init__(self, report: FitReport) -> None:
-        self._report = report
-        self._lengths = sorted({cell.seq_len for cell in report.table})
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw as many columns as the width at hand takes."""
-        for first in range(len(self._lengths)):
-            table = _table(self._report, self._lengths[first:])
-            if Measurement.get(console, options.update(max_width=10**6), table).maximum <= options.max_width:
-                break
-        yield table
-        if first:
-            yield Text(f"Shorter texts than {count(self._lengths[first])} tokens: --json.", style=QUIET)
-
-
-def _table(report: FitReport, lengths: Sequence[int]) -> Table:
-    table = plain_table()
+def _table(report: FitReport) -> PlainTable:
+    """Batch sizes by sequence lengths."""
+    lengths = sorted({cell.seq_len for cell in report.table})
+    table = plain_table(too_narrow="in groups")
     table.add_column("Batch", justify="right")
     for length in lengths:
         table.add_column(f"T = {count(length)}", justify="right", no_wrap=True)

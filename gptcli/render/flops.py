@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.table import Table
 from rich.text import Text
 
 from gptcli.architecture import describe, walk
@@ -12,15 +11,16 @@ from gptcli.architecture.listing import INDEX
 from gptcli.architecture.network import AttentionPath
 from gptcli.render.console import QUIET, TITLE, TOTAL, plain_table
 from gptcli.render.flops_conventions import conventions_lines
+from gptcli.render.layout import beside_or_below, by_its_indent
 from gptcli.render.model_line import model_line
-from gptcli.render.params import first_that_fits
+from gptcli.render.table import PlainTable, first_that_fits
 from gptcli.render.units import count, share
 from gptcli.reports import FlopsReport, FlopsRow
 
 _SCALES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
 _FIGURE: dict[str, Any] = {"justify": "right", "no_wrap": True}
 _COLUMNS: dict[str, dict[str, Any]] = {
-    "Part": {"overflow": "fold"},
+    "Part": {},
     "In one": _FIGURE,
     "FLOPs": _FIGURE,
     "Share": _FIGURE,
@@ -73,7 +73,7 @@ def _texts(report: FlopsReport) -> str:
     return f"{texts} of {count(report.seq_len)} token{'s' if report.seq_len > 1 else ''}"
 
 
-def _passes(report: FlopsReport) -> Table:
+def _passes(report: FlopsReport) -> Group:
     linear, scores = (share(n, report.forward_flops) for n in (report.linear_flops, report.attention_flops))
     rows = (
         ("forward", report.forward_flops, "linear layers + attention"),
@@ -87,14 +87,13 @@ def _passes(report: FlopsReport) -> Table:
     return _figures(rows)
 
 
-def _figures(rows: tuple[tuple[str, int, str], ...]) -> Table:
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(**_FIGURE)
-    table.add_column(overflow="fold")
+def _figures(rows: tuple[tuple[str, int, str], ...]) -> Group:
+    names, numbers = max(len(name) for name, _, _ in rows), max(len(count(number)) for _, number, _ in rows)
+    lines = []
     for name, number, note in rows:
-        table.add_row(name, Text(count(number), style=TITLE), Text(note, style=QUIET))
-    return table
+        figure = Text.assemble(f"{name:<{names}}  ", (f"{count(number):>{numbers}}", TITLE), "  ")
+        lines.append(beside_or_below(figure, Text(note, style=QUIET)))
+    return Group(*lines)
 
 
 class PartsTable:
@@ -107,23 +106,24 @@ class PartsTable:
         """Leave columns out before a figure is cut."""
         yield first_that_fits(self._tables(), console, options)
 
-    def _tables(self) -> Iterator[Table]:
+    def _tables(self) -> Iterator[PlainTable]:
         yield from (self._table(without) for without in _WITHOUT)
         yield self._table(_WITHOUT[-1], wrap=True)
 
-    def _table(self, without: frozenset[str], *, wrap: bool = False) -> Table:
+    def _table(self, without: frozenset[str], *, wrap: bool = False) -> PlainTable:
         table = plain_table(wrap=wrap)
         shown = [name for name in _COLUMNS if name not in without]
         for name in shown:
             table.add_column("Forward pass" if name == "Part" else name, **_COLUMNS[name])
         for row in self._rows():
-            table.add_row(*(row[name] for name in shown))
+            part = by_its_indent(row["Part"]) if wrap else row["Part"]
+            table.add_row(part, *(row[name] for name in shown[1:]))
         table.add_section()
         total = {"Part": Text("Total", style=TOTAL), "FLOPs": Text(count(self._report.forward_flops), style=TOTAL)}
         table.add_row(*(total.get(name, "100.0%" if name == "Share" else "") for name in shown))
         return table
 
-    def _rows(self) -> Iterator[dict[str, Text | str]]:
+    def _rows(self) -> Iterator[dict[str, Any]]:
         """Yield a row for each group that has FLOPs, before those of its steps."""
         assert self._report.config is not None
         rows = {row.path: row for row in self._report.parts}
@@ -133,7 +133,7 @@ class PartsTable:
             if below:
                 yield self._row(path, node.label, below)
 
-    def _row(self, path: str, label: str, below: list[FlopsRow]) -> dict[str, Text | str]:
+    def _row(self, path: str, label: str, below: list[FlopsRow]) -> dict[str, Any]:
         one, times = sum(row.flops for row in below), below[0].times
         level = path.replace(f".{INDEX}", "").count(".")
         label = f"{count(times)} x {label}" if path.endswith(INDEX) else label

@@ -1,11 +1,10 @@
 """One training step by each convention for FLOPs: its words, who counts so, and the utilization by it."""
 
 from rich.console import RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from gptcli.render.console import QUIET, TITLE
+from gptcli.render.layout import Hanging, indented
 from gptcli.render.units import count
 from gptcli.reports import FlopsReport
 
@@ -79,17 +78,10 @@ def conventions_lines(report: FlopsReport) -> list[RenderableType]:
         words, used_by = _WORDS[name]
         figures = [f"{count(number):>{width}}", _ratio(number, report.training_flops)]
         figures += [f"{shares[name]:>{share_width}}"] if shares else []
-        lines += [_hanging("  ".join(figures), words), Padding(Text(used_by, style=QUIET), (0, 0, 0, 4))]
+        first = f"{'  '.join(figures)}  "
+        lines.append(Hanging(first, " " * len(first), Text(words, style=TITLE)))
+        lines.append(indented(Text(used_by, style=QUIET), 4))
     return lines
-
-
-def _hanging(figures: str, words: str) -> Table:
-    """Put words beside figures, so that their second line stands below the first."""
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_row(figures, Text(words, style=TITLE))
-    return grid
 
 
 def _ratio(number: int, whole: int) -> str:

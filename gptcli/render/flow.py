@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from importlib import import_module
-from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 from gptcli.errors import InputError, did_you_mean
+from gptcli.files import check_ending
 from gptcli.reports import FlowReport
 
 if TYPE_CHECKING:
@@ -32,18 +32,31 @@ FORMATS = {
 }
 
 
+# The endings of pictures first: who names another picture's ending is helped most by these.
+_ENDINGS = tuple(suffix for name in ("svg", "html", "mermaid", "text") for suffix in FORMATS[name].suffixes)
+
+
 def format_named(name: str | None, target: str | None) -> str:
-    """Return a format by its name, or else by the ending of the file that it is for; text where neither says.
+    """Return the format that a name or the ending of a file says; text where there is neither.
+
+    Args:
+        name: of a format, if one is asked for.
+        target: the file that it is for, if there is one.
 
     Raises:
-        InputError: no format of that name.
+        InputError: no format of that name or ending, the two contradict each other, or the file says none.
     """
-    if name is None:
-        suffix = PurePath(target or "").suffix.lower()
-        return next((format_ for format_, row in FORMATS.items() if suffix in row.suffixes), "text")
-    if name not in FORMATS:
+    if name is not None and name not in FORMATS:
         raise InputError(f"unknown format '{name}'{did_you_mean(name, FORMATS)}; choices are {', '.join(FORMATS)}")
-    return name
+    if not target:
+        return name or "text"
+    if name is not None:
+        check_ending(target, f"the format {name}", FORMATS[name].suffixes, option="-o")
+        return name
+    suffix = check_ending(target, "a drawing", _ENDINGS, option="-o")
+    if not suffix:
+        raise InputError(f"{target}: the name says no format; end it in {', '.join(_ENDINGS)}, or add --format")
+    return next(format_ for format_, row in FORMATS.items() if suffix in row.suffixes)
 
 
 def draw(

@@ -165,7 +165,7 @@ def _given(report: FlowReport) -> str:
 def _tokens(report: FlowReport, width: int) -> Iterator[str]:
     """Yield the first text's tokens as chips, as many as there is room for."""
     x, y, size = _MARGIN, 72, 18
-    tokens = report.tokens[0] if report.tokens else []
+    tokens = report.text_tokens[0] if report.text_tokens else []
     for number, token in enumerate(tokens[:_MAX_CHIPS]):
         words = visible_token(token)
         chip = round(len(words) * size * 0.62) + 14

@@ -4,18 +4,19 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.table import Table
 from rich.text import Text
 
+from gptcli.architecture.listing import INDEX
 from gptcli.architecture.symbols import MEANING
-from gptcli.render.console import QUIET, TITLE, TOTAL, plain_table
+from gptcli.render.console import PATH, QUIET, TITLE, TOTAL, plain_table
 from gptcli.render.flops import short_flops
 from gptcli.render.flow_tree import INPUT, Lane, Node, flow_tree, lanes
+from gptcli.render.layout import Hanging
 from gptcli.render.model_line import model_line
-from gptcli.render.params import first_that_fits
-from gptcli.render.tokens import chips
+from gptcli.render.table import PlainTable, first_that_fits
+from gptcli.render.tokens import Chips
 from gptcli.render.units import count, shape, short_count
-from gptcli.reports import FlowReport
+from gptcli.reports import FlowReport, FlowStep
 
 BLOCK_DEPTH = 2  # from which the block is opened; from the next on, attention and feed forward
 
@@ -23,8 +24,11 @@ _STEP = "\u25cf"
 _DRAWN = {"add": "\u2295"}
 _LINE = "\u2502"
 _FORK, _TURN, _JOIN = "\u256d\u2500\u2524", "\u256d\u2500", "\u2570\u2500"
+# What a sign becomes a line further down, where nothing happens.
+_BELOW = {_TURN: f"{_LINE} ", _JOIN: "  ", _STEP: _LINE, _DRAWN["add"]: _LINE, "\u250c\u2500": f"{_LINE} "}
 _OPEN, _CLOSE = "\u250c\u2500 ", "\u2514\u2500 "
 
+_WIDE = 100  # columns from which the path of each step is shown
 _FIGURE: dict[str, Any] = {"justify": "right", "no_wrap": True}
 
 
@@ -38,6 +42,7 @@ class _Row(NamedTuple):
     parameters: int = 0
     flops: int = 0
     bold: bool = False
+    path: str = ""
 
 
 class _Choice(NamedTuple):
@@ -71,7 +76,7 @@ def draw(report: FlowReport, depth: int) -> Group:
     drawing = FlowDrawing(report, depth)
     total = Text.assemble((count(report.parameters), TOTAL), " parameters, ")
     total.append(short_flops(report.forward_flops), style=TOTAL).append(" a forward pass")
-    texts = [chips(tokens) for tokens in report.tokens or ()]
+    texts = [Chips(tokens) for tokens in report.text_tokens or ()]
     above: list[RenderableType] = [*texts, ""] if texts else []
     return Group(model_line(report.config), "", *above, drawing, "", total, _legend(report, drawing.symbols))
 
@@ -100,27 +105,39 @@ class FlowDrawing:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Leave columns out before a figure is cut."""
-        yield first_that_fits(self._tables(), console, options)
+        yield first_that_fits(self._tables(paths=options.max_width >= _WIDE), console, options)
 
-    def _tables(self) -> Iterator[Table]:
-        yield from (self._table(choice) for choice in _CHOICES)
-        yield self._table(_CHOICES[-1], wrap=True)
+    def _tables(self, *, paths: bool) -> Iterator[PlainTable]:
+        yield from (self._table(choice, paths=paths) for choice in _CHOICES)
+        yield self._table(_CHOICES[-1], paths=paths, wrap=True)
 
-    def _table(self, choice: _Choice, *, wrap: bool = False) -> Table:
+    def _table(self, choice: _Choice, *, paths: bool, wrap: bool = False) -> PlainTable:
         table = plain_table(wrap=wrap)
         table.padding = (0, 0, 0, 0)
-        table.add_column("Step", overflow="fold")
+        table.add_column("Step")
         table.add_column("  Shape" if choice.symbols else "Shape", no_wrap=True)
         for heading in ("Parameters" if choice.exact else "Params", "FLOPs")[: choice.figures]:
             table.add_column(heading, **_FIGURE)
+        if paths:
+            table.add_column(" Path", no_wrap=True, style=PATH)
         symbols = [f" {symbol_text(row.symbols)}" if choice.symbols and row.symbols else "" for row in self._rows]
         widths = [len(row.lines) + len(row.label) for row in self._rows]
         whole = max(map(sum, zip(widths, map(len, symbols), strict=True)))
         for row, width, each in zip(self._rows, widths, symbols, strict=True):
-            words = Text.assemble((row.lines, QUIET), (row.label, TITLE if row.bold else ""))
-            words.append(f"{each:>{whole - width}}", style=QUIET)
-            table.add_row(words, _numbers(row, choice), *_figures(row, choice))
+            lines, words = Text(row.lines, style=QUIET), Text(row.label, style=TITLE if row.bold else "")
+            if wrap:
+                step: RenderableType = Hanging(lines, Text(_further(row.lines), style=QUIET), words)
+            else:
+                step = lines.append_text(words).append(f"{each:>{whole - width}}", style=QUIET)
+            table.add_row(step, _numbers(row, choice), *_figures(row, choice), *([f" {row.path}"] if paths else []))
         return table
+
+
+def _further(lines: str) -> str:
+    """Return the lines of a drawing as they go on below a row whose label takes another line."""
+    for sign, below in _BELOW.items():
+        lines = lines.replace(sign, below)
+    return lines
 
 
 def _numbers(row: _Row, choice: _Choice) -> str:
@@ -160,7 +177,13 @@ def _row(node: Node, lines: str) -> _Row:
     step = node.step
     drawn = _DRAWN.get(step.operation, _STEP)
     label = f"{node.label} = {step.tied_to}" if step.tied_to else node.label
-    return _Row(f"{lines}{drawn} ", label, step.symbols, step.shape, node.parameters, node.flops)
+    return _Row(f"{lines}{drawn} ", label, step.symbols, step.shape, node.parameters, node.flops, path=_path(step))
+
+
+def _path(step: FlowStep) -> str:
+    """Return the path of a step; that of the block which stands for all, with an index."""
+    inside = step.block is not None
+    return f"h.{INDEX}.{step.path.split('.', 2)[2]}" if inside else step.path
 
 
 def _lane_at(around: Sequence[Lane], place: int) -> str:
@@ -183,7 +206,8 @@ def _block_rows(node: Node, margin: str, depth: int) -> Iterator[_Row]:
     assert node.block is not None
     times, step = node.block.times, node.step
     title = f"{count(times)} x {node.label}"
-    one = _Row(f"{margin}{_OPEN}", title, step.symbols, step.shape, node.parameters, node.flops, bold=True)
+    path = _path(step).rpartition(".")[0]
+    one = _Row(f"{margin}{_OPEN}", title, step.symbols, step.shape, node.parameters, node.flops, bold=True, path=path)
     if depth < BLOCK_DEPTH:
         yield one._replace(
             lines=f"{margin}  {_STEP} ", parameters=times * node.parameters, flops=times * node.flops, bold=False

@@ -1,27 +1,37 @@
 """``gptcli forward`` as text: what goes in, what happens to its shape, what comes out."""
 
 from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from gptcli.checkpoints.layouts import LAYOUTS
 from gptcli.config.printable import printable
 from gptcli.render.console import ACCENT, NUMBER, PATH, QUIET, TITLE, TOTAL, plain_table
-from gptcli.render.model_line import model_line
-from gptcli.render.tokens import chips, visible_token
-from gptcli.render.units import binary, count, seconds, shape
+from gptcli.render.layout import pairs
+from gptcli.render.model_line import attention_words, model_line
+from gptcli.render.table import Narrowing, PlainTable
+from gptcli.render.tokens import Chips, visible_token
+from gptcli.render.units import binary, count, seconds, shape, significant
 from gptcli.reports import ForwardReport, NextToken, Stage, TextLoss, Token, WeightsFile
 
 TokenOf = Callable[[int], Token]
 
 _MAX_LOSSES = 64
-_LARGE = 10**9
+_PERPLEXITY_DIGITS = 4
 _MAX_IDS = 64  # a screen holds no more of them beside what follows
 
 
-def forward_text(report: ForwardReport, token_of: TokenOf, *, saved: str | None = None) -> Group:
+class Written(NamedTuple):
+    """A file that was written: its name as it was given, and its bytes."""
+
+    path: str
+    bytes: int
+
+
+def forward_text(report: ForwardReport, token_of: TokenOf, *, saved: Written | None = None) -> Group:
     """Lay out a forward pass from top to bottom: ids, stages, logits, guesses, facts.
 
     Args:
@@ -35,7 +45,7 @@ def forward_text(report: ForwardReport, token_of: TokenOf, *, saved: str | None 
         "",
         *input_lines(report, token_of),
         "",
-        _stages(report),
+        Narrowing(partial(_stages, report, spaced=spaced, path=path) for spaced, path in _STAGES),
         "",
         *_logits(report),
         "",
@@ -50,7 +60,7 @@ def input_lines(report: ForwardReport, token_of: TokenOf) -> list[RenderableType
     """Return the tokens and ids of each text, and the shape of the batch."""
     lines: list[RenderableType] = []
     for ids, length in zip(report.input_ids, report.lengths, strict=True):
-        lines.append(chips([token_of(token_id) for token_id in ids[:length]]))
+        lines.append(Chips([token_of(token_id) for token_id in ids[:length]]))
         row = Text(f"  {' '.join(map(str, ids[: min(length, _MAX_IDS)]))}", style=NUMBER)
         if length > _MAX_IDS:
             row.append(f" ... and {count(length - _MAX_IDS)} more; --json prints all", style=QUIET)
@@ -63,20 +73,27 @@ def input_lines(report: ForwardReport, token_of: TokenOf) -> list[RenderableType
     return lines
 
 
-def _stages(report: ForwardReport) -> Table:
+# Blanks in a shape or not, the paths or not: what a screen that is too narrow goes without.
+_STAGES = ((True, True), (False, True), (False, False))
+
+
+def _stages(report: ForwardReport, *, spaced: bool, path: bool) -> PlainTable:
     assert report.config is not None
     table = plain_table()
     table.add_column("Step", no_wrap=True)
-    table.add_column("Path", style=PATH, no_wrap=True)
+    if path:
+        table.add_column("Path", style=PATH, no_wrap=True)
     table.add_column("Shape", no_wrap=True)
     in_block = False
     for stage in report.stages:
         if stage.repeated and not in_block:
             blocks = f"{report.config.n_layers} x Transformer block"
-            table.add_row(Text(blocks, style=TITLE), Text("h.{i}", style=PATH), "")
+            table.add_row(Text(blocks, style=TITLE), *([Text("h.{i}", style=PATH)] if path else []), "")
         in_block = stage.repeated
         if _depth(stage) <= 1:
-            table.add_row("  " * _depth(stage) + stage.label, _short_path(stage), _stage_shape(stage, report))
+            paths = [_short_path(stage)] if path else []
+            sizes = _stage_shape(stage, report, spaced=spaced)
+            table.add_row("  " * _depth(stage) + stage.label, *paths, sizes)
     return table
 
 
@@ -88,9 +105,10 @@ def _depth(stage: Stage) -> int:
     return stage.path.count(".") - 1 if stage.repeated else 0
 
 
-def _stage_shape(stage: Stage, report: ForwardReport) -> Text:
+def _stage_shape(stage: Stage, report: ForwardReport, *, spaced: bool) -> Text:
     final = stage is report.stages[-1]
-    return Text(shape(stage.shape), style=TOTAL if final else "")
+    sizes = shape(stage.shape) if spaced else shape(stage.shape).replace(" ", "")
+    return Text(sizes, style=TOTAL if final else "")
 
 
 def _logits(report: ForwardReport) -> list[RenderableType]:
@@ -99,20 +117,26 @@ def _logits(report: ForwardReport) -> list[RenderableType]:
     if len(report.lengths) > 1:
         head.append("\n  those of text 1:", style=QUIET)
     preview = report.logits.preview
-    rows = plain_table(header=False)
-    gap = report.logits.shape[-1] > len(preview.first[0]) + len(preview.last[0])
-    columns = len(preview.first[0]) + len(preview.last[0]) + gap
-    rows.add_column(style=QUIET, justify="right")
-    for _ in range(columns):
-        rows.add_column(justify="right")
-    for position, (first, last) in enumerate(zip(preview.first, preview.last, strict=True)):
-        numbers = [*map(_logit, first), *(["..."] if gap else []), *map(_logit, last)]
-        rows.add_row(f"  {position}", *numbers)
+    rows = Narrowing(partial(_logit_rows, report, shown) for shown in range(len(preview.first[0]), 0, -1))
     more = report.lengths[0] - len(preview.first)
     if more <= 0:
         return [head, rows]
     positions = "position" if more == 1 else "positions"
     return [head, rows, Text(f"  ... {count(more)} more {positions}", style=QUIET)]
+
+
+def _logit_rows(report: ForwardReport, shown: int) -> PlainTable:
+    """Return the scores of each token for so many of the first and of the last vocabulary entries."""
+    preview = report.logits.preview
+    gap = report.logits.shape[-1] > 2 * shown
+    rows = plain_table(header=False)
+    rows.add_column(style=QUIET, justify="right")
+    for _ in range(min(report.logits.shape[-1], 2 * shown) + gap):
+        rows.add_column(justify="right")
+    for position, (first, last) in enumerate(zip(preview.first, preview.last, strict=True)):
+        numbers = [*map(_logit, first[:shown]), *(["..."] if gap else []), *map(_logit, last[-shown:])]
+        rows.add_row(f"  {position}", *numbers)
+    return rows
 
 
 def _logit(value: float) -> str:
@@ -130,7 +154,7 @@ def next_tokens(report: ForwardReport, token_of: TokenOf) -> list[RenderableType
     return parts
 
 
-def _candidates(candidates: list[NextToken], token_of: TokenOf) -> Table:
+def _candidates(candidates: list[NextToken], token_of: TokenOf) -> PlainTable:
     table = plain_table(header=False)
     for justify in ("right", "left", "right", "right"):
         table.add_column(justify=justify)
@@ -142,26 +166,33 @@ def _candidates(candidates: list[NextToken], token_of: TokenOf) -> Table:
 
 
 def losses(report: ForwardReport, token_of: TokenOf) -> list[RenderableType]:
-    """Return how well each token was foreseen, where it was asked for."""
+    """Return how well each token was foreseen, where it was asked for; of several texts their mean too."""
     parts: list[RenderableType] = []
-    for number, loss in enumerate(report.loss or (), 1):
-        which = f" of text {number}" if len(report.lengths) > 1 else ""
-        head = Text.assemble(f"Loss{which}  ", (f"{loss.mean:.4f}", TOTAL))
-        head.append(f"  mean of {count(len(loss.tokens))}, in nats; perplexity exp(loss) = ", style=QUIET)
-        parts += [head.append(_perplexity(loss.perplexity), style=TOTAL), _token_losses(loss, token_of)]
+    several = len(report.lengths) > 1
+    for number, loss in enumerate(report.losses or (), 1):
+        which = f" of text {number}" if several else ""
+        parts += [_loss_line(which, loss.mean, loss.perplexity, len(loss.tokens)), _token_losses(loss, token_of)]
         more = len(loss.tokens) - _MAX_LOSSES
         parts += [Text(f"  ... and {count(more)} more; --json prints all", style=QUIET)] if more > 0 else []
         parts.append("")
+    if several and report.loss is not None:
+        assert report.tokens is not None
+        parts += [_loss_line(" of all texts", report.loss, report.perplexity, report.tokens), ""]
     return parts
 
 
-def _perplexity(value: float | None) -> str:
-    if value is None:
-        return "too large for a number"
-    return f"{value:,.2f}" if value < _LARGE else f"{value:.4g}"
+def _loss_line(which: str, mean: float, perplexity: float | None, tokens: int) -> Text:
+    line = Text.assemble(f"Loss{which}  ", (f"{mean:.4f}", TOTAL))
+    line.append(f"  mean of {count(tokens)}, in nats; perplexity exp(loss) = ", style=QUIET)
+    return line.append(perplexity_words(perplexity), style=TOTAL)
 
 
-def _token_losses(loss: TextLoss, token_of: TokenOf) -> Table:
+def perplexity_words(value: float | None) -> str:
+    """Return a perplexity to the digits that fp32 holds of it: as many as the four decimals of the loss tell."""
+    return "too large for a number" if value is None else significant(value, _PERPLEXITY_DIGITS)
+
+
+def _token_losses(loss: TextLoss, token_of: TokenOf) -> PlainTable:
     table = plain_table()
     table.add_column("", justify="right", style=QUIET, no_wrap=True)
     for heading in ("Token", "Next token"):
@@ -174,20 +205,22 @@ def _token_losses(loss: TextLoss, token_of: TokenOf) -> Table:
     return table
 
 
-def facts(report: ForwardReport, saved: str | None) -> list[RenderableType]:
+def facts(report: ForwardReport, saved: Written | None, page: Written | None = None) -> list[RenderableType]:
     """Return what ran, where, for how long, and whose weights."""
     device = f"{report.device} ({report.device_name})" if report.device_name else report.device
-    table = plain_table(header=False, wrap=True)
-    table.add_column(style=QUIET)
-    table.add_column()
-    table.add_row("parameters", Text.assemble((count(report.parameters), TOTAL), f"  {binary(report.weights_bytes)}"))
-    table.add_row("device", f"{device}, {report.dtype}, {_ATTENTION[report.attention]}")
-    table.add_row("time", f"{seconds(report.build_seconds)} to build, {seconds(report.forward_seconds)} to run")
+    rows: list[tuple[Text | str, Text | str]] = []
+    rows.append(("parameters", Text.assemble((count(report.parameters), TOTAL), f"  {binary(report.weights_bytes)}")))
+    rows.append(("device", f"{device}, {report.dtype}, {attention_words(report.attention)}"))
+    rows.append(("time", f"{seconds(report.build_seconds)} to build, {seconds(report.forward_seconds)} to run"))
     if report.dropout:
-        table.add_row("dropout", f"on, as in training; {_masks(report)}")
-    if saved:
-        table.add_row("saved", Text(printable(saved), style=PATH))
-    return [table, "", weights_line(report.weights, report.seed, "every guess is chance")]
+        rows.append(("dropout", f"on, as in training; {_masks(report)}"))
+    rows += [(what, written_line(file)) for what, file in (("saved", saved), ("page", page)) if file is not None]
+    return [pairs(rows), "", weights_line(report.weights, report.seed, "every guess is chance")]
+
+
+def written_line(file: Written) -> Text:
+    """Say what a written file is called and how large it is."""
+    return Text.assemble((printable(file.path), PATH), f"  {binary(file.bytes)}")
 
 
 def weights_line(weights: WeightsFile | None, seed: int, consequence: str) -> Text:
@@ -196,9 +229,6 @@ def weights_line(weights: WeightsFile | None, seed: int, consequence: str) -> Te
         return Text(f"Weights are random (seed {seed}): until a model is trained, {consequence}.", style=QUIET)
     layout = LAYOUTS[weights.layout].label
     return Text.assemble(("Weights of ", QUIET), (weights.path, PATH), (f", {layout}, {weights.format}", QUIET))
-
-
-_ATTENTION = {"sdpa": "fused attention", "explicit": "explicit attention"}
 
 
 def _masks(report: ForwardReport) -> str:

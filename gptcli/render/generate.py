@@ -3,9 +3,10 @@
 from rich.console import Group
 from rich.text import Text
 
-from gptcli.render.console import QUIET, TOTAL, plain_table
+from gptcli.render.console import TOTAL
 from gptcli.render.emit import print_piece
 from gptcli.render.forward import weights_line
+from gptcli.render.layout import pairs
 from gptcli.render.model_line import model_line
 from gptcli.render.units import binary, count, seconds
 from gptcli.reports import GenerateReport
@@ -31,16 +32,14 @@ def generate_facts(report: GenerateReport, vocabulary: int) -> Group:
     """
     assert report.config is not None
     device = f"{report.device} ({report.device_name})" if report.device_name else report.device
-    table = plain_table(header=False, wrap=True)
-    table.add_column(style=QUIET, no_wrap=True)
-    table.add_column()
-    table.add_row("generated", _generated(report, vocabulary))
-    table.add_row("chosen", _chosen(report))
-    table.add_row("speed", _speed(report))
-    table.add_row("memory", _memory(report))
-    table.add_row("device", f"{device}, {report.dtype}, {_ATTENTION[report.attention]}")
+    rows: list[tuple[Text | str, Text | str]] = []
+    rows.append(("generated", _generated(report, vocabulary)))
+    rows.append(("chosen", _chosen(report)))
+    rows.append(("speed", _speed(report)))
+    rows.append(("memory", _memory(report)))
+    rows.append(("device", f"{device}, {report.dtype}, {_ATTENTION[report.attention]}"))
     note = weights_line(report.weights, report.seed, "what it says is chance")
-    return Group("", model_line(report.config), table, "", note)
+    return Group("", model_line(report.config), pairs(rows), "", note)
 
 
 def _generated(report: GenerateReport, vocabulary: int) -> Text:

@@ -1,19 +1,22 @@
 """``gptcli memory`` as text."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from gptcli.render.bars import bar
 from gptcli.render.budget import budget_line, headroom_note
 from gptcli.render.console import QUIET, TITLE, TOTAL, plain_table
-from gptcli.render.model_line import model_line
+from gptcli.render.layout import by_its_indent
+from gptcli.render.model_line import attention_words, model_line
+from gptcli.render.table import Narrowing, PlainTable
 from gptcli.render.units import binary, count, decimal, share
 from gptcli.reports import DtypeRow, FitReport, LedgerLine, MemoryReport, PhasePeak
 
-_BAR = 30
+_BARS = (30, 20, 10)  # columns of the longest bar, as there is room
+_DTYPE_COLUMNS = ((True, True), (False, True), (False, False))  # megabytes beside mebibytes, and bits, likewise
 _SMALL = 1000  # ledger lines under a thousandth of the peak are told together
 
 
@@ -27,11 +30,11 @@ def memory_text(report: MemoryReport) -> Group:
         "",
         *_peak(report),
         "",
-        _ledger(report.ledger, report.peak_bytes),
+        Narrowing(partial(_ledger, report.ledger, report.peak_bytes, tensors=tensors) for tensors in (True, False)),
         "",
-        _phases(report.phases, report.peak_bytes),
+        Narrowing(partial(_phases, report.phases, report.peak_bytes, longest) for longest in _BARS),
         "",
-        _dtypes(report),
+        Narrowing(partial(_dtypes, report, megabytes=mb, bits=bits) for mb, bits in _DTYPE_COLUMNS),
         "",
         Text(_note(report), style=QUIET),
     ]
@@ -72,50 +75,54 @@ def run_facts(report: MemoryReport | FitReport, more: Sequence[str] = ()) -> str
         facts += ["blocks recomputed"] if report.recompute == "block" else []
         facts += ["logits let go after the loss"] if report.free_logits else []
     facts += more
-    facts.append(f"{'fused' if report.attention == 'sdpa' else 'explicit'} attention on {report.device}")
+    facts.append(f"{attention_words(report.attention)} on {report.device}")
     return ", ".join(facts)
 
 
-def _ledger(lines: Sequence[LedgerLine], peak: int) -> Table:
-    table = plain_table()
-    table.add_column("Alive at the peak", no_wrap=True)
-    for heading in ("Tensors", "Size", "Share"):
+def _ledger(lines: Sequence[LedgerLine], peak: int, *, tensors: bool) -> PlainTable:
+    table = plain_table(wrap=True)
+    table.add_column("Alive at the peak")
+    for heading in ("Tensors", "Size", "Share") if tensors else ("Size", "Share"):
         table.add_column(heading, justify="right", no_wrap=True)
     shown = [line for line in lines if line.bytes * _SMALL >= peak]
     rest = lines[len(shown) :]
-    for line in shown:
-        table.add_row(line.label, count(line.tensors), binary(line.bytes), share(line.bytes, peak))
+    rows = [(Text(line.label), line.tensors, line.bytes) for line in shown]
     if rest:
-        tensors, size = sum(line.tensors for line in rest), sum(line.bytes for line in rest)
         names = rest[0].label if len(rest) == 1 else f"{len(rest)} smaller ones"
-        table.add_row(Text(names, style=QUIET), count(tensors), binary(size), share(size, peak))
+        together = sum(line.tensors for line in rest), sum(line.bytes for line in rest)
+        rows.append((Text(names, style=QUIET), *together))
+    for name, number, size in rows:
+        cells = [*([count(number)] if tensors else []), binary(size), share(size, peak)]
+        table.add_row(by_its_indent(name), *cells)
     table.add_section()
-    table.add_row(Text("Total", style=TOTAL), "", Text(binary(peak), style=TOTAL), "100.0%")
+    total = Text(binary(peak), style=TOTAL)
+    table.add_row(Text("Total", style=TOTAL), *([""] if tensors else []), total, "100.0%")
     return table
 
 
-def _phases(phases: Sequence[PhasePeak], peak: int) -> Table:
-    table = plain_table()
+def _phases(phases: Sequence[PhasePeak], peak: int, longest: int) -> PlainTable:
+    table = plain_table(too_narrow="names above")
     table.add_column("Phase", no_wrap=True)
     table.add_column("Highest in it", no_wrap=True)
     table.add_column("", justify="right", no_wrap=True)
     for phase in phases:
         here = phase.peak_bytes == peak
         style = TOTAL if here else ""
-        drawn = Text(bar(phase.peak_bytes, peak, _BAR), style="green" if here else "cyan")
+        drawn = Text(bar(phase.peak_bytes, peak, longest), style="green" if here else "cyan")
         table.add_row(Text(phase.phase, style=style), drawn, Text(binary(phase.peak_bytes), style=style))
     return table
 
 
-def _dtypes(report: MemoryReport) -> Table:
+def _dtypes(report: MemoryReport, *, megabytes: bool, bits: bool) -> PlainTable:
     assert report.config is not None
+    columns = {"Weights in": True, "Bits": bits, "Untied": True, "": megabytes, "Tied": True, " ": megabytes}
     table = plain_table()
-    table.add_column("Weights in", no_wrap=True)
-    table.add_column("Bits", justify="right")
-    for column in ("Untied", "", "Tied", ""):
-        table.add_column(column, justify="right", no_wrap=True)
+    for name, shown in columns.items():
+        if shown:
+            table.add_column(name.strip(), justify="left" if name == "Weights in" else "right", no_wrap=True)
     for row in report.dtypes:
-        table.add_row(*_cells(row, chosen=row.dtype == report.dtype, tied=report.config.weight_tying))
+        cells = _cells(row, chosen=row.dtype == report.dtype, tied=report.config.weight_tying)
+        table.add_row(*(cell for cell, shown in zip(cells, columns.values(), strict=True) if shown))
     return table
 
 

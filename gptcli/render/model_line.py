@@ -1,4 +1,4 @@
-"""The line that says which model the numbers below are about."""
+"""Which model, and which way through attention, the numbers below are about."""
 
 from rich.text import Text
 
@@ -6,15 +6,22 @@ from gptcli.config import ModelConfig
 from gptcli.render.console import QUIET, TITLE
 
 
-def model_line(config: ModelConfig, *, tying: bool | None = None) -> Text:
+def model_line(config: ModelConfig) -> Text:
     """``gpt2-124m  12 layers, 12 heads, 768 wide, context 1024, vocabulary 50257, untied``."""
-    tied = config.weight_tying if tying is None else tying
     facts = (
         f"{_many(config.n_layers, 'layer')}, {_many(config.n_heads, 'head')}, {config.emb_dim} wide, "
         f"context {config.context_length}, "
-        f"{_biases(config)}{_activation(config)}, {'tied' if tied else 'untied'}"
+        f"{_biases(config)}{_activation(config)}, {'tied' if config.weight_tying else 'untied'}"
     )
     return Text.assemble((config.name, TITLE), "  ", (facts, QUIET))
+
+
+def attention_words(path: str) -> str:
+    """Return the words for a path of attention: ``sdpa`` or ``explicit``."""
+    return _ATTENTION[path]
+
+
+_ATTENTION = {"sdpa": "fused attention", "explicit": "explicit attention"}
 
 
 def _biases(config: ModelConfig) -> str:

@@ -1,21 +1,24 @@
 """``gptcli params`` as text."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.table import Table
 from rich.text import Text
 
 from gptcli.architecture.listing import INDEX
 from gptcli.config import ModelConfig
 from gptcli.render.console import PATH, QUIET, TITLE, TOTAL, plain_table
+from gptcli.render.layout import Hanging
 from gptcli.render.model_line import model_line
+from gptcli.render.table import first_that_fits
 from gptcli.render.units import count, shape, share
 from gptcli.reports import ParamsReport, Part
 
+if TYPE_CHECKING:
+    from gptcli.render.table import PlainTable
+
 _WIDE = 96  # columns from which the count of one block has room beside the total
-_UNBOUNDED = 10_000  # columns; a measurement is clipped to those at hand
 _GROUP_LEVELS = 3  # network, block, layers; below are single tensors
 # What a screen that is too narrow goes without, the least of it first.
 _WITHOUT: tuple[frozenset[str], ...] = (
@@ -28,7 +31,7 @@ _WITHOUT: tuple[frozenset[str], ...] = (
 
 _FIGURE: dict[str, Any] = {"justify": "right", "no_wrap": True}
 _COLUMNS: dict[str, dict[str, Any]] = {
-    "Part": {"overflow": "fold"},  # where even the last choice does not fit, words are broken and figures are not
+    "Part": {},  # where even the last choice does not fit, its words are parted
     "Path": {"style": PATH, "no_wrap": True},
     "Shape": _FIGURE,
     "In one": _FIGURE,
@@ -62,18 +65,6 @@ def params_text(report: ParamsReport, depth: int, why: str | None = None) -> Gro
     return Group(*parts[:-1])
 
 
-def first_that_fits(tables: Iterable[Table], console: Console, options: ConsoleOptions) -> Table:
-    """Return the first table that needs no more than the width at hand, or else the last."""
-    for table in tables:
-        if console.measure(table, options=_unbounded(options)).maximum <= options.max_width:
-            break
-    return table
-
-
-def _unbounded(options: ConsoleOptions) -> ConsoleOptions:
-    return options.update_width(_UNBOUNDED)
-
-
 class ParamsText:
     """The count part by part, then both totals and what lies between them.
 
@@ -97,14 +88,14 @@ class ParamsText:
         yield ""
         yield _explanation(self._report, self._config)
 
-    def _tables(self, choices: Sequence[frozenset[str]]) -> Iterator[Table]:
+    def _tables(self, choices: Sequence[frozenset[str]]) -> Iterator["PlainTable"]:
         yield from (self._table(without) for without in choices)
         yield self._table(choices[-1], wrap=True)
 
-    def _table(self, without: frozenset[str], *, wrap: bool = False) -> Table:
+    def _table(self, without: frozenset[str], *, wrap: bool = False) -> "PlainTable":
         table = plain_table(wrap=wrap)
         table.padding = (0, 1 if "In one" in without else 2, 0, 0)
-        rows = [row for part in self._report.parts for row in self._rows(part, level=1)]
+        rows = [row for part in self._report.parts for row in self._rows(part, level=1, wrap=wrap)]
         total = Text(count(self._report.total), style=TOTAL)
         rows.append({"Part": Text("Total", style=TOTAL), "Parameters": total, "Share": "100.0%"})
         shown = [name for name in _COLUMNS if name not in without]
@@ -116,16 +107,18 @@ class ParamsText:
             table.add_row(*(row.get(name, "") for name in shown))
         return table
 
-    def _rows(self, part: Part, *, level: int) -> Iterator[dict[str, Text | str]]:
+    def _rows(self, part: Part, *, level: int, wrap: bool) -> Iterator[dict[str, RenderableType]]:
         """Yield a part's row by columns, then those of its parts as deep as was asked."""
         repeated = part.path.endswith(INDEX)
-        label = ("  " * (level - 1)) + (f"{part.times} x {part.label}" if repeated else part.label)
+        indent = "  " * (level - 1)
+        label = f"{part.times} x {part.label}" if repeated else part.label
         if "bias" in part.shapes and not _equal_shapes(part):
             label += " + bias"
         if part.tied_to:
             label += f" = {part.tied_to}"
+        words = Text(label, style=TITLE if level == 1 else "")
         yield {
-            "Part": Text(label, style=TITLE if level == 1 else ""),
+            "Part": Hanging(indent, f"{indent}  ", words) if wrap else Text(indent).append_text(words),
             "Path": _last_name(part.path),
             "Shape": _shape(part),
             "In one": count(part.count) if part.times > 1 else "",
@@ -135,10 +128,10 @@ class ParamsText:
         if level >= self._depth:
             return
         for child in part.parts:
-            yield from self._rows(child, level=level + 1)
+            yield from self._rows(child, level=level + 1, wrap=wrap)
         if self._depth > _GROUP_LEVELS and not part.tied_to:
             for tensor in _tensors(part):
-                yield from self._rows(tensor, level=level + 1)
+                yield from self._rows(tensor, level=level + 1, wrap=wrap)
 
 
 def _last_name(path: str) -> str:
@@ -166,19 +159,20 @@ def _tensors(part: Part) -> list[Part]:
     return [Part(f"{part.path}.{n}", n, {"weight": s}, prod(s), part.times, None, []) for n, s in part.shapes.items()]
 
 
-def _explanation(report: ParamsReport, config: ModelConfig) -> Text:
+def _explanation(report: ParamsReport, config: ModelConfig) -> Group:
     totals = report.totals
-    lines = Text()
-    lines.append("The token embedding and the output head are both ")
-    lines.append(shape((config.vocab_size, config.emb_dim)), style=TITLE)
-    lines.append(f" = {count(totals.untied - totals.tied)}:\n")
+    head = Text("The token embedding and the output head are both ")
+    head.append(shape((config.vocab_size, config.emb_dim)), style=TITLE)
+    head.append(f" = {count(totals.untied - totals.tied)}:")
+    lines: list[RenderableType] = [head]
     width = len(count(totals.untied))
     for tying, word, number, why in (
         (False, "untied", totals.untied, "each has a weight of its own"),
         (True, "tied", totals.tied, "the head is the embedding, counted once"),
     ):
         chosen = tying == report.weight_tying
-        lines.append(f"  {word:<10} {count(number):>{width}}", style=TOTAL if chosen else "")
-        lines.append(f"   {why}{' (this model)' if chosen else ''}\n", style="" if chosen else QUIET)
-    lines.append(f"  {'difference':<10} {count(totals.untied - totals.tied):>{width}}", style="")
-    return lines
+        figure = Text(f"  {word:<10} {count(number):>{width}}   ", style=TOTAL if chosen else "")
+        reason = Text(f"{why}{' (this model)' if chosen else ''}", style="" if chosen else QUIET)
+        lines.append(Hanging(figure, " " * figure.cell_len, reason))
+    lines.append(Text(f"  {'difference':<10} {count(totals.untied - totals.tied):>{width}}"))
+    return Group(*lines)

@@ -4,7 +4,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from gptcli.render.console import NUMBER, QUIET, TITLE, TOTAL, plain_table
-from gptcli.render.tokens import chips, visible_token
+from gptcli.render.tokens import Chips, visible_token
 from gptcli.render.units import count
 from gptcli.reports import TokenizedText, TokenizeReport
 
@@ -28,13 +28,13 @@ def _one_text(text: TokenizedText) -> list[RenderableType]:
     table = plain_table(wrap=True)
     table.add_column("Position", justify="right")
     table.add_column("Id", justify="right", style=NUMBER)
-    table.add_column("Token", overflow="fold")
-    table.add_column("Bytes", overflow="fold", style=QUIET)
+    table.add_column("Token", no_wrap=True)
+    table.add_column("Bytes", style=QUIET)
     for position, token in enumerate(text.tokens[:_MAX_ROWS]):
         table.add_row(str(position), str(token.id), Text(visible_token(token)), _spaced(token.bytes))
     more = len(text.tokens) - _MAX_ROWS
     note = [Text(f"... and {count(more)} more; --ids or --json prints all", style=QUIET)] if more > 0 else []
-    return [chips(text.tokens), "", table, *note, ""]
+    return [Chips(text.tokens), "", table, *note, ""]
 
 
 def _spaced(digits: str) -> str:

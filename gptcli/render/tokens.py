@@ -1,7 +1,9 @@
 """Tokens made visible: spaces, line ends, control bytes and halves of characters."""
 
-from unicodedata import category
+from collections.abc import Sequence
 
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from gptcli.reports import Token
@@ -18,28 +20,37 @@ def visible(data: bytes) -> str:
         return "".join(_visible(chr(b)) if 0x20 <= b < 0x7F and b != 0x5C else f"\\x{b:02x}" for b in data)
 
 
-def harmless(text: str) -> str:
-    """Return the text as it reads, newlines and all, with what would control the terminal as an escape."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in "\n\t" or category(c) == "Zs" else repr(c)[1:-1] for c in text)
-
-
 def visible_token(token: Token) -> str:
     """Return a token's text made visible."""
     return visible(bytes.fromhex(token.bytes))
 
 
-def chips(tokens: list[Token], limit: int = 256) -> Text:
-    """Return the tokens side by side in changing colours, with bars between them that stay without colour."""
-    text = Text()
-    for index, token in enumerate(tokens[:limit]):
-        if index:
-            text.append("|", style="dim")
-        text.append(visible_token(token), style=_CHIPS[index % len(_CHIPS)])
-    if len(tokens) > limit:
-        text.append(f" ... and {len(tokens) - limit:,} more", style="dim")
-    return text
+class Chips:
+    """Tokens side by side in changing colours, with bars between them that stay without colour; no token is broken.
+
+    Args:
+        tokens: what is shown.
+        limit: of how many; the rest is counted.
+    """
+
+    def __init__(self, tokens: Sequence[Token], limit: int = 256) -> None:
+        self._tokens = tokens[:limit]
+        self._more = len(tokens) - limit
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Lay out in lines of the width at hand."""
+        line = Text(no_wrap=True)
+        for place, token in enumerate(self._tokens):
+            word = visible_token(token)
+            if place:
+                line.append("|", style="dim")
+            if line.cell_len and line.cell_len + cell_len(word) + 1 > options.max_width:  # the bar behind it, too
+                yield line
+                line = Text(no_wrap=True)
+            line.append(word, style=_CHIPS[place % len(_CHIPS)])
+        if self._more > 0:
+            line.append(f" ... and {self._more:,} more", style="dim")
+        yield line
 
 
 def _visible(character: str) -> str:

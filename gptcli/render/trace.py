@@ -1,26 +1,37 @@
 """``gptcli trace`` as text: what each step did to the numbers, or the one thing that was asked for."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.table import Table
 from rich.text import Text
 
-from gptcli.config.printable import printable
 from gptcli.render.console import ACCENT, NUMBER, PATH, QUIET, TITLE, plain_table
 from gptcli.render.flow_text import BLOCK_DEPTH
 from gptcli.render.flow_tree import Node, flow_tree
-from gptcli.render.forward import TokenOf, facts, input_lines, losses, next_tokens, weights_line
+from gptcli.render.forward import (
+    TokenOf,
+    Written,
+    facts,
+    input_lines,
+    losses,
+    next_tokens,
+    weights_line,
+    written_line,
+)
+from gptcli.render.layout import by_its_indent
 from gptcli.render.model_line import model_line
-from gptcli.render.params import first_that_fits
+from gptcli.render.table import Narrowing, PlainTable, first_that_fits
 from gptcli.render.tokens import visible_token
 from gptcli.render.units import count, scaled, shape, short_seconds
-from gptcli.reports import LensRow, NextToken, TraceReport, TraceStep
+from gptcli.reports import FlowReport, LensRow, NextToken, TraceReport, TraceStep
 
 _FIGURE: dict[str, Any] = {"justify": "right", "no_wrap": True}
+_WIDE = 100  # columns from which the path of each step is shown
 _COLUMNS: dict[str, dict[str, Any]] = {
-    "Step": {"overflow": "fold"},
+    "Step": {},
+    "Path": {"no_wrap": True, "style": PATH},
     "Shape": {"no_wrap": True},
     "Mean": _FIGURE,
     "Dev.": _FIGURE,
@@ -37,6 +48,10 @@ class _Choice(NamedTuple):
 
     spaced: bool
     without: frozenset[str] = frozenset()
+
+    def without_path(self) -> "_Choice":
+        """Return the same without the paths."""
+        return self._replace(without=self.without | {"Path"})
 
 
 # What a screen that is too narrow goes without, the least of it first.
@@ -57,7 +72,9 @@ class Shown(NamedTuple):
     depth: int
 
 
-def trace_text(report: TraceReport, shown: Shown, token_of: TokenOf, *, saved: str | None = None) -> Group:
+def trace_text(
+    report: TraceReport, shown: Shown, token_of: TokenOf, *, saved: Written | None = None, page: Written | None = None
+) -> Group:
     """Lay out what was asked for; without a question, every step.
 
     Args:
@@ -65,6 +82,7 @@ def trace_text(report: TraceReport, shown: Shown, token_of: TokenOf, *, saved: s
         shown: which of it.
         token_of: looks up the tokens of ids.
         saved: the file that all tensors were written to.
+        page: the page that was written.
     """
     assert report.config is not None
     parts: list[RenderableType] = [model_line(report.config), "", *input_lines(report, token_of), ""]
@@ -74,12 +92,22 @@ def trace_text(report: TraceReport, shown: Shown, token_of: TokenOf, *, saved: s
         parts += [*answers, *_saved(saved), line]
         return Group(*parts)
     notes = [*_notes(report, stars=shown.depth > BLOCK_DEPTH), ""]
-    below = [*next_tokens(report, token_of), *losses(report, token_of), *facts(report, saved)]
+    below = [*next_tokens(report, token_of), *losses(report, token_of), *facts(report, saved, page)]
     return Group(*parts, StepsTable(report, shown), "", *notes, *below)
 
 
-def _saved(path: str | None) -> list[RenderableType]:
-    return [Text.assemble("saved  ", (printable(path), PATH)), ""] if path else []
+def paths_text(report: FlowReport) -> PlainTable:
+    """List the path of every step with the words for it, a line each."""
+    table = plain_table(header=False)
+    table.add_column(style=PATH)
+    table.add_column()
+    for step in report.steps:
+        table.add_row(step.path, step.label)
+    return table
+
+
+def _saved(file: Written | None) -> list[RenderableType]:
+    return [Text.assemble("saved  ", written_line(file)), ""] if file is not None else []
 
 
 class StepsTable:
@@ -92,23 +120,25 @@ class StepsTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Leave columns out before a figure is cut."""
-        yield first_that_fits(self._tables(), console, options)
+        yield first_that_fits(self._tables(path=options.max_width >= _WIDE), console, options)
 
-    def _tables(self) -> Iterator[Table]:
-        yield from (self._table(choice) for choice in _CHOICES)
-        yield self._table(_CHOICES[-1], wrap=True)
+    def _tables(self, *, path: bool) -> Iterator[PlainTable]:
+        choices = [choice if path else choice.without_path() for choice in _CHOICES]
+        yield from (self._table(choice) for choice in choices)
+        yield self._table(choices[-1], wrap=True)
 
-    def _table(self, choice: _Choice, *, wrap: bool = False) -> Table:
+    def _table(self, choice: _Choice, *, wrap: bool = False) -> PlainTable:
         table = plain_table(wrap=wrap)
         table.padding = (0, 0, 0, 0)
         names = [name for name in _COLUMNS if name not in choice.without]
         for name in names:
             table.add_column(name, **_COLUMNS[name])
         for row in self._rows(choice):
-            table.add_row(*(row.get(name, "") for name in names))
+            step = by_its_indent(row["Step"]) if wrap else row["Step"]
+            table.add_row(step, *(row.get(name, "") for name in names[1:]))
         return table
 
-    def _rows(self, choice: _Choice) -> Iterator[dict[str, Text | str]]:
+    def _rows(self, choice: _Choice) -> Iterator[dict[str, Text]]:
         trees = [flow_tree(self._report, block) for block in self._shown.blocks]
         for place, node in enumerate(trees[0]):
             if node.block is None:
@@ -120,16 +150,16 @@ class StepsTable:
                 if self._shown.depth >= BLOCK_DEPTH:
                     yield from self._inside(tree[place], 1, choice)
 
-    def _inside(self, node: Node, level: int, choice: _Choice) -> Iterator[dict[str, Text | str]]:
+    def _inside(self, node: Node, level: int, choice: _Choice) -> Iterator[dict[str, Text]]:
         for part in node.parts:
             yield self._row(part, level, choice)
             yield from self._parts(part, level + 1, choice)
 
-    def _parts(self, node: Node, level: int, choice: _Choice) -> Iterator[dict[str, Text | str]]:
+    def _parts(self, node: Node, level: int, choice: _Choice) -> Iterator[dict[str, Text]]:
         if self._shown.depth > BLOCK_DEPTH:
             yield from self._inside(node, level, choice)
 
-    def _block_row(self, node: Node, block: int, choice: _Choice) -> dict[str, Text | str]:
+    def _block_row(self, node: Node, block: int, choice: _Choice) -> dict[str, Text]:
         """Return the title of a block; where its steps are not shown, with the figures of its output."""
         assert node.block is not None
         folded = self._shown.blocks == [0] and node.block.times > 1
@@ -137,22 +167,24 @@ class StepsTable:
         time = sum(step.seconds for step in self._report.steps if step.block == block and not step.group)
         row = self._row(node, 0, choice)
         if self._shown.depth >= BLOCK_DEPTH:
-            row = {"Shape": Text(f"block {block}", style=QUIET)} if folded else {}
+            row = {"Path": Text(node.step.path.rpartition(".")[0], style=PATH)}
+            row |= {"Shape": Text(f"block {block}", style=QUIET)} if folded else {}
         return row | {"Step": Text(title, style=TITLE), "Time": Text(short_seconds(time), style=TITLE)}
 
-    def _row(self, node: Node, level: int, choice: _Choice) -> dict[str, Text | str]:
+    def _row(self, node: Node, level: int, choice: _Choice) -> dict[str, Text]:
         step = self._steps[node.step.path]
         bad = step.path == self._report.first_not_finite
         numbers = shape(step.shape)
         return {
             "Step": Text(f"{'  ' * level}{node.label}{'*' if step.ignored else ''}", style=ACCENT if bad else ""),
             "Shape": Text(numbers if choice.spaced else numbers.replace(" ", ""), style=NUMBER),
-            "Mean": mean_figure(step),
-            "Dev.": figure(step.std),
-            "Min": figure(step.min),
-            "Max": figure(step.max),
-            "Zeros": zero_share(step),
-            "Time": short_seconds(step.seconds),
+            "Path": Text(step.path, style=PATH),
+            "Mean": Text(mean_figure(step)),
+            "Dev.": Text(figure(step.std)),
+            "Min": Text(figure(step.min)),
+            "Max": Text(figure(step.max)),
+            "Zeros": Text(zero_share(step)),
+            "Time": Text(short_seconds(step.seconds)),
             "Bytes": Text(scaled(step.bytes), style=QUIET),
         }
 
@@ -210,7 +242,7 @@ def _tensor(report: TraceReport) -> Iterator[RenderableType]:
     step = next(step for step in report.steps if step.path == report.tensor.path)
     title = Text.assemble((step.label, TITLE), "  ", (step.path, PATH), f"  {shape(report.tensor.shape)}")
     yield title
-    yield Text(report.tensor.text)
+    yield Text(report.tensor.text, no_wrap=True)
     yield ""
 
 
@@ -220,7 +252,7 @@ def _maps(report: TraceReport) -> Iterator[RenderableType]:
     from gptcli.render.attention_map import AttentionMapText, legend
 
     for each in report.attention_maps:
-        yield AttentionMapText(each, report.tokens[each.text], many_texts=len(report.tokens) > 1)
+        yield AttentionMapText(each, report.text_tokens[each.text], many_texts=len(report.text_tokens) > 1)
         yield ""
     yield legend()
     yield ""
@@ -229,26 +261,27 @@ def _maps(report: TraceReport) -> Iterator[RenderableType]:
 def _lens(report: TraceReport, token_of: TokenOf) -> Iterator[RenderableType]:
     if report.logit_lens is None:
         return
-    for number, tokens in enumerate(report.tokens):
-        which = f" of text {number + 1}" if len(report.tokens) > 1 else ""
+    for number, tokens in enumerate(report.text_tokens):
+        which = f" of text {number + 1}" if len(report.text_tokens) > 1 else ""
         after = visible_token(tokens[-1])
         yield Text.assemble((f"What the output head would say{which}, after ", TITLE), (after, ACCENT))
-        yield _lens_table(report.logit_lens, number, token_of)
+        yield Narrowing(partial(_lens_table, report.logit_lens, number, token_of, then=then) for then in (True, False))
         yield ""
 
 
-def _lens_table(rows: Sequence[LensRow], number: int, token_of: TokenOf) -> Table:
+def _lens_table(rows: Sequence[LensRow], number: int, token_of: TokenOf, *, then: bool) -> PlainTable:
     table = plain_table()
     table.add_column("Behind", no_wrap=True)
     table.add_column("Top token", no_wrap=True)
     table.add_column("Probability", **_FIGURE)
-    table.add_column("Then", no_wrap=True)
+    if then:
+        table.add_column("Then", no_wrap=True)
     for row in rows:
         first, *others = row.next_tokens[number]
         place = "embeddings" if row.block is None else f"block {row.block}"
-        then = "  ".join(_spelled(each, token_of) for each in others[:2])
         probability = f"{100 * first.probability:.3f}%"
-        table.add_row(place, Text(_spelled(first, token_of), style=ACCENT), probability, Text(then, style=QUIET))
+        more = [Text("  ".join(_spelled(each, token_of) for each in others[:2]), style=QUIET)] if then else []
+        table.add_row(place, Text(_spelled(first, token_of), style=ACCENT), probability, *more)
     return table
 
 

@@ -1,7 +1,7 @@
 """Numbers as people read them: separators, shares, binary and decimal byte units, each labelled truthfully."""
 
 from collections.abc import Sequence
-from math import floor, log10
+from math import floor, isfinite, log10
 
 # Powers of 1000 and of 1024; a name without the i is decimal (IEC 80000-13).
 BYTE_SCALES: dict[str, int] = {
@@ -15,6 +15,7 @@ FLOP_SCALES: dict[str, int] = {"": 1, **{letter: 1000**power for power, letter i
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _DECIMAL = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _MOST_DECIMALS = 12
+_WRITTEN_OUT = 10**9
 _SCALES = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K"))
 
 
@@ -34,6 +35,15 @@ def short_count(number: int) -> str:
 def share(part: int, whole: int) -> str:
     """Return a share in percent with one decimal."""
     return f"{100 * part / whole:.1f}%" if whole else "-"
+
+
+def significant(number: float, digits: int) -> str:
+    """``54433.51``, 4 -> ``54,430``: no more digits than so many, however large the number is."""
+    if not isfinite(number) or number == 0:
+        return f"{number:g}"
+    decimals = digits - 1 - floor(log10(abs(number)))
+    rounded = round(number, decimals)
+    return f"{rounded:,.{max(decimals, 0)}f}" if abs(rounded) < _WRITTEN_OUT else f"{rounded:.{digits - 1}e}"
 
 
 def shape(sizes: Sequence[int]) -> str:

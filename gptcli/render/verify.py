@@ -1,6 +1,7 @@
 """``gptcli verify`` as text."""
 
 from collections.abc import Mapping
+from functools import partial
 from shlex import quote
 
 from rich.console import Group
@@ -9,20 +10,33 @@ from rich.text import Text
 from gptcli.config.printable import printable
 from gptcli.render.console import QUIET, TOTAL, plain_table
 from gptcli.render.model_line import model_line
+from gptcli.render.table import Narrowing, PlainTable
 from gptcli.render.units import binary, count, seconds
 from gptcli.reports import OptionValue, VerifyReport, WitnessUsed
 
 _BAD = "bold red"
+_GAPS = (1, 0)  # columns between figures besides one, as there is room
 
 
 def verify_text(report: VerifyReport) -> Group:
     """One line a figure: estimate, measurement, error, verdict."""
     assert report.config is not None
-    table = plain_table(wrap=True)  # a figure too long for its column is broken, never cut
-    table.padding = (0, 1, 0, 0)
+    off = [check.name for check in report.checks if not check.ok]
+    verdict_line = (
+        Text(f"All {len(report.checks)} figures hold.", style=TOTAL)
+        if report.ok
+        else Text(f"Off: {', '.join(off)}.", style=_BAD)
+    )
+    table = Narrowing(partial(_table, report, gap) for gap in _GAPS)
+    return Group(model_line(report.config), "", table, "", verdict_line, Text(_how(report), style=QUIET))
+
+
+def _table(report: VerifyReport, gap: int) -> PlainTable:
+    table = plain_table(too_narrow="names above")
+    table.padding = (0, gap, 0, 0)
     table.add_column("Figure", no_wrap=True)
     for heading in ("Estimated", "Measured"):
-        table.add_column(heading, justify="right", overflow="fold")
+        table.add_column(heading, justify="right", no_wrap=True)
     for heading in ("Error", "Limit"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
@@ -31,13 +45,7 @@ def verify_text(report: VerifyReport) -> Group:
         error = "0" if check.error == 0 else f"{check.error:+.3%}"
         allowed = "0" if check.tolerance == 0 else f"{check.tolerance:.1%}"
         table.add_row(check.name, count(check.estimated), count(check.measured), error, allowed, verdict)
-    off = [check.name for check in report.checks if not check.ok]
-    verdict_line = (
-        Text(f"All {len(report.checks)} figures hold.", style=TOTAL)
-        if report.ok
-        else Text(f"Off: {', '.join(off)}.", style=_BAD)
-    )
-    return Group(model_line(report.config), "", table, "", verdict_line, Text(_how(report), style=QUIET))
+    return table
 
 
 def _how(report: VerifyReport) -> str:

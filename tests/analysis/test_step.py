@@ -89,15 +89,14 @@ def test_published_sizes_on_fake_tensors(cell: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("seed", range(300, 312))
-def test_any_line_off_by_one_tensor_would_be_seen(seed: int) -> None:
-    """The ledger adds up to the peak, which is measured: no line can change alone."""
+def test_the_ledger_adds_up_to_the_measured_peak(seed: int) -> None:
+    """No line can change alone: the sum is measured, and no line is empty."""
     config, options = random_case(seed)
     memory = sweep_step(config, options)
     lines = ledger(memory)
-    measured = _measured(config, options, fake=False)
-    assert sum(line.bytes for line in lines) == measured
-    for line in lines:
-        assert sum(other.bytes for other in lines) - line.bytes // line.tensors != measured
+    assert sum(line.bytes for line in lines) == _measured(config, options, fake=False)
+    assert min(line.bytes for line in lines) > 0
+    assert min(line.tensors for line in lines) > 0
 
 
 def test_the_closed_form_found_when_this_was_designed() -> None:

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from gptcli.architecture import AttentionPath, describe, each_weight, shape_text, sizes_of, steps, walk, weights
+from gptcli.architecture import AttentionPath, describe, each_weight, sizes_of, steps, walk, weights
 from gptcli.architecture.equations import equation
 from gptcli.architecture.flops import matrix_products
 from gptcli.architecture.listing import Weight, output_shape
@@ -54,6 +54,11 @@ FUSED = (
     "scaled_dot_product_attention",
     "Scaled dot-product attention",
 )
+
+
+def shape_text(shape: tuple[Dim, ...]) -> str:
+    """``(B, T, 3C)``: a shape in symbols."""
+    return f"({', '.join(map(str, shape))})"
 
 
 @pytest.mark.parametrize("attention", ["explicit", "sdpa"])
@@ -215,8 +220,6 @@ def test_sizes() -> None:
 def test_dimensions_in_words() -> None:
     assert [str(dim) for dim in (C, 3 * C, ONE, 3 * ONE, K)] == ["C", "3C", "1", "3", "K"]
     assert Dim("C", 6) == 2 * (3 * C)
-    assert shape_text((3 * ONE, C)) == "(3, C)"
-    assert shape_text(()) == "()"
 
 
 def test_a_weight_counts_once_a_block() -> None:

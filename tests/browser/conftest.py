@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -25,15 +25,20 @@ def browser() -> Iterator[Any]:
     """Start the browser once; where there is none the tests are skipped, but not in CI."""
     program = shutil.which("chromium")
     if program is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("chromium is not installed: apt-get install chromium")
-        pytest.skip("chromium is not installed")
-    from playwright.sync_api import sync_playwright
+        _without("chromium is not installed: apt-get install chromium")
+    from playwright.sync_api import Error, sync_playwright
 
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        try:
+            started = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        except Error as error:
+            _without(f"{program} does not start: {str(error).splitlines()[0]}")
         yield started
         started.close()
+
+
+def _without(reason: str) -> NoReturn:
+    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
 
 
 @pytest.fixture

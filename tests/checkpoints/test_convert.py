@@ -136,12 +136,12 @@ def test_other_arithmetic_is_told(cli: Cli, tmp_path: Path, sources: dict[str, A
     ("source", "target", "to", "told"),
     [
         ("huggingface-untied", "n.pt", "nanogpt", "head has weights of its own"),
-        ("huggingface", "n.onnx", "lecture", "the name says no format"),
+        ("huggingface", "n.onnx", "lecture", "cannot be written as .onnx, only as .safetensors, .pt or .pth"),
         ("huggingface", "n.pt", "huggingface", "transformers loads a directory"),
         ("huggingface", "nowhere/n.pt", "lecture", "cannot be written"),
         ("huggingface", "lecture", "huggingface", "exists already"),
         ("huggingface", "n.pt", "lectur", "did you mean 'lecture'?"),
-        ("huggingface", "n.pt", "gptcli", "own layout is safetensors"),
+        ("huggingface", "n.pt", "gptcli", "the layout gptcli cannot be written as .pt, only as .safetensors"),
     ],
 )
 def test_refusals_leave_nothing(

@@ -1,12 +1,15 @@
 """Broken checkpoints: each is diagnosed by name, none crashes, none executes."""
 
+import io
 import json
 import os
 import pickle
+import pickletools
 import struct
 import subprocess
 import sys
 import zipfile
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -261,6 +264,69 @@ def _bomb(file: Path) -> None:
         archive.writestr("archive/data.pkl", b"\0" * 50_000_000)
 
 
+class Beyond:
+    """A tensor of ten numbers whose view claims more."""
+
+    def __init__(self, offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -> None:
+        self.view = offset, size, stride
+
+    def __reduce__(self) -> Any:
+        storage = torch.ones(10)._typed_storage()
+        return torch._utils._rebuild_tensor_v2, (storage, *self.view, False, OrderedDict())
+
+
+def _rewrite(
+    file: Path,
+    change: Callable[[str, bytes], bytes] | None = None,
+    *,
+    twice: str = "",
+    moved: str = "",
+    method: int = zipfile.ZIP_STORED,
+) -> None:
+    """Save a state_dict, and write its archive anew with other storages, whose checksums are right."""
+    buffer = io.BytesIO()
+    torch.save(peers.lecture(SIZES).state_dict(), buffer)
+    dropped = "archive/data/3" if (change, twice, moved, method) == (None, "", "", zipfile.ZIP_STORED) else None
+    with zipfile.ZipFile(buffer) as old, zipfile.ZipFile(file, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            storage = "/data/" in name
+            if name != dropped:
+                new.writestr(name, change(name, data) if change and storage else data, method if storage else None)
+            if name == f"archive/{twice}":
+                new.writestr(name, data)
+        if moved:
+            new.getinfo(f"archive/{moved}").header_offset = new.getinfo("archive/data/0").header_offset
+
+
+def _patched(file: Path, entry: bytes) -> None:
+    """Save a state_dict and change a bit in the middle of an entry."""
+    torch.save(peers.lecture(SIZES).state_dict(), file)
+    data = bytearray(file.read_bytes())
+    with zipfile.ZipFile(file) as archive:
+        found = next(info for info in archive.infolist() if info.filename.encode().endswith(entry))
+    names, extra = struct.unpack_from("<HH", data, found.header_offset + 26)
+    data[found.header_offset + 30 + names + extra + found.file_size // 2] ^= 1
+    file.write_bytes(data)
+
+
+def _older(file: Path, *, cut: int = 0, count: int | None = None, keys: list[str] | None = None) -> None:
+    """Save one tensor of a thousand numbers in the older format, and change what follows its pickle."""
+    torch.save({"w": torch.ones(1000)}, file, _use_new_zipfile_serialization=False)
+    data = file.read_bytes()
+    if count is not None:
+        data = data[:-4008] + count.to_bytes(8, "little") + data[-4000:]
+    if keys is not None:
+        buffer = io.BytesIO(data)
+        for _ in range(3):
+            pickle.load(buffer)  # noqa: S301  # made above
+        end = buffer.tell()
+        for _ in pickletools.genops(buffer):  # the content, which refers to its storage
+            end = buffer.tell()
+        data = data[:end] + pickle.dumps(keys, protocol=2)
+    file.write_bytes(data[: len(data) - cut])
+
+
 def _save_and_cut(file: Path, *, archive: bool) -> None:
     torch.save(peers.lecture(SIZES).state_dict(), file, _use_new_zipfile_serialization=archive)
     file.write_bytes(file.read_bytes()[:-3000] if archive else file.read_bytes()[:3000])
@@ -280,7 +346,25 @@ PICKLES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "a list": (lambda f: torch.save([torch.ones(3)], f), "no-tensors", "holds a list"),
     "a tensor": (lambda f: torch.save(torch.ones(3), f), "no-tensors", "holds a Tensor"),
     "another zip": (_zip_without_data, "not-a-checkpoint", "not one of torch.save"),
-    "a zip bomb": (_bomb, "broken-pickle", "claim more bytes"),
+    "a zip bomb": (_bomb, "broken-pickle", "is compressed"),
+    "short storages": (lambda f: _rewrite(f, lambda name, data: data[:4]), "truncated", "4 bytes in the file, its"),
+    "a long storage": (lambda f: _rewrite(f, lambda name, data: data + b"\0" * 64), "truncated", "in the file, its"),
+    "a storage that is missing": (_rewrite, "truncated", "storage 3 of its tensors is not in the archive"),
+    "a flipped bit": (lambda f: _patched(f, b"/data/0"), "damaged", "do not have its checksum"),
+    "a flipped bit in the pickle": (lambda f: _patched(f, b"/data.pkl"), "damaged", "do not have its checksum"),
+    "a name twice": (lambda f: _rewrite(f, twice="data/1"), "broken-pickle", "2 entries are called archive/data/1"),
+    "two entries in one place": (lambda f: _rewrite(f, moved="data/1"), "broken-pickle", "overlaps another"),
+    "a compressed storage": (lambda f: _rewrite(f, method=zipfile.ZIP_DEFLATED), "broken-pickle", "is compressed"),
+    "a view beyond its storage": (
+        lambda f: torch.save({"w": Beyond(5, (100,), (1,))}, f), "broken-pickle", "is broken"),
+    "strides beyond the storage": (
+        lambda f: torch.save({"w": Beyond(0, (2, 2), (50, 1))}, f), "broken-pickle", "is broken"),
+    "a view beyond its storage, old format": (
+        lambda f: torch.save({"w": Beyond(5, (100,), (1,))}, f, _use_new_zipfile_serialization=False),
+        "broken-pickle", "is broken"),
+    "old format, cut in the numbers": (lambda f: _older(f, cut=100), "truncated", "the file ends inside storage"),
+    "old format, another count": (lambda f: _older(f, count=999), "truncated", "3,996 bytes in the file, its tensors"),
+    "old format, no storage listed": (lambda f: _older(f, keys=[]), "truncated", "of its tensors is not in the file"),
     "sparse tensors": (
         lambda f: torch.save({**peers.lecture(SIZES).state_dict(), "tok_emb.weight": torch.eye(60).to_sparse()}, f),
         "dtype", "no format of GPT-2 weights"),
@@ -298,6 +382,41 @@ def test_pickles(cli: Cli, tmp_path: Path, mutation: str) -> None:
     assert any(words in finding["message"] for finding in found), report["findings"]
     assert cli("forward", "--weights", str(file), "!").code == 2
     assert not (tmp_path / "ran").exists()
+
+
+def test_an_archive_without_checksums_can_be_used(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "model.pt"
+    before = torch.serialization.get_crc32_options()
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save(peers.lecture(SIZES).state_dict(), file)
+    finally:
+        torch.serialization.set_crc32_options(before)
+    assert cli("checkpoint", str(file)).code == 0
+
+
+def test_a_pickle_that_can_only_be_followed_by_torch_is_not_used(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "model.pt"
+    torch.save(peers.lecture(SIZES).state_dict(), file)
+    monkeypatch.setattr("gptcli.checkpoints.torch_archive._ITEM_BYTES", {})
+    outcome = cli("checkpoint", str(file))
+    assert outcome.code == 1
+    assert "cannot be checked to its end" in " ".join(outcome.out.split())
+
+
+def test_a_safetensors_header_may_begin_with_the_byte_of_a_pickle(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    save_file(peers.lecture(SIZES).state_dict(), file)
+    data = file.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    padding = (0x80 - length) % 256
+    file.write_bytes(
+        (length + padding).to_bytes(8, "little") + data[8 : 8 + length] + b" " * padding + data[8 + length :]
+    )
+    assert file.read_bytes()[0] == 0x80
+    assert cli("checkpoint", str(file), "--json").json["format"] == "safetensors"
 
 
 def test_a_missing_shard(cli: Cli, tmp_path: Path) -> None:

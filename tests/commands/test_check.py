@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -41,12 +42,22 @@ def swapped(source: str, *pairs: tuple[str, str]) -> str:
     return source
 
 
-def test_the_screen_of_a_right_network(cli: Cli, tmp_path: Path, small: list[str]) -> None:
+def test_the_screen_of_a_right_network(
+    cli: Cli, tmp_path: Path, small: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     outcome = cli("check", plant(tmp_path, "lecture"), *small)
     assert outcome.code == 0, outcome.err
     assert "Transformer block: 13 steps" in outcome.out
     assert "steps that can be seen agree: it is the network it should be." in outcome.out
-    assert max(map(len, outcome.out.splitlines())) <= 80
+    assert max(len(line) for line in outcome.out.splitlines() if not line.startswith(str(tmp_path))) <= 80
+
+
+def test_a_text_that_a_named_config_cannot_take_is_refused_before_the_file_runs(cli: Cli, tmp_path: Path) -> None:
+    target = write(tmp_path, "raise SystemExit('it ran')\n")
+    outcome = cli("check", f"{target}:GPTModel", "a b c", "-c", "tiny", "--set", "context_length=2")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("error: the text has 3 tokens, over the context length 2 of tiny; ")
 
 
 def test_the_screen_of_a_mistake(cli: Cli, tmp_path: Path, small: list[str]) -> None:
@@ -372,6 +383,127 @@ def make():
 """
     document = cli("check", f"{write(tmp_path, source)}:make", "--json").json
     assert (document["ok"], document["layout"], document["config"]["n_heads"]) == (True, "huggingface", 3)
+
+
+class TestNotFinite:
+    """NaN and infinity are never the network it should be, though ours computes the same from the same weights."""
+
+    def check(self, cli: Cli, folder: Path, small: list[str], *pairs: tuple[str, str], code: int = 1) -> Any:
+        outcome = cli("check", f"{write(folder, swapped(LECTURE, *pairs))}:GPTModel", *small, "--json")
+        assert (outcome.code, outcome.json["ok"]) == (code, code == 0), outcome.err
+        return outcome.json
+
+    @staticmethod
+    def after_building(statement: str) -> tuple[str, str]:
+        head = 'self.out_head = nn.Linear(cfg["emb_dim"], cfg["vocab_size"], bias=False)\n'
+        return head, f"{head}        with torch.no_grad(): {statement}\n"
+
+    @pytest.mark.parametrize("value", ["math.nan", "math.inf", "-math.inf"])
+    def test_everywhere(self, cli: Cli, tmp_path: Path, small: list[str], value: str) -> None:
+        document = self.check(
+            cli, tmp_path, small, self.after_building(f"[p.fill_({value}) for p in self.parameters()]")
+        )
+        found = document["first_divergence"]
+        assert (found["kind"], found["path"]) == ("not-finite", "wte")
+        assert "tok_emb.weight holds NaN or infinity in 1,464 of 1,464 numbers; so do" in found["hint"]
+        assert document["steps"][0]["ok"] is False
+
+    def test_from_one_step_on(self, cli: Cli, tmp_path: Path, small: list[str]) -> None:
+        document = self.check(
+            cli, tmp_path, small, self.after_building("self.trf_blocks[1].ff.layers[2].weight[3, 4] = math.nan")
+        )
+        found = document["first_divergence"]
+        assert (found["kind"], found["path"]) == ("not-finite", "h.1.mlp.c_proj")
+        assert found["hint"].startswith("trf_blocks.1.ff.layers.2.weight holds NaN or infinity in 1 of")
+        wrong = [step["path"] for step in document["steps"] if not step["ok"]]
+        assert wrong[0] == "h.1.mlp.c_proj"
+        assert wrong[-1] == "logits"
+
+    def test_where_these_ids_do_not_look(self, cli: Cli, tmp_path: Path, small: list[str]) -> None:
+        pair = self.after_building("self.pos_emb.weight[-1, 0] = math.nan")
+        document = self.check(cli, tmp_path, small, pair)
+        found = document["first_divergence"]
+        assert (found["kind"], found["path"], found["label"]) == ("not-finite", "pos_emb.weight", "Parameter")
+        assert all(step["ok"] for step in document["steps"])
+        screen = cli("check", f"{write(tmp_path, swapped(LECTURE, pair))}:GPTModel", *small)
+        assert "pos_emb.weight holds NaN or infinity, though no step of this run shows it." in screen.out
+        assert "it is the network it should be" not in screen.out
+
+    def test_numbers_that_overflow(self, cli: Cli, tmp_path: Path, small: list[str]) -> None:
+        document = self.check(cli, tmp_path, small, self.after_building("self.out_head.weight.fill_(1e308)"))
+        found = document["first_divergence"]
+        assert (found["kind"], found["path"]) == ("not-finite", "lm_head")
+        assert found["hint"] == "its numbers overflow, or come of 0/0"
+        screen = cli("check", f"{tmp_path}/my_gpt.py:GPTModel", *small).out
+        assert "First departs: Output head lm_head gives NaN or infinity." in screen
+
+    def test_other_mistakes_behind_it(self, cli: Cli, tmp_path: Path, small: list[str]) -> None:
+        self.check(cli, tmp_path, small, self.after_building("[p.fill_(math.nan) for p in self.parameters()]"),
+                   (_MASKED, ""))  # fmt: skip
+
+
+# What a file does, and what is told: nothing of it may count as a verdict.
+ENDINGS = {
+    "os._exit(0)": ("ended the program with exit code 0 while it was loaded, as os._exit does", 2),
+    "os._exit(3)": ("ended the program with exit code 3 while it was loaded", 2),
+    "sys.exit(0)": ("ends the program (SystemExit) while it was loaded", 2),
+    "os.kill(os.getpid(), 11)": ("crashed with SIGSEGV while it was loaded", 2),
+    "os.kill(os.getpid(), 15)": ("crashed with SIGTERM while it was loaded", 2),
+    "os.kill(os.getpid(), 9)": ("was killed, as the system does when memory runs out while it was loaded", 1),
+    "os.closerange(3, 99)": ("ended the program with exit code 1", 2),
+    "raise GeneratorExit": ("GeneratorExit (while it was loaded)", 2),
+    "raise KeyboardInterrupt": ("KeyboardInterrupt (while it was loaded)", 2),
+    "raise BaseExceptionGroup('a', [KeyboardInterrupt()])": ("BaseExceptionGroup: a (1 sub-exception)", 2),
+    "raise type('E', (Exception,), {'__str__': lambda self: 1 / 0})": ("my_gpt.py:2: E (while it was loaded)", 2),
+    "__getattr__ = lambda name: {}[name]": ("KeyError: 'make' (while make was looked up)", 2),
+    "while True: pass": ("was not done within 1 s, the time limit while it was loaded; --time-limit gives it more", 1),
+}
+
+
+@pytest.mark.parametrize("statement", ENDINGS)
+def test_no_end_of_a_file_is_a_verdict(cli: Cli, tmp_path: Path, statement: str) -> None:
+    told, code = ENDINGS[statement]
+    limit = ["--time-limit", "1"] if "while" in statement else []
+    outcome = cli("check", f"{write(tmp_path, f'import os, sys{chr(10)}{statement}')}:make", *limit)
+    assert (outcome.code, outcome.out) == (code, "")
+    assert told in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("place", ["built", "run"])
+def test_an_exit_later_is_none_either(cli: Cli, tmp_path: Path, small: list[str], place: str) -> None:
+    line = "tokens = " if place == "run" else "self.tok_emb = "
+    source = swapped(LECTURE, (f"        {line}", f"        import os; os._exit(0)\n        {line}"))
+    outcome = cli("check", f"{write(tmp_path, source)}:GPTModel", *small)
+    assert (outcome.code, outcome.out) == (2, "")
+    doing = "while it ran on 2 x 8 token ids" if place == "run" else "while GPTModel was called"
+    assert f"ended the program with exit code 0 {doing}" in outcome.err
+
+
+@pytest.mark.parametrize("statement", ["sys.stdout.close()", "sys.stdout = None", "sys.stdout = sys.stderr = None",
+                                       "sys.setrecursionlimit(90)", "os.close(1)"])  # fmt: skip
+def test_what_a_file_does_to_its_process_does_not_reach_the_verdict(
+    cli: Cli, tmp_path: Path, small: list[str], statement: str
+) -> None:
+    source = swapped(LECTURE, ("import math\n", f"import math, os, sys\n{statement}\n"))
+    outcome = cli("check", f"{write(tmp_path, source)}:GPTModel", *small, "--json")
+    assert outcome.code == (0 if "recursion" not in statement else outcome.code)
+    assert outcome.code != 0 or outcome.json["ok"]
+
+
+ODD_LOGITS = {
+    "x.sum()": "a tensor of shape []",
+    "x[:0]": "a tensor of shape [0, 8, 24]",
+    "x.to_sparse()": "a tensor in layout torch.sparse_coo",
+    "x.to('meta')": "a tensor on device meta",
+}
+
+
+@pytest.mark.parametrize("returned", ODD_LOGITS)
+def test_tensors_that_are_no_logits(cli: Cli, tmp_path: Path, small: list[str], returned: str) -> None:
+    outcome = cli("check", f"{write(tmp_path, _forward(f'return {returned}'))}:GPTModel", *small)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert f"its forward returns {ODD_LOGITS[returned]}, not the logits" in outcome.err
 
 
 class TestGuest:

@@ -28,10 +28,10 @@ def test_it_reads_from_top_to_bottom_like_the_lecture(cli: Cli) -> None:
 def test_texts_give_the_sizes(cli: Cli) -> None:
     document = cli("flow", "Every effort moves you", "Hi", "-c", "tiny", "--json").json
     assert (document["batch_size"], document["seq_len"]) == (2, 4)
-    assert [len(tokens) for tokens in document["tokens"]] == [4, 1]
+    assert [len(tokens) for tokens in document["text_tokens"]] == [4, 1]
     assert document["steps"][0]["shape"] == [2, 4, 64]
     without = cli("flow", "-c", "tiny", "-b", "3", "-t", "5", "--json").json
-    assert (without["tokens"], without["steps"][0]["shape"]) == (None, [3, 5, 64])
+    assert (without["text_tokens"], without["steps"][0]["shape"]) == (None, [3, 5, 64])
     assert cli("flow", "-c", "tiny", "--json").json["seq_len"] == 256
 
 

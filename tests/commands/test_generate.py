@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.conftest import Cli, gptcli_process
+from tests.conftest import Cli, gptcli_process, started
 
 TINY = ("-c", "tiny", "--device", "cpu")
 EFFORT = "Every effort moves you"
@@ -140,12 +140,11 @@ def test_the_prompt_stands_out_on_a_terminal() -> None:
 
 
 def test_an_interrupt_leaves_what_was_printed_and_ends_with_130() -> None:
-    command = [sys.executable, "-m", "gptcli", "generate", EFFORT, *TINY, "-n", "1000000", "--force"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdout is not None
-    seen = process.stdout.read(len(EFFORT) + 40)
-    process.send_signal(signal.SIGINT)
-    rest, err = process.communicate(timeout=60)
+    with started("generate", EFFORT, *TINY, "-n", "1000000", "--force") as process:
+        assert process.stdout is not None
+        seen = process.stdout.read(len(EFFORT) + 40)
+        process.send_signal(signal.SIGINT)
+        rest, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, b"")
     assert seen.startswith(EFFORT.encode())
     assert rest.endswith(b"\n")

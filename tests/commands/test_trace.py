@@ -25,7 +25,7 @@ def test_the_promised_keys_and_the_list_of_flow(cli: Cli) -> None:
         assert {key: step[key] for key in described} == described
         assert isinstance(step["mean"], float)
         assert step["min"] <= step["mean"] <= step["max"]
-    for key in ("tokens", "sizes", "block", "forward_flops", "batch_size", "seq_len"):
+    for key in ("text_tokens", "sizes", "block", "forward_flops", "batch_size", "seq_len"):
         assert document[key] == flow[key]
 
 
@@ -96,12 +96,32 @@ def test_maps_of_all_heads_of_all_blocks(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(("words", "told"), [(20, ""), (90, "the first 37 of 90 tokens; --json prints all")])
-def test_a_long_text_is_drawn_as_far_as_it_fits(cli: Cli, words: int, told: str) -> None:
+def test_a_long_text_is_drawn_as_far_as_it_fits(
+    cli: Cli, words: int, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     out = cli("trace", "a" + " a" * (words - 1), *TINY, "--attention-map").out
     assert max(map(len, out.splitlines())) <= 80
     assert ("tokens; --json prints all" in out) is bool(told)
     drawn = [line for line in out.splitlines() if "\u2588" in line and "up to" not in line]
     assert len(drawn) == int(told.split()[2]) if told else words
+
+
+def test_a_pipe_has_the_whole_map(cli: Cli) -> None:
+    out = cli("trace", "internationalization" + " a" * 99, *TINY, "--attention-map").out
+    drawn = [line for line in out.splitlines() if "%" in line and line.split()[0].isdecimal()]
+    assert len(drawn) == 101
+    assert all(line.count("\u00b7") == 100 - row for row, line in enumerate(drawn))
+    assert "--json prints all" not in out.partition("Block 0, head 0")[2]
+
+
+def test_all_paths_are_listed(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gptcli.model.trace.run_trace", None)
+    listed = cli("trace", *TINY, "--tensor", "list").out.splitlines()
+    paths = [step["path"] for step in cli("flow", "-c", "tiny", "--json").json["steps"]]
+    assert [line.split()[0] for line in listed] == paths
+    assert "Causal mask" in next(line for line in listed if line.startswith("h.2.attn.mask "))
+    assert cli("trace", *TINY, "--tensor", "list", "--json").code == 2
 
 
 REFUSED = {
@@ -119,7 +139,7 @@ REFUSED = {
     "a head without a map": (["x", "--head", "1"], "--head says whose map is drawn; add --attention-map"),
     "a map of what is never shown": (["x", "--attention-map", "--attention", "sdpa"], "--attention sdpa never shows"),
     "a path": (["x", "--tensor", "h.0.att.mask"], "is no step of this network (did you mean 'h.0.attn.mask'?)"),
-    "no path at all": (["x", "--tensor", "zzzzzz"], "'gptcli flow --json' lists them all"),
+    "no path at all": (["x", "--tensor", "zzzzzz"], "--tensor list prints them all"),
     "a fused path": (["x", "--attention", "sdpa", "--tensor", "h.0.attn.mask"], "'h.0.attn.mask' is no step"),
     "unwritable": (["x", "--save", "/nonexistent/x.safetensors"], "/nonexistent/x.safetensors: cannot be written"),
     "unwritable page": (["x", "--html", "/nonexistent/x.html"], "/nonexistent/x.html: cannot be written"),
@@ -193,3 +213,20 @@ def test_tokens_of_double_width_leave_the_columns_straight(cli: Cli) -> None:
     steps = {after - before for before, after in pairwise(starts)}
     assert len(hidden) > 5
     assert len(steps) == 1
+
+
+def test_a_page_is_named_with_its_size_below_the_table(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = ("--html", "page.html", "--save", "steps.safetensors")
+    out = cli("trace", "Every effort", *TINY, *files).out
+    labels = [line[:28] for line in out.split("for all steps")[0].splitlines()[:-1]]
+    plain = cli("trace", "Every effort", *TINY).out
+    assert labels == [line[:28] for line in plain.split("for all steps")[0].splitlines()[:-1]]
+    assert len(labels) > 20
+    for what, name in (("page", "page.html"), ("saved", "steps.safetensors")):
+        line = next(line for line in out.splitlines() if line.startswith(what))
+        kibibytes = (tmp_path / name).stat().st_size / 1024
+        size = f"{kibibytes:,.2f} KiB" if kibibytes < 1024 else f"{kibibytes / 1024:,.2f} MiB"
+        assert line.split() == [what, name, *size.split()]

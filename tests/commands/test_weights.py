@@ -8,6 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from gptcli.commands._ids import encode_batch, wanted_targets
+from gptcli.config import load_config
+from gptcli.errors import InputProblemsError
 from tests.checkpoints import peers
 from tests.conftest import Cli
 
@@ -86,7 +89,9 @@ def test_other_dtypes_are_converted(cli: Cli, tmp_path: Path, dtype: str) -> Non
     ("arguments", "told"),
     [
         (["-c", "gpt2-124m"], "n_layers is 12, but --weights"),
+        (["-c", "gpt2-124m"], "; leave out --config\n"),
         (["--set", "n_layers=3"], "--set n_layers=3: n_layers is 3, but --weights"),
+        (["--set", "n_layers=3"], "; leave it out\n"),
         (["--set", "n_heads=2"], "--set n_heads=2: n_heads is 2, but --weights"),
         (["--untied"], "--untied: weight_tying is false, but --weights"),
         (["--init", "gpt2"], "--init says how random weights are drawn"),
@@ -99,6 +104,50 @@ def test_contradictions_name_both_sides(
     outcome = cli(command, "!", "--weights", str(saved[0]), *arguments)
     assert (outcome.code, outcome.out) == (2, "")
     assert told in outcome.err
+
+
+def test_a_variable_that_contradicts_is_to_be_unset(
+    cli: Cli, saved: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GPTCLI_N_LAYERS", "7")
+    told = cli("forward", "!", "--weights", str(saved[0])).err
+    assert told.startswith("error: GPTCLI_N_LAYERS: n_layers is 7, but --weights")
+    assert told.endswith("; unset it\n")
+
+
+@pytest.mark.parametrize("command", ["forward", "trace"])
+def test_no_way_out_changes_the_length_of_stored_weights(cli: Cli, saved: tuple[Path, Any], command: str) -> None:
+    outcome = cli(command, "a" + " a" * 24, "--weights", str(saved[0]))
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == "error: text 1 has 25 tokens, over the context length 24 of gpt; shorten it\n"
+
+
+def test_no_way_out_changes_the_vocabulary_of_stored_weights() -> None:
+    small = load_config("tiny", set_values=["vocab_size=300"], environ={}).config
+    for stored, way_out in ((True, "; leave it out"), (False, "; use --set vocab_size=50257")):
+        for targets in (None, ["moves"]):
+            texts = ["!!"] if targets else ["moves"]
+            with pytest.raises(InputProblemsError, match=way_out):
+                batch = encode_batch(texts, small, allow_special=False, stored=stored)
+                wanted_targets(
+                    batch, small, loss=False, targets=targets, allow_special=False, names=["x"], stored=stored
+                )
+
+
+@pytest.mark.parametrize("command", [["forward", "!", "-w"], ["checkpoint"], ["checkpoint", "convert"]], ids=" ".join)
+def test_what_no_config_has_is_refused_before_a_file_is_opened(
+    cli: Cli, command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("opened before the refusal")
+
+    monkeypatch.setattr("gptcli.commands._weights.open_located", never)
+    file = tmp_path / "model.pth"
+    file.touch()
+    more = [str(tmp_path / "out.pt"), "--to", "lecture"] if "convert" in command else []
+    outcome = cli(*command, str(file), *more, "--set", "n_layerz=3", "--set", "n_heads=0")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert [line.split(": ")[1] for line in outcome.err.splitlines()] == ["--set n_layerz=3", "--set n_heads=0"]
 
 
 def test_a_config_that_says_the_same_is_no_contradiction(cli: Cli, saved: tuple[Path, Any]) -> None:

@@ -21,7 +21,7 @@ from tests.conftest import Cli, gptcli_process
 
 OURS = {
     "vocab_size": 50257, "context_length": 1024, "emb_dim": 768, "n_heads": 12, "n_layers": 12, "drop_rate": 0.1,
-    "qkv_bias": True, "weight_tying": True,
+    "qkv_bias": True, "weight_tying": True, "init": "gpt2",
 }  # fmt: skip
 NANOGPT = {
     "n_layer": 12, "n_head": 12, "n_embd": 768, "block_size": 1024, "bias": True, "vocab_size": 50257, "dropout": 0.1,
@@ -102,6 +102,7 @@ def test_what_transformers_writes_is_read(tmp_path: Path) -> None:
     assert load_config(str(tmp_path / "mine"), environ={}).config == ModelConfig(
         name="mine", vocab_size=99, context_length=16, emb_dim=48, n_layers=3, n_heads=6, drop_rate=0.0, norm_eps=1e-6,
         activation="gelu", weight_tying=False, qkv_bias=True,
+        init="gpt2",
     )  # fmt: skip
     default = load_config(str(tmp_path / "default"), environ={}).config
     assert default == load_config("gpt2", set_values=["name=default"], environ={}).config
@@ -130,12 +131,15 @@ def test_absent_keys_have_the_dialects_defaults_and_say_so(write: Write) -> None
     assert bare.sources["n_layers"].endswith("m.json:3")
     assert bare.sources["emb_dim"] == "default of Hugging Face's GPT2Config"
     assert bare.sources["qkv_bias"] == "implied by Hugging Face's GPT2Config"
-    assert bare.sources["init"] == "default"
+    assert bare.sources["activation"] == "default of Hugging Face's GPT2Config"
+    assert (bare.config.init, bare.sources["init"]) == ("gpt2", "implied by Hugging Face's GPT2Config")
     sizes = {"n_layer": 2, "n_head": 2, "n_embd": 8, "block_size": 4, "vocab_size": None}
     small = load_config(str(write(sizes)), environ={})
     assert (small.config.vocab_size, small.config.bias, small.config.drop_rate) == (50304, True, 0.0)
     assert small.sources["vocab_size"] == "default of nanoGPT's GPTConfig"
     assert small.sources["weight_tying"] == "implied by nanoGPT's GPTConfig"
+    assert (small.config.init, small.sources["init"]) == ("gpt2", "implied by nanoGPT's GPTConfig")
+    assert small.sources["activation"] == "default"
 
 
 def test_bias_free_nanogpt(write: Write) -> None:

@@ -22,6 +22,7 @@ SCREENS = {
     "flops": ["flops", "--tokens-per-second", "15000", "--peak-tflops", "312"],
     "fit": ["fit", "--budget", "24GiB"],
     "compare": ["compare", "gpt2-124m", "gpt2", "gpt3-175b"],
+    "compare-four": ["compare", "gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "-t", "512"],
     "tokenize": ["tokenize", "Every effort moves you"],
     "tokenize-hard": ["tokenize", "naïve 🤷🏽\n\t\x00", ""],
     "config-list": ["config", "list"],

@@ -48,6 +48,16 @@ def test_every_kind_of_operation_has_words_and_a_colour(cli: Cli) -> None:
             assert kind_of(step["operation"]).family in FAMILIES
 
 
+def test_the_page_says_which_attention_its_memory_is_of(cli: Cli) -> None:
+    for attention, words in (("explicit", "explicit attention"), ("sdpa", "fused attention")):
+        page = page_of(cli, "--attention", attention)
+        memory = cli("memory", "-c", "tiny", "--mode", "training", "--attention", attention).out
+        (peak,) = re.findall(r"([\d.,]+ MiB)  peak of a training step", memory)
+        assert f'{peak}</dd><dd class="quiet">at its peak, adamw, {words}</dd>' in page
+        assert len(re.findall(rf"tokens, {words}[.,]", page)) == 2
+        assert words in memory
+
+
 def test_a_model_of_many_layers_is_no_larger(cli: Cli) -> None:
     few, many = (len(page_of(cli, "--set", f"n_layers={layers}")) for layers in (2, 5000))
     assert many < few + 2000

@@ -62,7 +62,7 @@ class Dialect(Struct, frozen=True, dict=True):
     defaults: str
     marker: str
     keys: Mapping[str, Key]
-    implied: Mapping[str, bool | float] = MappingProxyType({})
+    implied: Mapping[str, bool | float | str] = MappingProxyType({})
     passed_over: frozenset[str] = frozenset()
 
     @cached_property

@@ -109,6 +109,6 @@ DIALECT = Dialect(
         "quantization_config": Key(read=only(None, why="but gptcli's weights are not quantised")),
         "auto_map": Key(read=only(None, {}, why="but gptcli runs no code that comes with a model")),
     },
-    implied={"bias": True, "qkv_bias": True},
+    implied={"bias": True, "qkv_bias": True, "init": "gpt2"},
     passed_over=frozenset(key for keys in _NOT_THE_NETWORK.values() for key in keys.split()),
 )

@@ -17,5 +17,5 @@ DIALECT = Dialect(
         "dropout": Key(("drop_rate",), default=0.0),
         "bias": Key(("bias", "qkv_bias"), default=True),
     },
-    implied={"weight_tying": True, "norm_eps": 1e-5},
+    implied={"weight_tying": True, "norm_eps": 1e-5, "init": "gpt2"},
 )

@@ -1,7 +1,6 @@
 """The learner's own file: loaded, built and run, and every mishap told by its line.
 
-Running it is running their code: whatever stands in the file happens. What can be kept from leaking is kept: prints
-go to stderr, imports of the file's neighbours work while it runs and are forgotten afterwards.
+Running it is running their code: whatever stands in the file happens, so it runs in a process of its own.
 """
 
 import copy
@@ -11,7 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gptcli.child import announce
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError, did_you_mean
 from gptcli.model.check.target import Target
@@ -61,6 +61,9 @@ class Learner:
                     f"{self.target}: gives {_a(model)}, not a torch.nn.Module; name the class of the whole network, "
                     "or a function that returns it"
                 )
+            lazy = next((name for name, value in model.named_parameters() if nn.parameter.is_lazy(value)), None)
+            if lazy is not None:
+                raise InputError(f"{self.target}: {lazy} has no shape before the first run; name its sizes")
             return model.to(device="cpu", dtype=dtype).eval()
 
     def _make(self, config: ModelConfig | None) -> object:
@@ -91,7 +94,21 @@ class Learner:
         found = first_tensor(output)
         if found is None:
             raise InputError(f"{self.target}: its forward returns {_a(output)}, not the logits; return them")
+        _check_logits(found, self.target)
         return found
+
+
+def _check_logits(logits: Tensor, target: Target) -> None:
+    """Refuse a tensor that cannot be compared with anything."""
+    what = ""
+    if logits.layout != torch.strided:
+        what = f"in layout {logits.layout}"
+    elif logits.device.type != "cpu":
+        what = f"on device {logits.device}"
+    elif logits.ndim == 0 or logits.numel() == 0:
+        what = f"of shape {list(logits.shape)}"
+    if what:
+        raise InputError(f"{target}: its forward returns a tensor {what}, not the logits; return them, (B, T, V)")
 
 
 def first_tensor(output: object) -> Tensor | None:
@@ -116,56 +133,17 @@ def default_dtype(dtype: torch.dtype) -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
-@contextmanager
-def guest(target: Target) -> Iterator[None]:
-    """Let somebody's code run: its folder is importable, its prints go to stderr; nothing of it stays behind."""
-    modules, paths, bytecode = dict(sys.modules), list(sys.path), sys.dont_write_bytecode
-    folder = target.path.parent
-    sys.path.insert(0, str(folder))
+def make_room_for(target: Target) -> None:
+    """Let somebody's code run in this process, which is good for nothing else afterwards: see `gptcli.child`.
+
+    Its folder is importable, no bytecode is left in it, and what it prints goes to stderr, by Python or below it.
+    """
+    sys.path.insert(0, str(target.path.parent))
     sys.dont_write_bytecode = True
     importlib.invalidate_caches()
-    try:
-        with _stdout_on_stderr(), default_dtype(torch.get_default_dtype()):
-            yield
-    finally:
-        sys.dont_write_bytecode = bytecode
-        sys.path[:] = paths
-        _forget(folder, modules)
-
-
-def _forget(folder: Path, before: dict[str, ModuleType]) -> None:
-    """Remove what was imported from the folder, and put back what was replaced."""
-    new = [name for name in sys.modules if "." not in name and name not in before]
-    theirs = {name for name in new if name == _MODULE_NAME or _lies_in(sys.modules[name], folder)}
-    for name in [name for name in sys.modules if name.partition(".")[0] in theirs]:
-        del sys.modules[name]
-    sys.modules.update(before)
-
-
-def _lies_in(module: ModuleType, folder: Path) -> bool:
-    file = getattr(module, "__file__", None)
-    if not file:  # a folder without __init__.py
-        return any(Path(path).resolve().parent == folder for path in getattr(module, "__path__", ()))
-    path = Path(file).resolve()
-    return folder in (path.parent, path.parent.parent if path.stem == "__init__" else None)
-
-
-@contextmanager
-def _stdout_on_stderr() -> Iterator[None]:
-    """Send to stderr what is printed, by Python or below it."""
-    sys.stdout.flush()
-    saved = None
     with suppress(OSError, ValueError):  # a stream without a descriptor, as under some tests
-        saved = os.dup(1)
         os.dup2(sys.stderr.fileno(), 1)
-    try:
-        with redirect_stdout(sys.stderr):
-            yield
-    finally:
-        sys.stderr.flush()
-        if saved is not None:
-            os.dup2(saved, 1)
-            os.close(saved)
+    sys.stdout = sys.stderr
 
 
 @contextmanager
@@ -180,6 +158,7 @@ def told(target: Target, doing: str, *, at: object = None) -> Iterator[None]:
     Raises:
         InputError: their code raised something.
     """
+    announce(doing)
     try:
         yield
     except (InputError, MemoryError):
@@ -189,10 +168,19 @@ def told(target: Target, doing: str, *, at: object = None) -> Iterator[None]:
         raise InputError(
             f"{place}: ends the program (SystemExit) {doing}; put that under if __name__ == '__main__':"
         ) from error
-    except Exception as error:
+    except BaseException as error:  # whatever they raise, GeneratorExit too, is told and no verdict
+        raise InputError(f"{_place(error, target, at)}: {_said(error)} ({doing})") from error
+    finally:
+        announce("")
+
+
+def _said(error: BaseException) -> str:
+    """``ValueError: its first line``; an error may fail to say anything."""
+    try:
         lines = str(error).strip().splitlines()
-        message = f": {lines[0]}" if lines else ""
-        raise InputError(f"{_place(error, target, at)}: {type(error).__name__}{message} ({doing})") from error
+    except Exception:
+        lines = []
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _place(error: BaseException, target: Target, at: object) -> str:
@@ -225,7 +213,8 @@ def _load(target: Target) -> ModuleType:
 
 
 def _find(module: ModuleType, target: Target) -> Callable[..., Any]:
-    found = getattr(module, target.name, None)
+    with told(target, f"while {target.name} was looked up"):
+        found = getattr(module, target.name, None)
     if found is None:
         names = [name for name, value in vars(module).items() if _is_own(value)]
         known = f"; it has {', '.join(names[:_MOST_NAMES])}" if names else "; it defines no class or function"

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from gptcli.architecture import Step, describe, sizes_of, steps
 from gptcli.config import ModelConfig, ResolvedConfig
+from gptcli.config.printable import printable
 from gptcli.errors import InputError
 from gptcli.model.check.fitting import Fitted, fit, unsettle
-from gptcli.model.check.learner import Learner, default_dtype, guest
+from gptcli.model.check.learner import Learner, default_dtype, make_room_for
 from gptcli.model.check.ports import IN, LOGITS, OUT, Port, Watch, difference, magnitude, ports, put_beside
 from gptcli.model.check.search import Search, Together, Values
 from gptcli.model.check.target import Target
@@ -23,6 +24,7 @@ from gptcli.reports import CheckedStep, CheckReport, Corner, Divergence, Finding
 _RANDOM_TOKENS = 8
 _CORNER = 3
 _DROPOUT = "dropout"
+_NOT_FINITE = "not-finite"
 _DROPOUT_HINT = (
     "two runs on the same ids differ: dropout is still on after .eval(), as with F.dropout(x) without "
     "training=self.training; or something else is random"
@@ -56,26 +58,26 @@ class CheckRequest(Struct, frozen=True, kw_only=True):
 
 
 def run_check(target: Target, request: CheckRequest) -> CheckReport:
-    """Load somebody's network, run it beside ours and report.
+    """Load somebody's network, run it beside ours and report; in a process of its own, which their code may change.
 
     It runs in double precision, so that rounding hides no mistake; where its code insists on single precision, in that.
 
     Raises:
         InputError: the file, or what it does, keeps it from being checked.
     """
-    with guest(target):
-        learner = Learner(target)
-        asked = request.config(learner.is_class)
-        if asked is not None:
-            request.admit(asked.config)
-        try:
-            return _check(learner, asked, request, torch.float64)
-        except _SinglePrecisionError:
-            pass
-        except InputError as error:
-            if not (isinstance(error.__cause__, RuntimeError) and _ABOUT_DTYPES.search(str(error.__cause__))):
-                raise
-        return _check(learner, asked, request, torch.float32)
+    make_room_for(target)
+    learner = Learner(target)
+    asked = request.config(learner.is_class)
+    if asked is not None:
+        request.admit(asked.config)
+    try:
+        return _check(learner, asked, request, torch.float64)
+    except _SinglePrecisionError:
+        pass
+    except InputError as error:
+        if not (isinstance(error.__cause__, RuntimeError) and _ABOUT_DTYPES.search(str(error.__cause__))):
+            raise
+    return _check(learner, asked, request, torch.float32)
 
 
 class _SinglePrecisionError(Exception):
@@ -105,6 +107,8 @@ def _check(learner: Learner, asked: ResolvedConfig | None, request: CheckRequest
     ids = _ids(fitted.config, request) if early_ids is None else early_ids
     listed = steps(describe(fitted.config), sizes_of(fitted.config))
     broken = _unfit(fitted.recognised.findings)
+    not_finite = _parameters_not_finite(model)
+    fitted.recognised.findings.extend(not_finite)
     theirs = _run_theirs(learner, model, fitted, ids, ports(listed), dtype, may_fail=broken is not None)
     seen: list[tuple[Port, CheckedStep]] = []
     divergence = broken
@@ -114,6 +118,7 @@ def _check(learner: Learner, asked: ResolvedConfig | None, request: CheckRequest
         seen = list(_compare(theirs.values, ours, listed, fitted.modules, TOLERANCES[dtype]))
         divergence = _first(seen, theirs, ours, listed, fitted, ids, TOLERANCES[dtype])
     looks_ahead = None if theirs is None else theirs.looks_ahead
+    divergence = divergence or _unfit(not_finite)  # a row of a table that these ids do not look up
     return CheckReport(
         config=fitted.config,
         target=str(learner.target),
@@ -245,7 +250,7 @@ def _compare(
             expected_shape=tuple(expected.shape),
             difference=apart if apart is not None and apart < float("inf") else None,
             tolerance=allowed,
-            ok=apart is not None and apart <= allowed,
+            ok=apart is not None and apart <= allowed and bool(found.isfinite().all()),
         )
         if not again or path == LOGITS or (agreeing[step.path] and not checked.ok):
             yield port, checked
@@ -292,6 +297,8 @@ def _first(
     port, checked = departing
     expected, found = put_beside(ours.outputs[port.value], theirs.values[port.key], port.path), theirs.values[port.key]
     alike = expected.shape == found.shape
+    if alike and checked.difference is not None and checked.difference <= tolerance * magnitude(expected):
+        return _not_finite(checked, expected, found, fitted.recognised.findings)
     found_out = Search(ours.model, ports(listed), ours.outputs, theirs.values, ids, tolerance).culprits(port)
     return Divergence(
         path=checked.path,
@@ -306,6 +313,34 @@ def _first(
         mistakes=list(dict.fromkeys(mistake.name for together in found_out for mistake in together)),
         hint=_hint(found_out) or _shape_hint(checked, fitted.config),
     )
+
+
+def _not_finite(checked: CheckedStep, expected: Tensor, found: Tensor, findings: Sequence[Finding]) -> Divergence:
+    """Make the divergence of a step that agrees with ours and holds NaN or infinity, which no network should."""
+    first = next((finding for finding in findings if finding.kind == _NOT_FINITE), None)
+    return Divergence(
+        path=checked.path,
+        label=checked.label,
+        kind=_NOT_FINITE,
+        module=checked.module,
+        side=checked.side,
+        expected=_corner(expected, expected, found),
+        found=_corner(found, expected, found),
+        difference=checked.difference,
+        tolerance=checked.tolerance,
+        hint="its numbers overflow, or come of 0/0" if first is None else f"{first.path} {first.message}",
+    )
+
+
+def _parameters_not_finite(model: nn.Module) -> list[Finding]:
+    """Find the first parameter with NaN or infinity: ours computes with the same numbers, and agrees."""
+    bad = [(name, value) for name, value in model.named_parameters() if not value.isfinite().all()]
+    if not bad:
+        return []
+    name, value = bad[0]
+    others = f"; so do {len(bad) - 1:,} more parameters" if len(bad) > 1 else ""
+    message = f"holds NaN or infinity in {int((~value.isfinite()).sum()):,} of {value.numel():,} numbers{others}"
+    return [Finding("error", _NOT_FINITE, printable(name), message)]
 
 
 def _hint(found_out: list[Together]) -> str:

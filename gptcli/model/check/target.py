@@ -5,6 +5,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from gptcli.errors import InputError, did_you_mean
+from gptcli.files import open_input
 
 _FORM = "my_gpt.py:GPTModel"
 
@@ -53,7 +54,7 @@ def _check_file(path: Path, file: str) -> None:
         if not path.exists():
             siblings = [str(each) for each in path.parent.glob("*.py")] if path.parent.is_dir() else []
             raise InputError(f"{file}: no such file{did_you_mean(file, siblings)}")
-        path.open("rb").close()
+        open_input(path).close()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(f"{file}: cannot be read: {reason}") from None

@@ -41,7 +41,7 @@ def maps_of(report: TraceReport) -> list[Maps]:
     """Return each text's maps as the script reads them."""
     assert report.config is not None
     found = []
-    for text, tokens in enumerate(report.tokens):
+    for text, tokens in enumerate(report.text_tokens):
         own = [each for each in report.attention_maps or () if each.text == text]
         if own:
             names = [visible_token(token) for token in tokens[: len(own[0].weights)]]

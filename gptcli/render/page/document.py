@@ -11,6 +11,7 @@ import msgspec
 from gptcli.config.printable import printable
 from gptcli.render.flops import short_flops
 from gptcli.render.flow_tree import Node, flow_tree
+from gptcli.render.model_line import attention_words
 from gptcli.render.page.attention import attention_section, maps_of
 from gptcli.render.page.charts import Slice, cards, stacked
 from gptcli.render.page.facts import facts_of, shape
@@ -95,8 +96,8 @@ def _header(report: FlowReport | TraceReport, studies: Studies) -> Iterator[Html
     yield cards(_figures(report, studies))
     if isinstance(report, TraceReport):
         yield tag("p", *_run_words(report), class_="run")
-    if report.tokens:
-        yield tag("section", tag("h2", "The text in tokens", id="tokens"), *map(_chips, report.tokens),
+    if report.text_tokens:
+        yield tag("section", tag("h2", "The text in tokens", id="tokens"), *map(_chips, report.text_tokens),
                   aria_labelledby="tokens")  # fmt: skip
 
 
@@ -117,11 +118,15 @@ def _figures(report: FlowReport | TraceReport, studies: Studies) -> list[tuple[s
         ("Parameters", short_count(report.parameters), count(report.parameters)),
         ("Weights", binary(studies.inference.weights_bytes), f"in {report.dtype}"),
         ("Forward pass", short_flops(report.forward_flops), "matrix products"),
-        ("Training step", binary(studies.training.peak_bytes), f"at its peak, {studies.training.optimizer}"),
+        ("Training step", binary(studies.training.peak_bytes), _step_words(studies.training)),
     ]
     if isinstance(report, TraceReport):
         found.append(("Time", short_seconds(report.steps_seconds), f"all steps, on {report.device}"))
     return found
+
+
+def _step_words(training: MemoryReport) -> str:
+    return f"at its peak, {training.optimizer}, {attention_words(training.attention)}"
 
 
 def _run_words(report: TraceReport) -> Iterator[str | Html]:
@@ -218,6 +223,6 @@ def _memory(title: str, report: MemoryReport) -> Html:
                                 sum(line.bytes for line in rest)))  # fmt: skip
     slices = [Slice(line.label, line.bytes, binary(line.bytes)) for line in shown]
     how = f"In its {report.peak_phase} phase; {report.activation_dtype}, "
-    how += f"{shape((report.batch_size, report.seq_len))} tokens"
+    how += f"{shape((report.batch_size, report.seq_len))} tokens, {attention_words(report.attention)}"
     how += f", {report.optimizer} ({report.optimizer_impl})." if report.optimizer else "."
     return stacked(title, slices, binary(report.peak_bytes), "Alive", note=how, also=f"({decimal(report.peak_bytes)})")

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from gptcli.render.forward import perplexity_words
 from gptcli.render.page.charts import Slice, meter, scrolled, stacked
 from gptcli.render.page.markup import Html, tag
 from gptcli.render.page.words import FAMILIES, kind_of
@@ -32,7 +33,7 @@ def predictions(report: TraceReport) -> Html:
 
 
 def _candidates(text: int, candidates: Sequence[NextToken], report: TraceReport) -> Iterator[Html]:
-    last = visible_token(report.tokens[text][-1])
+    last = visible_token(report.text_tokens[text][-1])
     title = f"After {last}" if len(report.next_tokens) == 1 else f"Text {text + 1}, after {last}"
     most = max((each.probability for each in candidates), default=1.0) or 1.0
     rows = [
@@ -89,17 +90,18 @@ def _lens_row(row: LensRow, candidates: Sequence[NextToken], most: float) -> Htm
 
 def losses(report: TraceReport) -> Html | None:
     """Return how well each token was foreseen, where it was asked for."""
-    if not report.loss:
+    if report.losses is None or report.loss is None:
         return None
-    parts = [html for text, loss in enumerate(report.loss) for html in _loss(text, loss, report)]
+    parts = [html for text, loss in enumerate(report.losses) for html in _loss(text, loss, report)]
+    if len(report.losses) > 1:
+        parts.append(tag("h3", _loss_words("All texts: loss", report.loss, report.perplexity)))
     return tag("section", tag("h2", "How well it was foreseen", id="loss"), *parts, aria_labelledby="loss")
 
 
 def _loss(text: int, loss: TextLoss, report: TraceReport) -> Iterator[Html]:
-    which = f"Text {text + 1}: l" if len(report.loss or ()) > 1 else "L"
-    perplexity = "" if loss.perplexity is None else f", perplexity {loss.perplexity:,.2f}"
-    yield tag("h3", f"{which}oss {loss.mean:.4f} nats a token{perplexity}")
-    names = {token.id: visible_token(token) for tokens in report.tokens for token in tokens}
+    title = f"Text {text + 1}: loss" if len(report.losses or ()) > 1 else "Loss"
+    yield tag("h3", _loss_words(title, loss.mean, loss.perplexity))
+    names = {token.id: visible_token(token) for tokens in report.text_tokens for token in tokens}
     rows = [
         tag(
             "tr",
@@ -112,6 +114,10 @@ def _loss(text: int, loss: TextLoss, report: TraceReport) -> Iterator[Html]:
     ]
     head = tag("tr", *(tag("th", words, scope="col") for words in ("After", "Comes", "Probability", "Loss")))
     yield scrolled(tag("table", tag("thead", head), tag("tbody", *rows), class_="losses"), "the loss of each token")
+
+
+def _loss_words(title: str, mean: float, perplexity: float | None) -> str:
+    return f"{title} {mean:.4f} nats a token, perplexity {perplexity_words(perplexity)}"
 
 
 def time_chart(report: TraceReport) -> Html:

@@ -68,9 +68,14 @@ _KINDS = {
         "activation", "Widens each token's vector four times, bends it, and narrows it again; each token alone."
     ),
 }
-_OTHER = Kind("linear", "")
 
 
 def kind_of(operation: str) -> Kind:
-    """Return the words and the colour of a kind of operation."""
-    return _KINDS.get(operation, _OTHER)
+    """Return the words and the colour of a kind of operation.
+
+    Raises:
+        NotImplementedError: no words for this kind.
+    """
+    if operation not in _KINDS:
+        raise NotImplementedError(operation)
+    return _KINDS[operation]

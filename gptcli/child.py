@@ -1,0 +1,176 @@
+"""A function run in a process of its own: other people's code can end, break or block that process and nothing else.
+
+The result comes through a pipe, and only a result that is whole counts; a process that ends without one has failed,
+whatever its exit code says.
+"""
+
+import os
+import selectors
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from time import monotonic
+
+from gptcli.errors import GptcliError
+from gptcli.signals import end_on_signals_no_more, undone
+
+_DOING, _RESULT = b"D", b"R"
+_LENGTH_BYTES = 8
+_HEAD_BYTES = len(_RESULT) + _LENGTH_BYTES
+_SEAL_BYTES = 16  # what somebody writes into the pipe by accident has no seal
+_PATIENCE = 0.05  # seconds between two looks whether the process is still there
+_GRACE = 5  # seconds that a process whose parent was killed outlives the limit
+
+_pipe: tuple[int, bytes] | None = None  # in the child: where to write, and the seal
+
+
+class ChildError(Exception):
+    """The process gave no result.
+
+    Attributes:
+        doing: what it had announced last.
+        status: its exit code, or minus the number of the signal that ended it; None where its time was up.
+    """
+
+    def __init__(self, doing: str, status: int | None) -> None:
+        super().__init__(doing, status)
+        self.doing, self.status = doing, status
+
+
+class Child:
+    """A process that runs a function."""
+
+    def __init__(self, pid: int, reader: int, seal: bytes) -> None:
+        self._pid, self._reader, self._seal = pid, reader, seal
+        self._status: int | None = None
+        self._doing = ""
+
+    def result(self, limit: float | None = None) -> bytes:
+        """Wait for the result of the function.
+
+        Args:
+            limit: seconds to wait, or None to wait for ever.
+
+        Raises:
+            ChildError: the process ended without one, or its time was up.
+        """
+        deadline = None if limit is None else monotonic() + limit
+        received = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._reader, selectors.EVENT_READ)
+            while deadline is None or monotonic() < deadline:
+                ended = self._has_ended()  # before the look into the pipe: what it wrote last is there then
+                if not selector.select(0 if ended else _PATIENCE):
+                    if ended:  # a process that it started may hold the pipe open
+                        raise ChildError(self._doing, self._status)
+                    continue
+                data = os.read(self._reader, 2**20)
+                if not data:
+                    self._reap()
+                    raise ChildError(self._doing, self._status)
+                received, result = self._taken(received + data)
+                if result is not None:
+                    return result
+        raise ChildError(self._doing, None)
+
+    def end(self) -> None:
+        """Kill the process and those that it started."""
+        with suppress(OSError):
+            os.killpg(self._pid, signal.SIGKILL)
+        with suppress(OSError):
+            os.kill(self._pid, signal.SIGKILL)  # before it has become the leader of its group
+        self._reap()
+
+    def _taken(self, received: bytes) -> tuple[bytes, bytes | None]:
+        """Take whole messages off what was received; return the rest, and the result if it is there."""
+        while (begin := received.find(self._seal)) >= 0:  # what stands before a seal is not ours
+            received = received[begin:]
+            head, tail = received[len(self._seal) :][:_HEAD_BYTES], received[len(self._seal) + _HEAD_BYTES :]
+            length = int.from_bytes(head[len(_RESULT) :], "little")
+            if len(head) < _HEAD_BYTES or len(tail) < length:
+                return received, None
+            if head.startswith(_RESULT):
+                return b"", tail[:length]
+            self._doing, received = tail[:length].decode(), tail[length:]
+        return received[-len(self._seal) :], None
+
+    def _has_ended(self) -> bool:
+        if self._status is None:
+            pid, status = os.waitpid(self._pid, os.WNOHANG)
+            self._status = os.waitstatus_to_exitcode(status) if pid else None
+        return self._status is not None
+
+    def _reap(self) -> None:
+        if self._status is None:
+            with suppress(OSError):
+                self._status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+
+
+@contextmanager
+def started(function: Callable[[], bytes], *, limit: float | None = None) -> Iterator[Child]:
+    """Fork a process that runs the function; it is gone when the block ends.
+
+    It shares stderr, has an empty standard input and gets no signal from the keyboard. Enter this before threads are
+    started, which a fork would not copy.
+
+    Args:
+        function: what to run; what it raises must not leave it.
+        limit: seconds after which the process ends by itself, should nobody be there to end it.
+
+    Raises:
+        GptcliError: the system cannot fork, or has no more processes.
+    """
+    if not hasattr(os, "fork"):
+        raise GptcliError("this system cannot fork a process for other people's code; use Linux or macOS")
+    seal = os.urandom(_SEAL_BYTES)
+    reader, writer = os.pipe()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()  # or both processes would print what is left
+    try:
+        pid = os.fork()
+    except OSError as error:
+        raise GptcliError(f"no process can be started: {error.strerror or error}") from None
+    if pid == 0:
+        _live(function, reader, writer, seal, limit)
+    os.close(writer)
+    child = Child(pid, reader, seal)
+    with undone(child.end):
+        try:
+            yield child
+        finally:
+            os.close(reader)
+
+
+def announce(doing: str) -> None:
+    """Tell the parent what is going to be done, for its message should this be the last; nothing outside a child."""
+    if _pipe is not None:
+        _send(_DOING, doing.encode(errors="replace"))
+
+
+def _live(function: Callable[[], bytes], reader: int, writer: int, seal: bytes, limit: float | None) -> None:
+    """Be the child: run the function, send what it returns, and never come back."""
+    global _pipe  # noqa: PLW0603  # of this process, which has one parent
+    code = 1
+    try:
+        end_on_signals_no_more()
+        os.setsid()
+        if limit is not None:
+            signal.setitimer(signal.ITIMER_REAL, limit + _GRACE)
+        os.close(reader)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        _pipe = writer, seal
+        _send(_RESULT, function())
+        code = 0
+    finally:
+        with suppress(BaseException):
+            sys.stderr.flush()
+        os._exit(code)  # whatever threads and exit handlers there are
+
+
+def _send(kind: bytes, content: bytes) -> None:
+    assert _pipe is not None
+    writer, seal = _pipe
+    message = memoryview(seal + kind + len(content).to_bytes(_LENGTH_BYTES, "little") + content)
+    while message:
+        message = message[os.write(writer, message) :]

@@ -1,0 +1,111 @@
+"""What ``gptcli check`` does between its options and its report: the run in a child, and its verdict."""
+
+import signal
+import traceback
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Literal
+
+import msgspec
+
+from gptcli.child import ChildError, started
+from gptcli.errors import GptcliError, InputError, InputProblemsError
+from gptcli.reports import CheckReport
+
+
+class _Verdict(msgspec.Struct, frozen=True):
+    """What comes back: a report, or the error that there was instead."""
+
+    report: CheckReport | None = None
+    error: Literal["", "failure", "input", "problems", "memory", "internal"] = ""
+    lines: list[str] = []
+    traceback: str = ""
+
+
+def checked_apart(
+    target: str, check: Callable[[], CheckReport], limit: float | None, waiting: AbstractContextManager[None]
+) -> CheckReport:
+    """Run a check in a process of its own.
+
+    Args:
+        target: whose code it is, for messages.
+        check: what to run.
+        limit: seconds that it may take, or None.
+        waiting: entered while it runs.
+
+    Raises:
+        InputError: the check raised one, or their code ended the process.
+        GptcliError: likewise; or the time was up.
+    """
+    with started(lambda: msgspec.json.encode(_verdict(check)), limit=limit) as child:
+        try:
+            with waiting:
+                answer = child.result(limit)
+        except ChildError as error:
+            raise _silence(target, error, limit) from None
+    verdict = msgspec.json.decode(answer, type=_Verdict)
+    if verdict.report is None:
+        raise _raised(verdict)
+    return verdict.report
+
+
+def _verdict(check: Callable[[], CheckReport]) -> _Verdict:
+    try:
+        return _Verdict(report=check())
+    except InputProblemsError as error:
+        return _failed("problems", list(error.problems), error)
+    except InputError as error:
+        return _failed("input", [str(error)], error)
+    except GptcliError as error:
+        return _failed("failure", [str(error)], error)
+    except MemoryError as error:
+        return _failed("memory", [], error)
+    except BaseException as error:  # theirs is caught where it is run; whatever this is, it is no success
+        return _failed("internal", [f"{type(error).__name__}: {error}"], error)
+
+
+def _failed(
+    kind: Literal["failure", "input", "problems", "memory", "internal"], lines: list[str], error: BaseException
+) -> _Verdict:
+    text = "".join(traceback.format_exception(error))
+    return _Verdict(error=kind, lines=[_encodable(line) for line in lines], traceback=_encodable(text))
+
+
+def _encodable(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _raised(verdict: _Verdict) -> Exception:
+    """Return the error again; its traceback in the child is a note, for --debug."""
+    error: Exception
+    if verdict.error == "problems":
+        error = InputProblemsError(verdict.lines)
+    elif verdict.error == "input":
+        error = InputError(verdict.lines[0])
+    elif verdict.error == "failure":
+        error = GptcliError(verdict.lines[0])
+    elif verdict.error == "memory":
+        error = MemoryError()
+    else:
+        error = GptcliError(f"internal: {verdict.lines[0]}; --debug shows the traceback")
+    error.add_note(verdict.traceback)
+    return error
+
+
+def _silence(target: str, error: ChildError, limit: float | None) -> GptcliError:
+    """Say how their code has kept the verdict from coming."""
+    while_ = f" {error.doing}" if error.doing else ""
+    if error.status is None:
+        return GptcliError(
+            f"{target}: was not done within {limit:g} s, the time limit{while_}; --time-limit gives it more, 0 any time"
+        )
+    if error.status == -signal.SIGKILL:
+        killed = "was killed, as the system does when memory runs out"
+        return GptcliError(f"{target}: {killed}{while_}; take a smaller model, as with -c tiny")
+    if error.status < 0:
+        name = signal.Signals(-error.status).name
+        return InputError(f"{target}: crashed with {name}{while_}; nothing was checked")
+    return InputError(
+        f"{target}: ended the program with exit code {error.status}{while_}, as os._exit does; nothing was checked, so "
+        "take that out"
+    )
