@@ -172,23 +172,27 @@ def copied_tree() -> Path:
 
 
 def judge(mutant: Mutant | None, tree: Path, limit: float) -> str:
-    """Run the tests in a fork with an error planted, or with none."""
+    """Run the tests in forks with an error planted, or with none."""
     original = (ROOT / mutant.file).read_text(encoding="utf-8") if mutant else ""
     if mutant:
         (tree / mutant.file).write_text(mutated(mutant), encoding="utf-8")
     try:
-        return _forked(tree, limit, test_files(Path(mutant.file).stem if mutant else ""))
+        for tests in test_groups(Path(mutant.file).stem if mutant else ""):
+            verdict = _forked(tree, limit, tests)
+            if verdict != SURVIVED:
+                return verdict
+        return SURVIVED
     finally:
         if mutant:
             (tree / mutant.file).write_text(original, encoding="utf-8")
 
 
-def test_files(stem: str) -> list[str]:
-    """Return every file of the tests, those first that know the mutated one."""
+def test_groups(stem: str) -> list[list[str]]:
+    """Return every file of the tests: those that know the mutated one, then the others."""
     files = sorted(path for folder in TESTS for path in (ROOT / folder).glob("test_*.py"))
-    first = (LIKELY.get(stem), f"test_{stem}.py")
-    files.sort(key=lambda path: path.name not in first)
-    return [path.relative_to(ROOT).as_posix() for path in files]
+    likely = [path for path in files if path.name in (LIKELY.get(stem), f"test_{stem}.py")]
+    groups = (likely, [path for path in files if path not in likely])
+    return [[path.relative_to(ROOT).as_posix() for path in group] for group in groups if group]
 
 
 def _forked(tree: Path, limit: float, tests: list[str]) -> str:
