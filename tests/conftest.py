@@ -5,9 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from traceback import clear_frames
 from typing import Any, NamedTuple
 
 import pytest
@@ -38,6 +39,27 @@ Cli = Callable[..., Outcome]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-goldens", action="store_true", help="write the golden files instead of comparing")
+
+
+# What torch's kernels for AVX2 say where they ask the processor, and not the variable, which instructions there are.
+_PACKING = "pack_vnni2 is only supported when avx512 is supported"
+
+
+def skip_where_torch_fails(told: str) -> None:
+    """Skip where torch's fused attention in bf16 cannot run: AVX-512 is there, and ``ATEN_CPU_CAPABILITY`` hides it."""
+    if _PACKING in told and os.environ.get("ATEN_CPU_CAPABILITY") in ("default", "avx2"):
+        pytest.skip("torch's fused attention in bf16 fails where ATEN_CPU_CAPABILITY hides the processor's AVX-512")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """Skip a test in which torch fails so, and let its tensors go: they would count in the next measurement."""
+    try:
+        return (yield)
+    except RuntimeError as error:
+        clear_frames(error.__traceback__)
+        skip_where_torch_fails(str(error))
+        raise
 
 
 @pytest.fixture(autouse=True)

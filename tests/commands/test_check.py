@@ -447,7 +447,7 @@ ENDINGS = {
     "os._exit(0)": ("ended the program with exit code 0 while it was loaded, as os._exit does", 2),
     "os._exit(3)": ("ended the program with exit code 3 while it was loaded", 2),
     "sys.exit(0)": ("ends the program (SystemExit) while it was loaded", 2),
-    "os.kill(os.getpid(), 11)": ("crashed with SIGSEGV while it was loaded", 2),
+    "__import__('faulthandler').disable(), os.kill(os.getpid(), 11)": ("crashed with SIGSEGV while it was loaded", 2),
     "os.kill(os.getpid(), 15)": ("crashed with SIGTERM while it was loaded", 2),
     "os.kill(os.getpid(), 9)": ("was killed, as the system does when memory runs out while it was loaded", 1),
     "os.closerange(3, 99)": ("ended the program with exit code 1", 2),

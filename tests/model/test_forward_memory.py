@@ -1,6 +1,5 @@
 """What ``memory -t T`` says is what ``forward`` allocates: a tracker and the profiler around the command's own pass."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,10 +12,8 @@ from gptcli.model.gpt import GPT
 from gptcli.model.measure import storage_bytes
 from gptcli.model.profiled import recorded
 from gptcli.model.tracker import LiveBytes
-from tests.conftest import Cli
+from tests.conftest import Cli, skip_where_torch_fails
 
-# What torch says when its kernels for AVX2 ask the processor, and not the variable, what there is.
-_PACKING = "pack_vnni2 is only supported when avx512 is supported"
 LENGTHS = [1, 4, 100, 383, 384, 1024]
 
 
@@ -64,10 +61,7 @@ def allocated(cli: Cli, passes: Passes, *options: str) -> list[int]:
     said = cli("memory", *model, "--json")
     assert said.code == 0, said.err
     ran = cli("forward", "!" + " !" * (int(length) - 1), *ids, "--device", "cpu")
-    if _PACKING in ran.err and os.environ.get("ATEN_CPU_CAPABILITY") in ("default", "avx2"):
-        pytest.skip(
-            "torch's own fused attention in bf16 fails where ATEN_CPU_CAPABILITY hides this processor's AVX-512"
-        )
+    skip_where_torch_fails(ran.err)
     assert ran.code == 0, ran.err
     return [said.json["peak_bytes"], *passes.peaks[-1]]
 
