@@ -94,7 +94,8 @@ def mutants_of(file: str, source: str) -> list[Mutant]:
 
 def _left_out(nodes: list[Any]) -> Iterator[Any]:
     for node in nodes:
-        if node.type in _LEFT_OUT_NODES:
+        star_of_keywords = node.type == "operator" and node.parent.type in ("parameters", "dictorsetmaker")
+        if node.type in _LEFT_OUT_NODES or star_of_keywords:
             yield node
         elif node.type in ("param", "funcdef") and node.annotation is not None:
             yield node.annotation
