@@ -37,6 +37,8 @@ ROOT = Path(__file__).parents[1]
 MUTATED = ("gptcli/analysis", "gptcli/architecture")
 TESTS = ("tests/analysis", "tests/architecture")
 COPIED = ("gptcli", "tests", "tools", "configs", "benchmarks", "pyproject.toml")
+# What most likely notices an error runs first; else the tests named after the file do.
+LIKELY = {"kernels": "test_phases.py", "program": "test_phases.py", "step": "test_phases.py", "sweep": "test_phases.py"}
 SESSION = ROOT / ".mutation"
 RESULTS = SESSION / "results.jsonl"
 
@@ -92,7 +94,8 @@ def mutants_of(file: str, source: str) -> list[Mutant]:
 
 def _left_out(nodes: list[Any]) -> Iterator[Any]:
     for node in nodes:
-        if node.type in _LEFT_OUT_NODES:
+        star_of_keywords = node.type == "operator" and node.parent.type in ("parameters", "dictorsetmaker")
+        if node.type in _LEFT_OUT_NODES or star_of_keywords:
             yield node
         elif node.type in ("param", "funcdef") and node.annotation is not None:
             yield node.annotation
@@ -170,22 +173,34 @@ def copied_tree() -> Path:
 
 
 def judge(mutant: Mutant | None, tree: Path, limit: float) -> str:
-    """Run the tests in a fork with an error planted, or with none."""
+    """Run the tests in forks with an error planted, or with none."""
     original = (ROOT / mutant.file).read_text(encoding="utf-8") if mutant else ""
     if mutant:
         (tree / mutant.file).write_text(mutated(mutant), encoding="utf-8")
     try:
-        return _forked(tree, limit)
+        for tests in test_groups(Path(mutant.file).stem if mutant else ""):
+            verdict = _forked(tree, limit, tests)
+            if verdict != SURVIVED:
+                return verdict
+        return SURVIVED
     finally:
         if mutant:
             (tree / mutant.file).write_text(original, encoding="utf-8")
 
 
-def _forked(tree: Path, limit: float) -> str:
+def test_groups(stem: str) -> list[list[str]]:
+    """Return every file of the tests: those that know the mutated one, then the others."""
+    files = sorted(path for folder in TESTS for path in (ROOT / folder).glob("test_*.py"))
+    likely = [path for path in files if path.name in (LIKELY.get(stem), f"test_{stem}.py")]
+    groups = (likely, [path for path in files if path not in likely])
+    return [[path.relative_to(ROOT).as_posix() for path in group] for group in groups if group]
+
+
+def _forked(tree: Path, limit: float, tests: list[str]) -> str:
     child = os.fork()
     if child == 0:
         os.setpgid(0, 0)
-        os._exit(_run_tests(tree))
+        os._exit(_run_tests(tree, tests))
     started = time.monotonic()
     while time.monotonic() - started < limit:
         done, status = os.waitpid(child, os.WNOHANG)
@@ -197,7 +212,7 @@ def _forked(tree: Path, limit: float) -> str:
     return TIMEOUT
 
 
-def _run_tests(tree: Path) -> int:
+def _run_tests(tree: Path, tests: list[str]) -> int:
     """Return 0 where all passed, 1 where one failed, 2 where the mutated package cannot even be imported."""
     with (tree / "output.txt").open("w") as output:
         os.dup2(output.fileno(), 1)
@@ -214,7 +229,7 @@ def _run_tests(tree: Path) -> int:
     import pytest
 
     plain = ("-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0")
-    return int(pytest.main([*plain, *TESTS]) != 0)
+    return int(pytest.main([*plain, *tests]) != 0)
 
 
 def _import_everything(tree: Path) -> None:

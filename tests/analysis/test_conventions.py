@@ -10,6 +10,7 @@ from gptcli.analysis.conventions import (
     combinations,
     convention_rows,
     count_by,
+    deviations,
     names,
 )
 from gptcli.analysis.params import count_tied_and_untied
@@ -105,3 +106,27 @@ def test_each_table_is_left_out_by_one_convention(config: ModelConfig) -> None:
     assert count_by(config, BODY) == untied - 2 * table - positions
     no_tables = count_by(config, Convention(parts="no tables"))
     assert no_tables == untied - (2 if config.weight_tying else 1) * table - positions
+
+
+@pytest.mark.parametrize(
+    ("convention", "things"),
+    [
+        (Convention(tied=False), 0),
+        (Convention(tied=True), 1),
+        (BODY, 1),
+        (Convention(tied=False, padded=True), 1),
+        (Convention(tied=False, masks="mask"), 1),
+        (Convention(tied=False, biases="qkv"), 1),
+        (Convention(tied=True, padded=True, masks="mask", biases="none"), 4),
+    ],
+)
+def test_how_far_a_convention_is_from_the_config(convention: Convention, things: int) -> None:
+    """One for each thing that has to be said; the lecture's model is untied and without QKV bias."""
+    assert deviations(LECTURE, convention) == things
+
+
+def test_who_counts_so() -> None:
+    used_by = {row.name: row.used_by for row in convention_rows(LECTURE)}
+    assert "the lecture's network" in used_by["untied"]
+    assert "torch's parameters()" in used_by["tied"]
+    assert "OpenAI's GPT-2 checkpoints" in used_by["tied, with QKV bias"]

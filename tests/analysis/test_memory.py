@@ -69,3 +69,14 @@ def test_what_cannot_be_is_refused(options: StepOptions, message: str) -> None:
     with pytest.raises(InputError, match=message):
         checked_options(ODD, options)
     assert checked_options(ODD, replace(options, tokens=3, optimizer="sgd", mode="inference", amp=False))
+
+
+@pytest.mark.parametrize(("tokens", "widened"), [(7, 0), (8, 4 * (8 * 8 + 8 * 8 + 8 * 8))])
+def test_a_product_in_fp32_is_a_line_of_the_ledger(tokens: int, widened: int) -> None:
+    """From eight rows on, for the output head, where the peak is: the rows, C rows of its matrix, and their result."""
+    config = ModelConfig(vocab_size=500, context_length=8, emb_dim=8, n_heads=1, n_layers=1)
+    options = StepOptions(tokens=tokens, dtype="bf16", widens=True)
+    found = {line.label: line.bytes for line in memory_report(config, options).ledger}
+    assert found.get("Widened for the product", 0) == widened
+    for other in (replace(options, widens=False), replace(options, dtype="fp32"), replace(options, device="cuda")):
+        assert "Widened for the product" not in {line.label for line in memory_report(config, other).ledger}

@@ -142,7 +142,7 @@ def test_a_fork_gives_a_verdict(
 ) -> None:
     import os
 
-    def run(_tree: Path) -> int:
+    def run(_tree: Path, _tests: list[str]) -> int:
         if code is None:
             time.sleep(60)
         if code == -9:
@@ -151,6 +151,15 @@ def test_a_fork_gives_a_verdict(
 
     monkeypatch.setattr(mutate, "_run_tests", run)
     assert mutate.judge(None, tmp_path, 0.3 if code is None else 30) == verdict
+
+
+def test_every_test_runs_the_likeliest_first() -> None:
+    (every,) = mutate.test_groups("")
+    assert {path.parent.name for path in map(Path, every)} == {"analysis", "architecture"}
+    for stem, first in (("kernels", "tests/analysis/test_phases.py"), ("why", "tests/analysis/test_why.py")):
+        likely, others = mutate.test_groups(stem)
+        assert likely == [first]
+        assert sorted(likely + others) == every
 
 
 def test_a_difference_is_one_line() -> None:
