@@ -134,3 +134,10 @@ def test_compare(cli: Cli) -> None:
     ]
     assert facts == [8, "fp32", True, "cuda", "sgd", "foreach", "block"]
     assert "over the context length" in cli("compare", "gpt2", "tiny", "--seq-len", "1000").err
+
+
+def test_letting_logits_go_is_about_training(cli: Cli) -> None:
+    outcome = cli("memory", "-c", "tiny", "--free-logits")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "--free-logits is about the loss of a training step; add --mode training" in outcome.err
+    assert cli("memory", "-c", "tiny", "--free-logits", "--mode", "training").code == 0
