@@ -1,7 +1,6 @@
 """A function in a process of its own: only a whole result through the pipe counts."""
 
 import faulthandler
-import faulthandler
 import os
 import signal
 import subprocess

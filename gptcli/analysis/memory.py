@@ -67,6 +67,9 @@ def memory_report(config: ModelConfig, options: StepOptions, *, explain: bool = 
         gradients_bytes=gradients_bytes(config, options.dtype) if training else None,
         optimizer_bytes=optimizer_bytes(config, options.optimizer, options.dtype) if training else None,
         kv_cache_bytes=kv_cache_bytes(config, options) if options.mode == "generate" else None,
+        kv_cache_bytes_per_token=(
+            kv_cache_bytes(config, replace(options, batch=1, tokens=1)) if options.mode == "generate" else None
+        ),
         peak_bytes=memory.peak,
         peak_phase=memory.peak_phase,
         phases=[PhasePeak(phase, peak) for phase, peak in memory.phases.items()],

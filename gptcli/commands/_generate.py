@@ -2,8 +2,8 @@
 
 import os
 from collections import Counter
-from contextlib import suppress
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING

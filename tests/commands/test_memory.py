@@ -29,7 +29,9 @@ def test_logits_and_loss_are_named(cli: Cli) -> None:
 
 
 def test_kv_cache(cli: Cli) -> None:
-    assert cli("memory", "--mode", "generate", "--dtype", "fp16", "--json").json["kv_cache_bytes"] == 36 * 2**20
+    cached = cli("memory", "--mode", "generate", "--dtype", "fp16", "-b", "3", "--json").json
+    assert cached["kv_cache_bytes"] == 3 * 36 * 2**20
+    assert cached["kv_cache_bytes_per_token"] == 36 * 2**20 // 1024
     assert cli("memory", "--json").json["kv_cache_bytes"] is None
 
 
