@@ -901,7 +901,8 @@ class Divergence(Struct, frozen=True, kw_only=True):
         path: a step; or a parameter by their own name.
         label: the words people read.
         kind: ``value``, ``shape``, ``input``: a module takes something else than the step before it gave,
-            ``random``: two runs differ, ``not-finite``: it gives NaN or infinity, as ours does with the same weights;
+            ``random``: two runs differ, ``not-finite``: it gives NaN or infinity, as ours does with the same weights
+            or only theirs in fp32, the one kind that a gradient has;
             for parameters ``missing``, ``unexpected``, ``misshaped``, ``not-finite`` and so on.
         module: as of a checked step.
         side: likewise.
