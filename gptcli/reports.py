@@ -840,8 +840,15 @@ class CheckpointReport(Report, frozen=True, kw_only=True):
     ok: bool
 
 
+DEPARTS = "departs"  # what another program computes in another way
+
+
 class ConvertReport(Report, frozen=True, kw_only=True):
-    """A checkpoint written in another layout; findings say where the other program computes something else."""
+    """A checkpoint written in another layout.
+
+    Attributes:
+        findings: what is doubtful about the checkpoint, and where the other program computes something else.
+    """
 
     command: str = "checkpoint"
     path: str

@@ -71,12 +71,12 @@ def choose_model(
         raise InputError("--init says how random weights are drawn, and --weights brings others; leave one of them out")
     asked = resolve(config, set_values, tied) if is_typed(context, "config") else None
     found = load_weights(weights, set_values=set_values or (), tied=tied, config=asked)
-    _note_warnings(found.recognised)
+    note_warnings(found.recognised)
     assert found.recognised.config is not None
     return ChosenModel(found.recognised.config, found)
 
 
-def _note_warnings(recognised: "Recognised") -> None:
+def note_warnings(recognised: "Recognised") -> None:
     """Tell on stderr what is probably not meant, before anything is run with it."""
     from gptcli.render.errors import print_note
 
