@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from gptcli.architecture import describe, each_weight, shape_sizes, sizes_of
 from gptcli.checkpoints.layouts import split_index
 from gptcli.checkpoints.matching import Matched, Part
-from gptcli.checkpoints.stored import COMMON_NAMES, WEIGHT_DTYPES, StoredTensor
+from gptcli.checkpoints.stored import COMMON_NAMES, COMPLEX, WEIGHT_DTYPES, StoredTensor
 from gptcli.config import ModelConfig
 from gptcli.config.printable import printable
 from gptcli.reports import Finding
@@ -144,13 +144,18 @@ def _dtypes(matched: Matched) -> Iterator[Finding]:
         by_dtype[part.tensor.dtype].append(part.tensor)
     for dtype, tensors in by_dtype.items():
         if dtype not in WEIGHT_DTYPES:
-            message = f"{len(tensors)} tensors are {dtype}, which is no format of GPT-2 weights; dequantise them first"
+            amount = f"{len(tensors)} tensors are" if len(tensors) > 1 else "it is"
+            message = f"{amount} {dtype}, which is no format of GPT-2 weights; {_cure(dtype)}"
             yield Finding("error", "dtype", printable(tensors[0].name), message)
     if len(by_dtype) > 1:
         kinds = sorted(by_dtype.items(), key=lambda item: -len(item[1]))
         told = ", ".join(f"{len(tensors)} in {COMMON_NAMES.get(dtype, dtype)}" for dtype, tensors in kinds)
         odd = printable(kinds[-1][1][0].name)
         yield Finding("warning", "mixed-dtypes", odd, f"dtypes are mixed: {told}, among them this tensor")
+
+
+def _cure(dtype: str) -> str:
+    return "complex numbers are not a GPT's, so save real ones" if dtype in COMPLEX else "dequantise them first"
 
 
 def _buffers(matched: Matched) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from gptcli.checkpoints.diagnose import limited
 from gptcli.checkpoints.layouts import LAYOUTS
 from gptcli.checkpoints.locate import Located
 from gptcli.checkpoints.opening import index_findings, settings_beside
@@ -28,6 +29,10 @@ _STATE_KEYS = ("model_state_dict", "state_dict", "model")
 _PORTION = 2**20
 _ZIP = b"PK"
 _MOST_NAMED = 3
+_NO_DATA = "no-data"
+_EMPTY = (
+    "holds no numbers: it was saved from torch's meta device, with a shape alone; save it after its weights are there"
+)
 
 _DTYPES = {
     torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64",
@@ -48,6 +53,8 @@ class PickledSource:
         flat = self.values[tensor.name].detach().reshape(-1)
         while start < stop:
             portion = flat[start : min(start + _PORTION, stop)]
+            if portion.is_complex():  # finite where both of its parts are
+                portion = portion.abs()
             yield (portion.float() if portion.is_floating_point() else portion).numpy()
             start += _PORTION
 
@@ -164,15 +171,20 @@ def _tensors(content: Mapping[Any, Any]) -> dict[str, Tensor]:
 
 
 def _stored(state: Mapping[str, Tensor], file: Path, findings: list[Finding]) -> dict[str, StoredTensor]:
-    """Describe the tensors of one file; one in a format that no GPT-2 is stored in is named and left out."""
+    """Describe the tensors of one file; one without numbers, or in a format of no GPT-2, is named and left out."""
     found = {}
+    empty: list[Finding] = []
     for name, value in state.items():
+        if value.is_meta:
+            empty.append(Finding("error", _NO_DATA, printable(name), _EMPTY))
+            continue
         dtype = _DTYPES.get(value.dtype)
         if dtype is None or value.layout != torch.strided:
             message = f"{value.dtype} in {value.layout} is no format of GPT-2 weights"
             findings.append(Finding("error", "dtype", printable(name), message))
             continue
         found[name] = StoredTensor(name, dtype, tuple(value.shape), file, storage=value.untyped_storage()._cdata)
+    findings += limited(empty, _NO_DATA)
     return found
 
 

@@ -8,6 +8,7 @@ import pickletools
 import struct
 import subprocess
 import sys
+import warnings
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -368,7 +369,20 @@ PICKLES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "sparse tensors": (
         lambda f: torch.save({**peers.lecture(SIZES).state_dict(), "tok_emb.weight": torch.eye(60).to_sparse()}, f),
         "dtype", "no format of GPT-2 weights"),
+    "a tensor without numbers": (
+        lambda f: torch.save(_lecture_with("tok_emb.weight", lambda t: t.to("meta")), f), "no-data", "no numbers"),
+    "no numbers at all": (
+        lambda f: torch.save({k: v.to("meta") for k, v in peers.lecture(SIZES).state_dict().items()}, f),
+        "no-data", "no numbers"),
+    "complex numbers": (
+        lambda f: torch.save(_lecture_with("tok_emb.weight", lambda t: t.to(torch.complex64)), f),
+        "dtype", "complex numbers are not a GPT's"),
 }  # fmt: skip
+
+
+def _lecture_with(name: str, value: Callable[[torch.Tensor], torch.Tensor]) -> State:
+    state = peers.lecture(SIZES).state_dict()
+    return {**state, name: value(state[name])}
 
 
 @pytest.mark.parametrize("mutation", PICKLES)
@@ -382,6 +396,16 @@ def test_pickles(cli: Cli, tmp_path: Path, mutation: str) -> None:
     assert any(words in finding["message"] for finding in found), report["findings"]
     assert cli("forward", "--weights", str(file), "!").code == 2
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("options", [[], ["--stats"]])
+def test_complex_numbers_warn_of_nothing(cli: Cli, tmp_path: Path, options: list[str]) -> None:
+    file = tmp_path / "model.pt"
+    torch.save(_lecture_with("tok_emb.weight", lambda t: t.to(torch.complex64)), file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        outcome = cli("checkpoint", str(file), *options)
+    assert (outcome.code, outcome.err) == (1, "")
 
 
 def test_an_archive_without_checksums_can_be_used(cli: Cli, tmp_path: Path) -> None:
