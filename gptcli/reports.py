@@ -151,11 +151,12 @@ class LogitsPreview(Struct, frozen=True):
 
 
 class LogitsReport(Struct, frozen=True):
-    """Shape (B, T, V) and dtype of the logits, and a corner of them."""
+    """Shape (B, T, V) and dtype of the logits, a corner of them, and whether all are finite."""
 
     shape: tuple[int, ...]
     dtype: str
     preview: LogitsPreview
+    finite: bool
 
 
 class NextToken(Struct, frozen=True):

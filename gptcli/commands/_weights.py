@@ -85,6 +85,17 @@ def note_warnings(recognised: "Recognised") -> None:
             print_note(_told(finding.path, finding.message, str(recognised.opened.path)))
 
 
+def note_not_finite(chosen: ChosenModel) -> None:
+    """Tell on stderr that logits hold NaN or infinity, and what finds their origin."""
+    from gptcli.render.errors import print_note
+
+    origin = "'gptcli trace' names the first step that does"
+    if chosen.checkpoint is not None:
+        path = printable(str(chosen.checkpoint.opened.path))
+        origin = f"'gptcli checkpoint {path}' says where the file does; if it does not, {origin}"
+    print_note(f"the logits hold NaN or infinity; {origin}")
+
+
 def load_weights(
     name: str, *, set_values: Sequence[str] = (), tied: bool | None = None, config: ResolvedConfig | None = None
 ) -> Weights:
