@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from tests.checkpoints import peers
@@ -224,7 +225,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "header shape is no number": (lambda f: _change_entry(f, shape=["x"]), "bad-header", "malformed"),
     "header dtype is unknown": (lambda f: _change_entry(f, dtype="F31"), "bad-header", "unknown dtype 'F31'"),
     "tensors overlap": (_overlap, "bad-header", "overlap"),
-    "bytes behind the end": (lambda f: f.write_bytes(f.read_bytes() + b"x" * 9), "bad-header", "9 bytes behind"),
+    "bytes behind the end": (lambda f: f.write_bytes(f.read_bytes() + b"x" * 9), "bad-header", "9 bytes after"),
     "header is a list": (lambda f: _with_header(f, b"{[]}", b""), "bad-header", "not valid JSON"),
     "header is deep": (lambda f: _with_header(f, b'{"a":' * 100_000, b""), "bad-header", "not valid JSON"),
     "empty": (lambda f: f.write_bytes(b""), "not-a-checkpoint", "empty"),
@@ -239,6 +240,34 @@ FILES: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "no-layout", "not a GPT-2 layout"),
     "no tensors": (lambda f: save_file({}, f), "no-layout", "holds no tensors"),
 }  # fmt: skip
+
+
+def _with_a_gap(file: Path) -> None:
+    """Move the data of all tensors by four bytes."""
+    header, rest = _header(file)
+    for name, entry in header.items():
+        if name != "__metadata__":
+            entry["data_offsets"] = [offset + 4 for offset in entry["data_offsets"]]
+    _with_header(file, header, b"\0" * 4 + rest)
+
+
+@pytest.mark.parametrize("change", [_with_a_gap, lambda file: file.write_bytes(file.read_bytes() + b"x")])
+def test_bytes_that_the_library_refuses(
+    cli: Cli, folder: Path, tmp_path: Path, change: Callable[[Path], object]
+) -> None:
+    file = folder / "model.safetensors"
+    whole = {name: value.clone() for name, value in load_file(file).items()}  # it maps the file
+    change(file)
+    with pytest.raises(SafetensorError):
+        load_file(file)
+    outcome = cli("checkpoint", str(folder), "--json")
+    found = next(finding for finding in outcome.json["findings"] if finding["kind"] == "bad-header")
+    assert (outcome.code, found["severity"]) == (0, "warning")
+    assert "the safetensors library and so transformers refuse it; 'gptcli checkpoint convert'" in found["message"]
+    anew = tmp_path / "anew"
+    assert cli("checkpoint", "convert", str(folder), str(anew), "--to", "huggingface").code == 0
+    written = load_file(anew / "model.safetensors")
+    assert all(torch.equal(value, whole[name]) for name, value in written.items() if name in whole)
 
 
 @pytest.mark.parametrize("mutation", FILES)
