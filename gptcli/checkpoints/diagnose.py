@@ -112,14 +112,19 @@ def _shape_finding(part: Part, expected: tuple[int, ...], config: ModelConfig, m
         return Finding("error", "transposed", name, message)
     if part.path in ("wte.weight", _HEAD) and found[1:] == expected[1:]:
         message = f"vocabulary differs: {found[0]:,} rows, the config says vocab_size {config.vocab_size:,}"
-        return Finding("error", "vocabulary", name, f"{message}; {_padding_word(found[0], config.vocab_size)}")
+        return Finding(
+            "error", "vocabulary", name, f"{message}; {_vocabulary_cure(found[0], config.vocab_size, matched)}"
+        )
     return Finding("error", "misshaped", name, f"misshaped: shape {shapes}")
 
 
-def _padding_word(rows: int, vocabulary: int) -> str:
-    if rows > vocabulary and rows % 64 == 0 and rows - vocabulary < 128:
-        return f"padded to a multiple of 64, so --set vocab_size={rows} reads it"
-    return f"--set vocab_size={rows} reads it"
+def _vocabulary_cure(rows: int, vocabulary: int, matched: Matched) -> str:
+    """Say what makes the tables and the config agree: --set never changes the length of stored weights."""
+    tables = [matched.weights[path][0].tensor for path in ("wte.weight", _HEAD) if path in matched.weights]
+    if not rows or len({table.shape[:1] for table in tables}) > 1:
+        return "token embedding and output head need a row for each token; save them anew"
+    padded = "padded to a multiple of 64, so " if rows % 64 == 0 and 0 < rows - vocabulary < 128 else ""
+    return f"{padded}write vocab_size {rows} into its config"
 
 
 def _head(matched: Matched, config: ModelConfig) -> Iterator[Finding]:
