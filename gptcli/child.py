@@ -8,20 +8,23 @@ import os
 import selectors
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from threading import RLock
 from time import monotonic, sleep
+from typing import Any, TextIO, cast
 
 from gptcli.errors import GptcliError
 from gptcli.signals import end_on_signals_no_more, undone
 
-_DOING, _RESULT = b"D", b"R"
+_DOING, _LINE, _RESULT = b"D", b"L", b"R"
 _LENGTH_BYTES = 8
 _HEAD_BYTES = len(_RESULT) + _LENGTH_BYTES
 _SEAL_BYTES = 16  # what somebody writes into the pipe by accident has no seal
 _PATIENCE = 0.05  # seconds between two looks whether the process is still there
 _GRACE = 5  # seconds that a process whose parent was killed outlives the limit
 
+_sending = RLock()  # threads of their code print while the result is sent
 _pipe: tuple[int, bytes] | None = None  # in the child: where to write, and the seal
 
 
@@ -45,9 +48,10 @@ class Child:
         self._pid, self._reader, self._seal = pid, reader, seal
         self._status: int | None = None
         self._doing = ""
+        self._line_open = False
 
     def result(self, limit: float | None = None) -> bytes:
-        """Wait for the result of the function.
+        """Wait for the result of the function; end the line on stderr that it may have left open.
 
         Args:
             limit: seconds to wait, or None to wait for ever.
@@ -55,6 +59,14 @@ class Child:
         Raises:
             ChildError: the process ended without one, or its time was up.
         """
+        try:
+            return self._result(limit)
+        finally:
+            if self._line_open:
+                sys.stderr.write("\n")
+                sys.stderr.flush()
+
+    def _result(self, limit: float | None) -> bytes:
         deadline = None if limit is None else monotonic() + limit
         received = b""
         with selectors.DefaultSelector() as selector:
@@ -97,7 +109,11 @@ class Child:
                 return received, None
             if head.startswith(_RESULT):
                 return b"", tail[:length]
-            self._doing, received = tail[:length].decode(), tail[length:]
+            if head.startswith(_LINE):
+                self._line_open = bool(length)
+            else:
+                self._doing = tail[:length].decode()
+            received = tail[length:]
         return received[-len(self._seal) :], None
 
     def _has_ended(self) -> bool:
@@ -110,6 +126,33 @@ class Child:
         if self._status is None:
             with suppress(OSError):
                 self._status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+
+
+class _Lines:
+    """A text stream whose parent knows whether its last line is still open, however its process ends."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._open = False
+        self._pid = os.getpid()  # a process that their code forks must not write between the parts of a result
+
+    def write(self, text: str) -> int:
+        """Write, and send what has become of the line."""
+        written = self._stream.write(text)
+        still_open = not text.endswith("\n") if text else self._open
+        if still_open != self._open and os.getpid() == self._pid:
+            self._open = still_open
+            with suppress(OSError):
+                _send(_LINE, b"1" if still_open else b"")
+        return written
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write one after the other."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 @contextmanager
@@ -165,6 +208,7 @@ def _live(function: Callable[[], bytes], reader: int, writer: int, seal: bytes, 
         os.close(reader)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         _pipe = writer, seal
+        sys.stderr = cast("TextIO", _Lines(sys.stderr))
         _send(_RESULT, function())
         code = 0
     finally:
@@ -177,5 +221,6 @@ def _send(kind: bytes, content: bytes) -> None:
     assert _pipe is not None
     writer, seal = _pipe
     message = memoryview(seal + kind + len(content).to_bytes(_LENGTH_BYTES, "little") + content)
-    while message:
-        message = message[os.write(writer, message) :]
+    with _sending:
+        while message:
+            message = message[os.write(writer, message) :]

@@ -559,6 +559,20 @@ def test_what_a_file_does_to_its_process_does_not_reach_the_verdict(
     assert outcome.code != 0 or outcome.json["ok"]
 
 
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("print('epoch 1', end=''); raise ValueError('no')", "epoch 1\nerror: "),
+        ("print('epoch 1', end='', flush=True); os._exit(0)", "epoch 1\nerror: "),
+        ("sys.stderr.writelines(['epoch', ' 1']); os.kill(os.getpid(), 9)", "epoch 1\nerror: "),
+        ("print('epoch 1'); raise ValueError('no')", "epoch 1\nerror: "),
+    ],
+)
+def test_an_error_begins_a_line(tmp_path: Path, statement: str, told: str) -> None:
+    write(tmp_path, f"import os, sys\n{statement}\n")
+    assert gptcli_process("check", "my_gpt.py:GPTModel", "-c", "tiny", cwd=tmp_path).stderr.startswith(told)
+
+
 ODD_LOGITS = {
     "x.sum()": "a tensor of shape []",
     "x[:0]": "a tensor of shape [0, 8, 24]",
