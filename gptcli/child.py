@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from time import monotonic
+from time import monotonic, sleep
 
 from gptcli.errors import GptcliError
 from gptcli.signals import end_on_signals_no_more, undone
@@ -59,16 +59,20 @@ class Child:
         received = b""
         with selectors.DefaultSelector() as selector:
             selector.register(self._reader, selectors.EVENT_READ)
+            closed = False
             while deadline is None or monotonic() < deadline:
                 ended = self._has_ended()  # before the look into the pipe: what it wrote last is there then
+                if ended and closed:
+                    raise ChildError(self._doing, self._status)
+                if closed:  # the process may live on without its end of the pipe, as long as its time allows
+                    sleep(_PATIENCE)
+                    continue
                 if not selector.select(0 if ended else _PATIENCE):
                     if ended:  # a process that it started may hold the pipe open
                         raise ChildError(self._doing, self._status)
                     continue
                 data = os.read(self._reader, 2**20)
-                if not data:
-                    self._reap()
-                    raise ChildError(self._doing, self._status)
+                closed = not data
                 received, result = self._taken(received + data)
                 if result is not None:
                     return result
@@ -78,8 +82,9 @@ class Child:
         """Kill the process and those that it started."""
         with suppress(OSError):
             os.killpg(self._pid, signal.SIGKILL)
-        with suppress(OSError):
-            os.kill(self._pid, signal.SIGKILL)  # before it has become the leader of its group
+        if self._status is None:  # else its number may be another process's by now
+            with suppress(OSError):
+                os.kill(self._pid, signal.SIGKILL)  # before it has become the leader of its group
         self._reap()
 
     def _taken(self, received: bytes) -> tuple[bytes, bytes | None]:

@@ -116,9 +116,11 @@ def check_ending(target: str, what: str, endings: Sequence[str], *, option: str 
     Raises:
         InputError: it ends in something else; with what it can end in, and a name that works.
     """
+    if target.endswith("/"):
+        raise InputError(f"{target}: names a directory; name a file in it")
     suffix = PurePath(target).suffix
-    if not suffix or suffix.lower() in endings:
-        return suffix.lower()
+    if not suffix[1:] or suffix[1:].isdigit() or suffix.lower() in endings:  # a version is no ending
+        return suffix.lower() if suffix.lower() in endings else ""
     from shlex import quote
 
     *others, last = endings

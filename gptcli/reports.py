@@ -85,10 +85,15 @@ class TiedTotals(Struct, frozen=True):
 
 
 class ParamsReport(Report, frozen=True, kw_only=True):
-    """Parameters, counted; ``weights`` lists every tensor and is null where nobody asked for the list."""
+    """Parameters, counted; ``weights`` lists every tensor and is null where nobody asked for the list.
+
+    Attributes:
+        active: those that a token meets: all of them, where no experts are chosen among.
+    """
 
     command: str = "params"
     total: int
+    active: int
     weight_tying: bool
     totals: TiedTotals
     parts: list[Part]
@@ -543,6 +548,7 @@ class MemoryReport(Report, frozen=True, kw_only=True):
     gradients_bytes: int | None
     optimizer_bytes: int | None
     kv_cache_bytes: int | None
+    kv_cache_bytes_per_token: int | None
     peak_bytes: int
     peak_phase: str
     phases: list[PhasePeak]

@@ -53,9 +53,11 @@ def _exit(code: int) -> bytes:
     os._exit(code)
 
 
-def _kill(number: int) -> bytes:
-    faulthandler.disable()  # pytest's
-    announce("while it ran")
+def _kill(number: signal.Signals) -> bytes:
+    child.announce("while it ran")
+    faulthandler.disable()  # pytest's, which would print where it crashed
+    if number != signal.SIGKILL:
+        signal.signal(number, signal.SIG_DFL)  # a shell's background jobs ignore SIGINT
     os.kill(os.getpid(), number)
     return b"went on"
 
@@ -82,6 +84,16 @@ def test_silence_is_a_failure_whatever_the_exit_code(code: int) -> None:
 def test_a_signal_that_ends_it_is_told(number: signal.Signals) -> None:
     error = refused(lambda: _kill(number))
     assert (error.status, error.doing) == (-number, "while it ran")
+
+
+def test_closing_the_pipe_does_not_end_the_limit() -> None:
+    def loop() -> bytes:
+        os.closerange(3, 64)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        while True:
+            time.sleep(1)
+
+    assert refused(loop, limit=0.5).status is None
 
 
 @pytest.mark.parametrize("function", [_raise, _write_into_the_pipe, _close_everything])

@@ -24,13 +24,15 @@ def checked_options(config: ModelConfig, options: StepOptions) -> StepOptions:
     """Return the options, after refusing what cannot be.
 
     Raises:
-        InputError: a sequence over the context length, quantized training, autocast over anything but fp32, an
-            unknown optimizer.
+        InputError: a sequence over the context length, quantized training, autocast over anything but fp32, logits
+            let go where there is no loss, an unknown optimizer.
     """
     check_length(config, options.tokens)
     optimizer_named(options.optimizer)
     if options.mode == "training" and options.dtype in QUANTIZED:
         raise InputError(f"--dtype {options.dtype} is for weights at inference; train in fp32, bf16 or fp16")
+    if options.free_logits and options.mode != "training":
+        raise InputError("--free-logits is about the loss of a training step; add --mode training, or leave it out")
     if options.amp and options.dtype != "fp32":
         raise InputError(f"--amp keeps fp32 masters and computes in bf16; leave --dtype at fp32, not {options.dtype}")
     return options
@@ -65,6 +67,9 @@ def memory_report(config: ModelConfig, options: StepOptions, *, explain: bool = 
         gradients_bytes=gradients_bytes(config, options.dtype) if training else None,
         optimizer_bytes=optimizer_bytes(config, options.optimizer, options.dtype) if training else None,
         kv_cache_bytes=kv_cache_bytes(config, options) if options.mode == "generate" else None,
+        kv_cache_bytes_per_token=(
+            kv_cache_bytes(config, replace(options, batch=1, tokens=1)) if options.mode == "generate" else None
+        ),
         peak_bytes=memory.peak,
         peak_phase=memory.peak_phase,
         phases=[PhasePeak(phase, peak) for phase, peak in memory.phases.items()],

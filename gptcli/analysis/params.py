@@ -46,6 +46,7 @@ def params_report(config: ModelConfig, *, list_weights: bool = False) -> ParamsR
     return ParamsReport(
         config=config,
         total=count_parameters(config),
+        active=count_parameters(config),
         weight_tying=config.weight_tying,
         totals=count_tied_and_untied(config),
         parts=_parts(network, "", None, sizes),

@@ -65,11 +65,12 @@ def _needed(budget: Budget, scale: int, unit: str) -> str:
 
 def _read(text: str, option: str, *, zero: bool = False) -> Quantity:
     """Read bytes; where a letter alone was given, say on stderr what it was taken for."""
+    from gptcli.render.budget import budget_words
     from gptcli.render.errors import print_note
 
     amount = parse_bytes(text, option, zero=zero)
     if amount.assumed:
-        spelled = f"{as_asked(amount.value, BYTE_SCALES[amount.unit])} {amount.unit}"
+        spelled = budget_words(amount.value, amount.unit)
         decimal = f"{amount.unit[0]}B".replace("KB", "kB")
         print_note(f"{option} {text} is read as {spelled}; write {decimal} for powers of 1000")
     return amount

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -47,11 +48,20 @@ def build_and_generate(
         with working("Generating"):
             return run()
     print_piece(prompts[0][0], prominent=True)
-    with undone_on_signals(lambda: os.write(1, b"\n")):  # below Python's stream, which may be in the midst of a piece
+    with undone_on_signals(_end_line):
         try:
             return run()
         finally:
             print_piece("\n")
+
+
+def _end_line() -> None:
+    """End the line below Python's stream, which may be in the midst of a piece; a full pipe would make it wait."""
+    import select
+
+    with suppress(OSError):
+        if select.select([], [1], [], 0)[1]:
+            os.write(1, b"\n")
 
 
 def runs_of(run: "StepOptions", context: int, batch: list[list[int]], new: int) -> "Iterator[StepOptions]":

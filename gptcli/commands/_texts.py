@@ -12,7 +12,6 @@ from gptcli.config import STDIN
 from gptcli.config.printable import shortened
 from gptcli.errors import InputError
 from gptcli.files import open_input, open_stdin, read_stdin
-from gptcli.render.progress import bytes_read
 from gptcli.tokenizer import check_text, text_pieces
 
 
@@ -51,6 +50,8 @@ def read_pieces(
 
 
 def _pieces_of(source: str, *, allow_special: bool) -> Iterator[str]:
+    from gptcli.render.progress import bytes_read
+
     name = _file_name(source)
     try:
         with _opened(source) as file, bytes_read(file, _size(file), f"Reading {shortened(Path(name).name)}") as counted:

@@ -116,7 +116,7 @@ def fit(
 
 # What --solve varies, by the option that would fix it.
 _SOLVED_OPTIONS = {"batch": ("batch_size", "--batch-size"), "seq": ("seq_len", "--seq-len")}
-_SOLVED_KEYS = {"seq": "context_length", "layers": "n_layers"}
+_SOLVED_KEYS = {"seq": "context_length", "layers": "n_layers", "width": "emb_dim"}
 
 
 def _refuse_what_is_solved_for(context: typer.Context, solve: str, set_values: list[str] | None) -> None:
@@ -136,13 +136,14 @@ def _refuse_what_is_solved_for(context: typer.Context, solve: str, set_values: l
 
 def _nothing_fits(error: "NothingFitsError", solve: str, limit: "Quantity", headroom: int) -> GptcliError:
     """Say in the unit that was asked what the smallest value needs, and a budget that holds it."""
+    from gptcli.render.budget import budget_words
     from gptcli.render.fit import value_words, verb_ending
-    from gptcli.render.units import BYTE_SCALES, as_asked, enough, sized
+    from gptcli.render.units import enough, sized
 
     peak = error.need_bytes - headroom
     needs = f"{value_words(error.smallest, solve)} need{verb_ending(error.smallest, solve)}"
     kept = f" and {sized(headroom, limit.unit)} stay free as headroom" if headroom else ""
-    budget = f"{as_asked(limit.value, BYTE_SCALES[limit.unit])} {limit.unit}"
+    budget = budget_words(limit.value, limit.unit)
     return GptcliError(
         f"nothing fits into {budget}: {needs} {sized(peak, limit.unit)} "
         f"({peak:,} bytes) already{kept}; use --budget {enough(error.need_bytes, limit.unit)} or more"

@@ -1,7 +1,5 @@
 """What people wrote, in a form that can be shown to them."""
 
-from unicodedata import category
-
 _LONGEST_QUOTE = 40
 
 
@@ -14,6 +12,8 @@ def harmless(text: str) -> str:
     """Return the text as it reads, newlines, tabs and wide spaces as they are, the rest as `printable` has it."""
     if text.isprintable():
         return text
+    from unicodedata import category  # only for texts that need it
+
     return "".join(c if c.isprintable() or c in "\n\t" or category(c) == "Zs" else repr(c)[1:-1] for c in text)
 
 

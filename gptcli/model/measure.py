@@ -4,6 +4,7 @@ The step that is measured is the one in `gptcli.analysis.step`. On the CPU torch
 fake tensors allocate nothing, so a tracker follows their storages; on CUDA the allocator's own peak is read.
 """
 
+import gc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -108,7 +109,7 @@ def generation(config: ModelConfig, run: MeasuredRun) -> MeasuredGeneration:
             storage_bytes(cache.tensors()),
             prefill.peak - workspaces,
             decode.peak - workspaces,
-            max(prefill.scratch, decode.scratch),
+            max((prefill, decode), key=lambda reading: reading.peak).scratch,
         )
 
 
@@ -296,6 +297,7 @@ def _tracked(existing: list[Tensor]) -> Iterator[_Reading]:
 
 @contextmanager
 def _allocated(existing: list[Tensor]) -> Iterator[_Reading]:
+    gc.collect()  # what earlier code left would count
     torch.cuda.synchronize()
     torch.cuda.reset_peak_memory_stats()
     reading = _Stepwise(lambda: int(torch.cuda.max_memory_allocated()), torch.cuda.reset_peak_memory_stats)

@@ -22,7 +22,7 @@ _LEAST_PARTS = 8  # a few for each thread, so that none waits long for another
 _SLICE = 1024  # outputs of a wide matrix at a time
 _WIDE = 8 * _SLICE  # outputs from which that pays: the output head, not the layers of a block
 
-_NAMES = {torch.bfloat16: "bf16", torch.float16: "fp16"}
+_NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
 
 def choose_products(model: GPT) -> None:
@@ -39,7 +39,7 @@ def choose_products(model: GPT) -> None:
         if isinstance(module, Linear):
             if weight.dtype == torch.float32 and torch.backends.mkl.is_available():  # type: ignore[no-untyped-call]
                 module.product = Product(module.weight, module.bias)
-            elif processor.lacks_instructions(_NAMES.get(weight.dtype, "")):
+            elif processor.lacks_instructions(_NAMES[weight.dtype]):
                 module.product = Widened(model.network.config.emb_dim)
 
 

@@ -4,6 +4,7 @@ No dispatch mode is active, so autograd's engine sums gradients as it does when 
 and gives back before it returns is its scratch: how much depends on the processor, and it is reported apart.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -79,7 +80,8 @@ def recorded() -> Iterator[Recording]:
     """Record what a block of code allocates on the CPU, in this thread."""
     os.environ.setdefault("KINETO_LOG_LEVEL", _QUIET)
     recording = Recording()
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profiler:
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    with _no_garbage(), torch.profiler.profile(activities=activities, profile_memory=True) as profiler:
         yield recording
     assert profiler.profiler is not None
     assert profiler.profiler.kineto_results is not None
@@ -92,19 +94,35 @@ def recorded() -> Iterator[Recording]:
     }
 
 
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Keep what earlier code left in reference cycles, an optimizer say, from being given back in the midst."""
+    was_on = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 def _changes(allocations: list[Any]) -> list[Change]:
     events = sorted(allocations, key=lambda event: event.start_time_ns)
     scratch: set[int] = set()
+    ours: list[int] = []  # what was taken before the recording is not its to give back
     taken: dict[int, int] = {}
     for index, event in enumerate(events):
         address = event.extra_fields.ptr
         if event.extra_fields.alloc_size > 0:
             taken[address] = index
+            ours.append(index)
         elif address in taken:
             since = taken.pop(address)
+            ours.append(index)
             if _is_scratch(events[since], event):
                 scratch |= {since, index}
-    return [Change(e.start_time_ns, e.extra_fields.alloc_size, i in scratch) for i, e in enumerate(events)]
+    return [Change(events[i].start_time_ns, events[i].extra_fields.alloc_size, i in scratch) for i in ours]
 
 
 def _walk(roots: list[Any]) -> Iterator[Any]:

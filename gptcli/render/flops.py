@@ -8,7 +8,7 @@ from rich.text import Text
 
 from gptcli.architecture import describe, walk
 from gptcli.architecture.listing import INDEX
-from gptcli.architecture.network import AttentionPath
+from gptcli.architecture.network import attention_path
 from gptcli.render.console import QUIET, TITLE, TOTAL, plain_table
 from gptcli.render.flops_conventions import conventions_lines
 from gptcli.render.layout import beside_or_below, by_its_indent
@@ -127,8 +127,7 @@ class PartsTable:
         """Yield a row for each group that has FLOPs, before those of its steps."""
         assert self._report.config is not None
         rows = {row.path: row for row in self._report.parts}
-        attention: AttentionPath = "explicit" if self._report.attention == "explicit" else "sdpa"
-        for path, node, _ in walk(describe(self._report.config, attention)):
+        for path, node, _ in walk(describe(self._report.config, attention_path(self._report.attention))):
             below = [row for row in rows.values() if path and (row.path == path or row.path.startswith(f"{path}."))]
             if below:
                 yield self._row(path, node.label, below)

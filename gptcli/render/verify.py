@@ -73,9 +73,12 @@ _INSTRUMENTS = {
 def _witness(witness: WitnessUsed) -> str:
     cut = witness.logits_config
     batch, tokens, vocabulary = witness.logits_shape
-    network = {"plain": f"a plain network that shares nothing with the description ({witness.source})"}
+    network = {
+        "plain": f"a plain network that shares nothing with the description ({witness.source})",
+        "transformers": witness.source,
+    }
     return (
-        f"Witness: {network.get(witness.name, witness.source)}. Compared: the number of its parameters; name and shape "
+        f"Witness: {network[witness.name]}. Compared: the number of its parameters; name and shape "
         f"of each weight; its logits in fp64 with the same random weights, dropout off and on, at {cut.n_layers} "
         f"layers, {cut.n_heads} heads, {cut.emb_dim} wide, {batch} x {tokens} tokens of {vocabulary}."
     )

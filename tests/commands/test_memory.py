@@ -29,7 +29,9 @@ def test_logits_and_loss_are_named(cli: Cli) -> None:
 
 
 def test_kv_cache(cli: Cli) -> None:
-    assert cli("memory", "--mode", "generate", "--dtype", "fp16", "--json").json["kv_cache_bytes"] == 36 * 2**20
+    cached = cli("memory", "--mode", "generate", "--dtype", "fp16", "-b", "3", "--json").json
+    assert cached["kv_cache_bytes"] == 3 * 36 * 2**20
+    assert cached["kv_cache_bytes_per_token"] == 36 * 2**20 // 1024
     assert cli("memory", "--json").json["kv_cache_bytes"] is None
 
 
@@ -134,3 +136,10 @@ def test_compare(cli: Cli) -> None:
     ]
     assert facts == [8, "fp32", True, "cuda", "sgd", "foreach", "block"]
     assert "over the context length" in cli("compare", "gpt2", "tiny", "--seq-len", "1000").err
+
+
+def test_letting_logits_go_is_about_training(cli: Cli) -> None:
+    outcome = cli("memory", "-c", "tiny", "--free-logits")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "--free-logits is about the loss of a training step; add --mode training" in outcome.err
+    assert cli("memory", "-c", "tiny", "--free-logits", "--mode", "training").code == 0

@@ -164,3 +164,8 @@ def test_a_list_without_end_is_refused(cli: Cli) -> None:
     assert (outcome.code, outcome.out) == (2, "")
     assert "2,000,000" in outcome.err
     assert cli("params", "--set", "n_layers=1000000").code == 0
+
+
+def test_every_parameter_is_active(cli: Cli) -> None:
+    document = cli("params", "-c", "tiny", "--json").json
+    assert document["active"] == document["total"] == 6_598_784

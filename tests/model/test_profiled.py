@@ -1,5 +1,7 @@
 """The instruments: the profiler's record, and the tracker held against it."""
 
+import gc
+
 import pytest
 import torch
 from msgspec.structs import replace
@@ -76,3 +78,23 @@ def test_phases_are_read_between_marks() -> None:
         torch.zeros(10)
         del held
     assert recording.phases(1000) == {"first": 1600, "second": 1240}
+
+
+def test_what_earlier_code_left_is_none_of_the_recording() -> None:
+    """A reference cycle is given back whenever the collector comes; an optimizer is one."""
+
+    def leave_a_cycle() -> None:
+        cycle: list[object] = [torch.zeros(1000)]
+        cycle.append(cycle)
+
+    gc.disable()
+    try:
+        leave_a_cycle()
+        held = [torch.zeros(500)]
+        with recorded() as recording:
+            gc.collect()
+            held.clear()  # not taken here, so not given back here
+            torch.zeros(100)
+    finally:
+        gc.enable()
+    assert [change.bytes for change in recording.changes] == [400, -400]

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from gptcli.config import ModelConfig
 
+_GELUS = {"gelu": "none", "gelu_tanh": "tanh"}  # the paper's exact form, and its approximation
+
 
 class PlainAttention(nn.Module):
     """Masked attention with several heads."""
@@ -52,7 +54,7 @@ class PlainBlock(nn.Module):
         self.attention = PlainAttention(config)
         self.norm_2 = nn.LayerNorm(width, eps=config.norm_eps, bias=config.bias)
         self.expand = nn.Linear(width, 4 * width, bias=config.bias)
-        self.gelu = nn.GELU(approximate="none" if config.activation == "gelu" else "tanh")
+        self.gelu = nn.GELU(approximate=_GELUS[config.activation])
         self.back = nn.Linear(4 * width, width, bias=config.bias)
         self.dropout = nn.Dropout(config.drop_rate)
 
