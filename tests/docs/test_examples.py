@@ -187,7 +187,7 @@ def _peer_marked(option: tuple[str, str | None]) -> Any:
     return pytest.param(option, marks=marks, id=f"{option[1]} {option[0]}")
 
 
-@pytest.mark.parametrize("option", map(_peer_marked, OPTIONS))
+@pytest.mark.parametrize("option", [_peer_marked(option) for option in OPTIONS])
 def test_an_option_in_the_text_runs_with_its_command(option: tuple[str, str | None], cli: Cli, here: Path) -> None:
     typed, command = option
     line = COMPLETED[typed] if typed in COMPLETED else _completed(typed, command)
