@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from gptcli.analysis.forward_need import forward_need_bytes
 from gptcli.analysis.memory import checked_options, count_tensors, memory_report
 from gptcli.analysis.step import StepOptions, sweep_step
-from gptcli.config import ModelConfig
+from gptcli.config import ModelConfig, load_config
 from gptcli.errors import InputError
 
 # An odd number of parameters, so of half bytes: 41, in 16 tensors.
