@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gptcli.render.units import BYTE_SCALES
 from tests.conftest import Cli
 
 _HEADROOM = 512 * 2**20
@@ -101,6 +102,26 @@ def test_sizes_are_in_the_unit_that_was_asked(cli: Cli, budget: str, unit: str, 
     assert re.search(rf"would take [\d,.]+ {unit}\.", said)
     assert f"Peaks in {unit}: " in said
     assert re.search(rf"^ +1 .* {re.escape(cell)} \+$", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--budget", "8GiB", "--solve", "seq", "-c", "tiny"],
+        ["--budget", "1000PB", "-c", "tiny"],
+        ["--budget", "1TiB", "-c", "tiny"],
+        ["--budget", "8GiB", "--headroom", "0", "--solve", "seq", "-c", "tiny"],
+    ],
+)
+def test_what_fits_and_what_does_not_look_different(cli: Cli, arguments: list[str]) -> None:
+    said, document = cli("fit", *arguments).out, _fit(cli, *arguments)
+    fits, not_so = (
+        float(re.search(rf"{words} ([\d,.]+) ", said)[1].replace(",", ""))  # type: ignore[index]
+        for words in ("peaks at", "would take")
+    )
+    scale = BYTE_SCALES[document["unit"]]
+    available = (document["budget_bytes"] - document["headroom_bytes"]) / scale
+    assert fits < available < not_so
 
 
 def test_bytes_are_exact_and_a_narrow_screen_has_the_lengths_in_groups(
