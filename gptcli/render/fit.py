@@ -70,6 +70,8 @@ def _next(report: FitReport) -> str:
     if report.next_value is None or report.next_peak_bytes is None:
         return f"{words}The search ends there: {count(report.answer)} is the most that is tried, and more may fit."
     steps = f", in steps of {count(report.step)}" if report.step > 1 else ""
+    if report.step != report.multiple_of:
+        steps += f": multiples of {count(report.multiple_of)} that split into such heads"
     peak = sized(report.next_peak_bytes, report.unit, _decimals(report))
     return f"{words}{count(report.next_value)} would take {peak}{steps}."
 

@@ -1,6 +1,7 @@
 """``gptcli fit`` from the outside."""
 
 import re
+from math import lcm
 from typing import Any
 
 import pytest
@@ -164,6 +165,33 @@ def test_where_nothing_fits_a_budget_that_holds_is_named(cli: Cli, arguments: li
     assert enough is not None
     assert enough[1].endswith("MiB")
     assert cli("fit", "--budget", enough[1], *arguments).code == 0
+
+
+@pytest.mark.parametrize(("multiple", "heads"), [("100", 4), ("97", 1), ("180", 6), ("36", 6)])
+def test_a_step_that_heads_make_coarser_is_said_with_a_way_out(cli: Cli, multiple: str, heads: int) -> None:
+    asked = ("fit", "--solve", "width", "--multiple-of", multiple, "--budget", "3GiB")
+    outcome = cli(*asked)
+    width = lcm(int(multiple), 64)
+    assert outcome.code == 1
+    assert f"a width of {width:,}, the first multiple of {int(multiple):,} that splits into heads of 64" in outcome.err
+    assert f"or more, or --set n_heads={heads} to split any width" in outcome.err
+    found = cli(*asked, "--set", f"n_heads={heads}", "--json").json
+    assert (found["step"], found["config"]["n_heads"]) == (int(multiple), heads)
+
+
+def test_heads_that_would_not_fit_either_are_no_way_out(cli: Cli) -> None:
+    said = cli("fit", "--solve", "width", "--multiple-of", "100", "--budget", "1MiB").err
+    assert "splits into heads of 64, needs" in said
+    assert said.endswith(" or more\n")
+
+
+def test_fixed_heads_make_a_step_coarser_too(cli: Cli) -> None:
+    fixed = ("fit", "--solve", "width", "--set", "n_heads=12")
+    assert (
+        "a width of 192, the first multiple of 64 that splits into 12 heads, needs"
+        in cli(*fixed, "--budget", "1MiB").err
+    )
+    assert ", in steps of 192: multiples of 64 that split into such heads." in cli(*fixed, "--budget", "24GiB").out
 
 
 BAD = {
