@@ -6,8 +6,8 @@ from math import floor, isfinite, log10
 # Powers of 1000 and of 1024; a name without the i is decimal (IEC 80000-13).
 BYTE_SCALES: dict[str, int] = {
     "B": 1,
-    **{f"{letter}B": 1000**power for power, letter in enumerate("kMGTP", start=1)},
-    **{f"{letter}iB": 1024**power for power, letter in enumerate("KMGTP", start=1)},
+    **{f"{letter}B": 1000**power for power, letter in enumerate("kMGTPE", start=1)},
+    **{f"{letter}iB": 1024**power for power, letter in enumerate("KMGTPE", start=1)},
 }
 COUNT_SCALES: dict[str, int] = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 FLOP_SCALES: dict[str, int] = {"": 1, **{letter: 1000**power for power, letter in enumerate("KMGTPEZ", start=1)}}
