@@ -18,6 +18,7 @@ from gptcli.commands._run_options import (
     RulesDeviceOption,
     SeqLenOption,
     WeightDtypeOption,
+    refuse_training_options,
     step_options,
 )
 from gptcli.config import DEFAULT_CONFIG
@@ -78,6 +79,7 @@ def fit(
     from gptcli.render.emit import print_json, print_text
 
     _refuse_what_is_solved_for(context, solve, set_values)
+    refuse_training_options(context, mode)
     limit, free = memory_limit(budget, headroom, device)
     assert limit is not None
     resolved = resolve(config, set_values, tied)

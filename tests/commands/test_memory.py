@@ -144,8 +144,15 @@ def test_compare(cli: Cli) -> None:
     assert "over the context length" in cli("compare", "gpt2", "tiny", "--seq-len", "1000").err
 
 
-def test_letting_logits_go_is_about_training(cli: Cli) -> None:
-    outcome = cli("memory", "-c", "tiny", "--free-logits")
-    assert (outcome.code, outcome.out) == (2, "")
-    assert "--free-logits is about the loss of a training step; add --mode training" in outcome.err
-    assert cli("memory", "-c", "tiny", "--free-logits", "--mode", "training").code == 0
+@pytest.mark.parametrize(
+    "typed",
+    [["--free-logits"], ["--recompute", "block"], ["--optimizer", "sgd"], ["--optimizer-impl", "fused"]],
+    ids=lambda typed: typed[0],
+)
+@pytest.mark.parametrize("command", [["memory"], ["fit", "--budget", "8GiB"]], ids=["memory", "fit"])
+def test_what_is_about_training_is_refused_where_none_runs(cli: Cli, command: list[str], typed: list[str]) -> None:
+    for mode in ("inference", "generate"):
+        outcome = cli(*command, "-c", "tiny", *typed, "--mode", mode)
+        assert (outcome.code, outcome.out) == (2, "")
+        assert outcome.err == (f"error: {typed[0]} is about a training step; add --mode training, or leave it out\n")
+    assert cli(*command, "-c", "tiny", *typed, "--mode", "training").code == 0
