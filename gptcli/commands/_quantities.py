@@ -40,9 +40,11 @@ _TIMES = re.compile(r"[*x\u00d7]")
 _PLUS = re.compile(r"(?<=[\w.])(?<!e) *\+", re.IGNORECASE)  # neither a sign nor an exponent's
 _MOST_FACTORS = 8
 _GROUPED = re.compile(r"(?<=[0-9])[,_](?=[0-9]{3}(?![0-9]))")
-_PARAMETERS = re.compile(r" *param(?:eter)?s?$", re.IGNORECASE)
-_TOKENS_A_SECOND = re.compile(r" *tok(?:en)?s?(?: */ *s(?:ec)?)?$", re.IGNORECASE)
-_FLOPS_A_SECOND = re.compile(r" *flops?(?: */ *s(?:ec)?)?$", re.IGNORECASE)
+# Spaces are matched from their first, so that a long run of them is read once.
+_PARAMETERS = re.compile(r"(?<! ) *param(?:eter)?s?$", re.IGNORECASE)
+_TOKENS_A_SECOND = re.compile(r"(?<! ) *tok(?:en)?s?(?: */ *s(?:ec)?)?$", re.IGNORECASE)
+_FLOPS = re.compile(r"(?<! ) *flops?$", re.IGNORECASE)
+_FLOPS_A_SECOND = re.compile(r"(?<! ) *flops?(?: */ *s(?:ec)?)?$", re.IGNORECASE)
 
 
 class Quantity(Struct, frozen=True):
@@ -126,7 +128,7 @@ def parse_flops(text: str, option: str) -> Quantity:
     Raises:
         InputError: an unknown suffix, or not a number above zero.
     """
-    spelled = re.sub(r"(?i) *flops?$", "", text.strip())
+    spelled = _FLOPS.sub("", text.strip())
     return _read(spelled, option, FLOP_SCALES, _FLOP_EXAMPLES, shown=text)
 
 

@@ -95,7 +95,7 @@ def test_a_letter_alone_is_read_as_binary_and_that_is_said(cli: Cli) -> None:
     assert cli("memory", "--budget", "8Gi").err == ""
 
 
-def test_bits_that_are_read_as_bytes_are_told(cli: Cli) -> None:
+def test_bits_that_are_read_as_bytes_are_noted(cli: Cli) -> None:
     outcome = cli("memory", "-c", "tiny", "--budget", "8Gb", "--json")
     assert outcome.err == "note: --budget 8Gb is read as 8 GB, in bytes and not in bits\n"
     assert outcome.json["budget"]["limit"] == 8 * 10**9
