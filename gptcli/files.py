@@ -393,10 +393,21 @@ def _cannot_be_written(target: str, error: Exception) -> str:
 def _way_out(target: str, error: Exception) -> str:
     from shlex import quote
 
-    folder = os.path.dirname(target)  # noqa: PTH120  # as it was typed
-    if isinstance(error, FileNotFoundError) and not os.path.lexists(folder):
-        return f"; make its folder with: mkdir -p {quote(folder)}"
+    if isinstance(error, FileNotFoundError):
+        folder = _missing_folder(target)
+        return f"; make its folder with: mkdir -p {quote(folder)}" if folder else ""
     return "; choose another folder" if isinstance(error, PermissionError) else ""
+
+
+def _missing_folder(target: str) -> str:
+    """Return the folder that is to be made for a target, as it was typed where no link leads elsewhere."""
+    place = Path(target)
+    while place.is_symlink():
+        place = place.parent / place.readlink()
+    folders = (place.parent, *place.parent.parents)
+    if any(each.is_symlink() and not each.exists() for each in folders):  # which mkdir does not follow
+        return os.path.realpath(place.parent)
+    return "" if place.parent.exists() else str(place.parent)
 
 
 def _umask() -> int:
