@@ -47,6 +47,20 @@ def test_origins_stay_in_their_comment(cli: Cli, tmp_path: Path) -> None:
     assert "\x1b" not in cli("config", "validate", str(file)).out
 
 
+def test_origins_stand_below_where_the_screen_is_narrow(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide = cli("config", "show", "tiny").out
+    monkeypatch.setenv("COLUMNS", "40")
+    narrow = cli("config", "show", "tiny").out
+    assert "\ncontext_length: 256\n  # preset tiny, line 4\n" in narrow
+    assert max(map(len, narrow.splitlines())) <= 40
+    for number, text in enumerate((wide, narrow)):
+        (tmp_path / f"{number}.yaml").write_text(text)
+    shown = [cli("config", "show", str(tmp_path / f"{number}.yaml"), "--json").json["config"] for number in range(2)]
+    assert shown[0] == shown[1]
+
+
 def test_show_takes_the_config_as_other_commands_do(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     def name_of(*arguments: str) -> str:
         return str(cli("config", "show", *arguments, "--json").json["config"]["name"])
