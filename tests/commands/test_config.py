@@ -47,6 +47,16 @@ def test_origins_stay_in_their_comment(cli: Cli, tmp_path: Path) -> None:
     assert "\x1b" not in cli("config", "validate", str(file)).out
 
 
+def test_an_origin_that_has_room_nowhere_stays_beside(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / f"{'x' * 60}.yaml"
+    source.write_text(cli("config", "show", "tiny").out)
+    wide = cli("config", "show", str(source)).out
+    monkeypatch.setenv("COLUMNS", "40")
+    assert cli("config", "show", str(source)).out == wide
+
+
 def test_origins_stand_below_where_the_screen_is_narrow(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
