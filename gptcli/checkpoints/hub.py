@@ -115,8 +115,8 @@ def _downloaded(repository: str, name: str) -> Path:
         return Path(_snapshot(snapshot_download, repository))
     except Exception as error:  # whatever the client and the network beneath it raise
         reason = str(error).strip().splitlines()
-        told = reason[0] if reason else type(error).__name__
-        raise GptcliError(f"{where}; the download failed: {told}; {by_hand}") from None
+        why = reason[0] if reason else type(error).__name__
+        raise GptcliError(f"{where}; the download failed: {why}; {by_hand}") from None
 
 
 def _snapshot(download: "object", repository: str) -> str:

@@ -160,7 +160,7 @@ def _check_data(
         message = f"truncated: the header describes {end:,} bytes, the file has {size:,}; {lost}"
         findings.append(Finding("error", "truncated", place, message))
     elif end < size:
-        message = f"{size - end:,} bytes behind the last tensor belong to nothing"
+        message = f"{size - end:,} bytes after the last tensor belong to nothing"
         findings.append(Finding("warning", "bad-header", place, message))
     by_name = {tensor.name: tensor for tensor in complete}
     return [by_name[tensor.name] for tensor in tensors if tensor.name in by_name], findings

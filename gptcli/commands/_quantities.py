@@ -10,7 +10,7 @@ from msgspec import Struct
 from gptcli.errors import InputError
 from gptcli.render.units import BYTE_SCALES, COUNT_SCALES, FLOP_SCALES
 
-# A letter alone is read as tools that reckon in memory read it (docker, java, slurm), and the user is told.
+# A letter alone is read as tools that reckon in memory read it (docker, java, slurm), and a note says so.
 _BYTE_SPELLINGS = {
     **{letter: f"{letter}iB" for letter in "KMGTP"},
     **{f"{letter}i": f"{letter}iB" for letter in "KMGTP"},

@@ -94,19 +94,19 @@ def _verdict(report: CheckReport) -> Iterator[RenderableType]:
     divergence = report.first_divergence
     if divergence is None:
         if report.ok:
-            told = f"All {len(report.steps)} steps that can be seen agree: it is the network it should be."
-            yield Text(told, style=TOTAL)
+            message = f"All {len(report.steps)} steps that can be seen agree: it is the network it should be."
+            yield Text(message, style=TOTAL)
     elif divergence.label == "Parameter" and divergence.kind == "not-finite":
-        told = "holds NaN or infinity, though no step of this run shows it."
-        yield Text(f"{printable(divergence.path)} {told}", style=_BAD)
+        message = "holds NaN or infinity, though no step of this run shows it."
+        yield Text(f"{printable(divergence.path)} {message}", style=_BAD)
     elif divergence.kind in _KINDS:
         yield from _departure(divergence)
     else:
         first = printable(divergence.path)
         yield Text(f"Its parameters do not fit, first of all {first}; nothing else was compared.", style=_BAD)
     if report.looks_ahead:
-        told = "It looks ahead: changing the last token changes what comes out for those before it."
-        yield Text(told, style=_BAD)
+        message = "It looks ahead: changing the last token changes what comes out for those before it."
+        yield Text(message, style=_BAD)
 
 
 def _departure(divergence: Divergence) -> Iterator[RenderableType]:

@@ -56,7 +56,7 @@ def config_show_text(report: ConfigShowReport) -> RenderableType:
 
 
 def config_validate_text(report: ConfigValidateReport) -> Group:
-    """One line a valid file; the invalid ones are told as errors."""
+    """One line a valid file; the invalid ones are reported as errors."""
     lines: list[RenderableType] = []
     for file in report.files:
         facts = f"  valid: {file.config.name}, {count(file.parameters)} parameters, {file.dialect}'s keys"

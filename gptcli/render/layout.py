@@ -25,7 +25,7 @@ def broken(text: Text, width: int) -> list[Text]:
 
 
 def _line_ends(line: str, width: int) -> Iterator[int]:
-    """Yield where a line is broken: before each word that has no room behind those before it."""
+    """Yield where a line is broken: before each word that has no room after those before it."""
     used = 0
     for word in re.finditer(r"^\s*\S+\s*|\S+\s*", line):
         if used and used + cell_len(word[0].rstrip()) > width:

@@ -16,6 +16,8 @@ LONGEST = {"forward": 48, "trace": 60}
 NARROWEST_TEXT = 40
 COMMANDS = {" ".join(path): path for path in command_paths()}
 _OPTION = re.compile(r"  (?:-\w, |    )--[\w-]+")
+# A term of a list, an option or a command, up to where its text begins on the same line.
+_BEFORE_TEXT = re.compile(r"  (?:    )?\S(?:.*?\S)?? {2,}(?=\S)")
 
 
 def found(path: list[str]) -> typer.core.TyperCommand:
@@ -82,7 +84,8 @@ def test_help_is_short(lines: list[str], request: pytest.FixtureRequest) -> None
 
 @every
 def test_the_text_of_options_has_room(lines: list[str]) -> None:
-    starts = [match.end() for line in lines if (match := re.match(r"  \S.*?\S {2,}(?=\S)|  \S+ {2,}(?=\S)", line))]
+    starts = [match.end() for line in lines if (match := _BEFORE_TEXT.match(line))]
+    assert starts, "every screen lists options or commands"
     assert all(80 - start >= NARROWEST_TEXT for start in starts)
 
 

@@ -143,7 +143,7 @@ def test_what_is_piped_in_has_a_name_in_messages(cli: Cli, pipe: Callable[[bytes
 
 
 def test_a_terminal_is_not_read() -> None:
-    assert on_a_terminal(["tokenize"])[0].startswith("error: no text given")
+    assert on_a_terminal("tokenize", code=2, environment={"NO_COLOR": "1"}).startswith("error: no text given")
 
 
 def test_a_pipe_that_comes_late_is_waited_for() -> None:
@@ -156,6 +156,7 @@ def test_a_pipe_that_comes_late_is_waited_for() -> None:
 def test_a_long_file_shows_how_much_is_read(tmp_path: Path, colour: bool) -> None:
     file = tmp_path / "long.txt"
     file.write_bytes(b"Every effort moves you.\n" * 2**18)
-    shown = on_a_terminal(["tokenize", "--count", "-f", str(file)], colour=colour)
+    colours = {} if colour else {"NO_COLOR": "1"}
+    shown = on_a_terminal("tokenize", "--count", "-f", str(file), environment=colours).splitlines()
     assert any("/6.3 MB" in line for line in shown) is colour
     assert shown[-1].endswith(str(6 * 2**18))

@@ -201,5 +201,5 @@ def test_four_models_stand_side_by_side_at_80_columns(cli: Cli, monkeypatch: pyt
 @pytest.mark.parametrize("width", [40, 100])
 @pytest.mark.parametrize("screen", ["params", "config list", "compare", "checkpoint --stats"])
 def test_a_terminal_is_as_wide_as_it_says(screen: str, width: int, files: dict[str, str], cli: Cli) -> None:
-    screened = on_a_terminal(command(screen, files), columns=width)
+    screened = on_a_terminal(*command(screen, files), columns=width, environment={"NO_COLOR": "1"}).splitlines()
     assert all(any(name in line for line in screened) for name in names(screen))
