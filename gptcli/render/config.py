@@ -34,7 +34,7 @@ def config_list_text(report: ConfigListReport) -> Group:
 
 
 class _ConfigYaml:
-    """Valid YAML, the origin of each value as a comment: beside it, or below it where only there it has room."""
+    """Valid YAML, the origin of each value as a comment: beside it, or below it where the screen is narrow."""
 
     def __init__(self, report: ConfigShowReport) -> None:
         self._lines = [(key, _yaml(getattr(report.config, key)), printable(report.sources[key])) for key in KEYS]
@@ -42,8 +42,7 @@ class _ConfigYaml:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Break nothing else, because a wrapped line is no YAML."""
         width = max(cell_len(f"{key}: {value}") for key, value, _ in self._lines)
-        comment = max(cell_len(f"  # {source}") for *_, source in self._lines)
-        beside = width + comment <= options.max_width or comment > options.max_width
+        beside = all(width + cell_len(f"  # {source}") <= options.max_width for *_, source in self._lines)
         for key, value, source in self._lines:
             setting = Text.assemble((key, PATH), ": ", (value, TITLE), no_wrap=True)
             padding = " " * (width - setting.cell_len) if beside else "\n"
