@@ -82,10 +82,31 @@ def test_ids_that_are_piped_in_are_decoded(cli: Cli, pipe: Callable[[bytes], Non
 @pytest.mark.parametrize("command", [*TAKING, "tokenize --decode"])
 def test_nothing_piped_in_is_no_text(cli: Cli, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     told = "error: no text given; write it after the command, name a file with -f, or pipe it in\n"
+    if command == "tokenize --decode":
+        told = "error: no ids given; write them after the command, name a file with -f, or pipe them in\n"
     arguments = TAKING.get(command, command.split())
     assert cli(*arguments) == (2, "", told)  # /dev/null, as under cron
     monkeypatch.setattr(sys, "stdin", None)  # closed
     assert cli(*arguments) == (2, "", told)
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("9" * 23, f"id {'9' * 23}: r50k_base has the ids 0 to 50256"),
+        ("1000000", "id 1000000: r50k_base has the ids 0 to 50256"),
+        ("9" * 5000, f"id {'9' * 37}...: r50k_base has the ids 0 to 50256"),
+        ("1.5", "'1.5' is not a token id; give whole numbers, e.g. --decode 6109 3626"),
+        ("x" * 23, f"'{'x' * 23}' is not a token id; give whole numbers, e.g. --decode 6109 3626"),
+        ("\x1b[31", "'\\x1b' is not a token id; give whole numbers, e.g. --decode 6109 3626"),
+    ],
+)
+def test_what_is_no_id_is_shown_whole_with_its_reason(cli: Cli, word: str, told: str) -> None:
+    assert cli("tokenize", "--decode", word) == (2, "", f"error: {told}\n")
+
+
+def test_an_id_may_begin_with_zeros(cli: Cli) -> None:
+    assert cli("tokenize", "--decode", "00000000006109").out == "Every"
 
 
 @pytest.mark.parametrize("command", TAKING)
