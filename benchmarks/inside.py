@@ -83,13 +83,13 @@ def warm_rate(device: str, batch: int, tokens: int) -> tuple[Once, Once]:
 
 
 def decode_transformers(device: str) -> tuple[Once, Once]:
-    """A token behind a cache against transformers', seconds a token."""
+    """A token with a cache against transformers', seconds a token."""
     ours, theirs = runs_of("gpt2-124m", PROMPT, NEW, device)
     return lambda: ours()[1], lambda: theirs()[1]
 
 
 def decode_products(device: str) -> tuple[Once, Once]:
-    """A token behind a cache against the products of one row with the same weights, seconds a token."""
+    """A token with a cache against the products of one row with the same weights, seconds a token."""
     ours, _ = runs_of("gpt2-124m", PROMPT, NEW, device)
     model, _ = model_and_ids(device, 1, 1)
     matrices = [module.weight.detach() for module in linear_layers(model)]

@@ -93,7 +93,7 @@ def _switch_on(variable: str) -> Any:
 
 
 def _add_global_options(command: Any) -> None:
-    """Let ``--no-color`` and ``--debug`` stand behind the subcommand too, where people type them."""
+    """Let ``--no-color`` and ``--debug`` stand after the subcommand too, where people type them."""
     for subcommand in getattr(command, "commands", {}).values():
         _add_global_options(subcommand)
     for flag, (variable, text) in _GLOBAL_FLAGS.items():
@@ -152,10 +152,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
     Exit codes: 0 fine; 1 an expected failure; 2 wrong usage or invalid input; 130 interrupted; 128 + n on signal n.
     """
-    if sys.stderr is None:  # closed with 2>&-; what would be told there goes nowhere
+    if sys.stderr is None:  # closed with 2>&-; what would be reported there goes nowhere
         sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     if sys.stdout is None:
-        return _tell(GptcliError("standard output is closed; nothing can be printed"))
+        return _report(GptcliError("standard output is closed; nothing can be printed"))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character shows '?', not a traceback
@@ -177,7 +177,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             from gptcli.render.errors import print_traceback
 
             print_traceback(error)
-        return _tell(error)
+        return _report(error)
 
 
 def _global_params() -> list[Any]:
@@ -198,14 +198,14 @@ def _discard_output() -> None:
 
 
 def _discard_output_that_fails() -> None:
-    """Keep Python from telling again, at exit, what was told: that stdout, say on a full disk, cannot be written."""
+    """Keep Python from reporting a second time, at exit, that stdout, say on a full disk, cannot be written."""
     try:
         sys.stdout.flush()
     except OSError:
         _discard_output()
 
 
-def _tell(error: Exception) -> int:
+def _report(error: Exception) -> int:
     from gptcli.render.errors import print_error
 
     if isinstance(error, TyperException):

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 
 class GptcliError(Exception):
-    """An expected failure, told in one line: place, problem, way out. Exit code 1."""
+    """An expected failure, reported in one line: place, problem, way out. Exit code 1."""
 
     exit_code = 1
 

@@ -14,6 +14,8 @@ from gptcli.errors import GptcliError, InputError
 from gptcli.signals import undone
 
 _Identity = tuple[int, int]  # device and inode: equal for all names of a file
+_STREAM = "-"  # standard output, where a program writes to it
+_OPTIONAL_OUTPUT = "-o"  # without this option, the output goes to standard output
 
 
 class WriteError(Exception):
@@ -114,21 +116,44 @@ def check_ending(target: str, what: str, endings: Sequence[str], *, option: str 
         option: that names the file, if one does.
 
     Raises:
-        InputError: it ends in something else; with what it can end in, and a name that works.
+        InputError: it names no file, or ends in something else; with what it can end in, and a name that works.
     """
-    if target.endswith("/"):
-        raise InputError(f"{target}: names a directory; name a file in it")
+    if not target:
+        raise InputError(f"no name given for the output file; {_use(f'out{endings[0]}', option)}")
+    _check_file_name(target, option)
+    name = PurePath(target).name.lower()
+    if name in endings:
+        usual = str(PurePath(target).with_name(f"out{name}"))
+        raise InputError(f"{target}: is an ending without a name before it; {_use(usual, option)}")
     suffix = PurePath(target).suffix
     if not suffix[1:] or suffix[1:].isdigit() or suffix.lower() in endings:  # a version is no ending
         return suffix.lower() if suffix.lower() in endings else ""
-    from shlex import quote
-
     *others, last = endings
     named = f"{', '.join(others)} or {last}" if others else last
     stem = target.removesuffix(suffix)
     better = stem if PurePath(stem).suffix.lower() in endings else f"{stem}{endings[0]}"
-    way_out = f"use {option} {quote(better)}" if option else f"name it {quote(better)}"
-    raise InputError(f"{target}: {what} cannot be written as {suffix}, only as {named}; {way_out}")
+    raise InputError(f"{target}: {what} cannot be written as {suffix}, only as {named}; {_use(better, option)}")
+
+
+def _use(name: str, option: str) -> str:
+    from shlex import quote
+
+    return f"use {option} {quote(name)}" if option else f"name it {quote(name)}"
+
+
+def _check_file_name(target: str, option: str = "") -> None:
+    """Refuse what names no file: standard output, a device, a directory."""
+    if target == _STREAM:
+        redirect = f", or leave out {option} and redirect with >" if option == _OPTIONAL_OUTPUT else ""
+        raise InputError(f"{target}: is a stream; name a file{redirect}")
+    if os.path.basename(target) in ("", ".", ".."):  # noqa: PTH119  # as it was typed
+        raise InputError(f"{target}: names a directory; name a file in it")
+    try:
+        mode = Path(target).stat().st_mode  # not of its real path: a pipe in /proc has none
+    except (OSError, ValueError):
+        return  # what is wrong with it is told by `replaced_file`
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise InputError(f"{target}: is a device or a pipe, which cannot be replaced by a file; name a regular file")
 
 
 @contextmanager
@@ -144,7 +169,8 @@ def replaced_file(target: str) -> Iterator[Path]:
         GptcliError: the file could not be filled (`WriteError`), or not be put in its place.
     """
     if not target:
-        raise InputError("no name given for the output file; name one, e.g. out.safetensors")
+        raise InputError("no name given for the output file; name one")
+    _check_file_name(target)
     path, mode = _looked_at(target, _mode_to_keep)
     with _claimed(target), _temporary_beside(path, target, _create_file, _unlink) as temporary:
         try:
@@ -168,6 +194,8 @@ def new_directory(target: str) -> Iterator[Path]:
 
     if not target:
         raise InputError("no name given for the new directory; name one, e.g. my_gpt")
+    if target == _STREAM:
+        raise InputError(f"{target}: is a stream; name a new directory")
     remove = partial(rmtree, ignore_errors=True)
     path, mode = _looked_at(target, _mode_of_new_directory)
     with _claimed(target), _temporary_beside(path, target, _create_directory, remove) as temporary:
@@ -339,14 +367,12 @@ def _mode_to_keep(path: Path, target: str) -> int:
         raise InputError(f"{target}: is a directory; name a file in it")
     if stat.S_ISLNK(mode):
         raise InputError(f"{target}: is a link that leads back to itself; name another file")
-    if not stat.S_ISREG(mode):
-        raise InputError(f"{target}: is a device or a pipe, which cannot be replaced by a file; name a regular file")
     return stat.S_IMODE(mode)
 
 
 def _mode_of_new_directory(path: Path, target: str) -> int:
     """Return the permissions of a new directory; refuse a target that is there, unless as an empty directory."""
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if Path(target).exists() and (not path.is_dir() or any(path.iterdir())):
         raise InputError(f"{target}: exists already; name a new directory")
     return 0o777 & ~_umask()
 
@@ -367,10 +393,21 @@ def _cannot_be_written(target: str, error: Exception) -> str:
 def _way_out(target: str, error: Exception) -> str:
     from shlex import quote
 
-    folder = os.path.dirname(target)  # noqa: PTH120  # as it was typed
-    if isinstance(error, FileNotFoundError) and not os.path.lexists(folder):
-        return f"; make its folder with: mkdir -p {quote(folder)}"
+    if isinstance(error, FileNotFoundError):
+        folder = _missing_folder(target)
+        return f"; make its folder with: mkdir -p {quote(folder)}" if folder else ""
     return "; choose another folder" if isinstance(error, PermissionError) else ""
+
+
+def _missing_folder(target: str) -> str:
+    """Return the folder that is to be made for a target, as it was typed where no link leads elsewhere."""
+    place = Path(target)
+    while place.is_symlink():
+        place = place.parent / place.readlink()
+    folders = (place.parent, *place.parent.parents)
+    if any(each.is_symlink() and not each.exists() for each in folders):  # which mkdir does not follow
+        return os.path.realpath(place.parent)
+    return "" if place.parent.exists() else str(place.parent)
 
 
 def _umask() -> int:

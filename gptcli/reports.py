@@ -178,10 +178,10 @@ class Stage(Struct, frozen=True):
 
 
 class TokenLoss(Struct, frozen=True):
-    """How well one token was foreseen: ``loss`` is minus the natural logarithm of the probability it was given.
+    """How well one token was predicted: ``loss`` is minus the natural logarithm of the probability it was given.
 
     Attributes:
-        position: of the token behind which the target was to come.
+        position: of the token after which the target was to come.
         id: that token.
         target_id: what came next.
     """
@@ -247,7 +247,7 @@ class ForwardReport(Report, frozen=True, kw_only=True):
 
 
 class FlowStep(Struct, frozen=True, kw_only=True):
-    """A step of the forward pass, in order of execution; a group stands behind the steps it is made of.
+    """A step of the forward pass, in order of execution; a group stands after the steps it is made of.
 
     Attributes:
         path: where it stands: ``h.0.attn.softmax``.
@@ -364,7 +364,7 @@ class LensRow(Struct, frozen=True):
 
     Attributes:
         path: of the step whose output went through the final norm and the head.
-        block: the block behind which it stands, or null for the embeddings.
+        block: the block after which it stands, or null for the embeddings.
         next_tokens: per text.
     """
 
@@ -918,7 +918,7 @@ class Divergence(Struct, frozen=True, kw_only=True):
         found: numbers of theirs, from the same place.
         difference: as of a checked step.
         tolerance: likewise.
-        mistakes: names of the known mistakes that reproduce theirs; several where they cannot be told apart.
+        mistakes: names of the known mistakes that reproduce theirs; several where they cannot be distinguished.
         hint: what they are and what to do, or null where none is known.
     """
 
@@ -946,7 +946,7 @@ class CheckReport(Report, frozen=True, kw_only=True):
         seed: of the weights it drew.
         input_ids: (B, T).
         deterministic: whether two runs agree; null where it could not run.
-        looks_ahead: whether a later token changes the results of earlier ones; null where that cannot be told.
+        looks_ahead: whether a later token changes the results of earlier ones; null where that is not known.
         findings: parameters that do not fit, and what else there is to know.
         steps: what was seen, in order of execution; empty where parameters do not fit.
         ok: whether everything agrees.

@@ -119,14 +119,14 @@ def test_the_time_is_limited(tmp_path: Path) -> None:
     note = tmp_path / "pid"
 
     def loop() -> bytes:
-        note.write_text(str(os.getpid()))
         announce("while it looped")
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        note.write_text(f"{os.getpid()} ")
         while True:
             pass
 
     with started(loop) as process:
-        while not note.exists():
+        while not (note.exists() and note.read_text().endswith(" ")):
             time.sleep(0.01)
         with pytest.raises(ChildError) as caught:
             process.result(0.2)
@@ -161,7 +161,7 @@ with started(loop) as child:
 
 
 def _assert_gone(pid: int) -> None:
-    for _ in range(600):
+    for _ in range(6000):
         state = Path(f"/proc/{pid}/stat")
         try:
             os.kill(pid, 0)

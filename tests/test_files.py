@@ -76,6 +76,35 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     assert Path("/dev/null").is_char_device()
 
 
+@pytest.mark.parametrize(
+    ("target", "folder"),
+    [
+        ("new/deep/x", "new/deep"),
+        ("dangling", "nowhere"),
+        ("there/dangling", "there/nowhere"),
+        ("twice", "there/nowhere"),
+        ("gone/x", "{here}/away"),
+        ("gone/deep/x", "{here}/away/deep"),
+    ],
+)
+def test_the_folder_to_make_is_the_one_that_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, folder: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("there").mkdir()
+    Path("dangling").symlink_to("nowhere/x")
+    Path("there/dangling").symlink_to("nowhere/x")
+    Path("twice").symlink_to("there/dangling")
+    Path("gone").symlink_to("away")
+    with pytest.raises(InputError) as caught:
+        write(Path(target))
+    missing = folder.format(here=tmp_path)
+    assert str(caught.value).endswith(f"No such file or directory; make its folder with: mkdir -p {missing}")
+    Path(missing).mkdir(parents=True)
+    write(Path(target))
+    assert Path(target).read_bytes() == b"new"
+
+
 def test_a_failed_write_names_the_target_and_leaves_the_old_file(tmp_path: Path) -> None:
     target = tmp_path / "x"
     target.write_bytes(b"old")

@@ -16,7 +16,7 @@ CLI_PAGE = ROOT / "docs" / "cli.md"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 HEAD = """# Command line
 
-Printed by `gptcli --help` and its subcommands; `make docs` writes this page anew.
+Printed by `gptcli --help` and its subcommands; `make docs` rewrites this page.
 """
 
 
@@ -77,7 +77,7 @@ def help_of(command: list[str]) -> str:
 def stale_cli_page() -> list[str]:
     """Tell whether docs/cli.md is what --help says now."""
     current = CLI_PAGE.read_text(encoding="utf-8") if CLI_PAGE.exists() else ""
-    return [] if current == cli_page() else ["docs/cli.md is stale; write it anew with: make docs"]
+    return [] if current == cli_page() else ["docs/cli.md is stale; rewrite it with: make docs"]
 
 
 def dead_links() -> list[str]:

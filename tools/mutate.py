@@ -2,7 +2,7 @@
 
 ``python -m tools.mutate --sample 100 --seed 0`` plants a hundred errors in gptcli/analysis and gptcli/architecture,
 chosen by the seed, each in a copy of the tree. What was judged is kept in .mutation/, so ``--portion 20`` judges twenty
-more and stops; a file that has changed since is judged anew. Exits with 1 where fewer than ``--at-least`` were killed.
+more and stops; a file that has changed since is judged again. Exits with 1 where fewer than ``--at-least`` were killed.
 
 The operators are cosmic-ray's and ours (`tools.mutation_operators`). Its sessions are not used: they change files in
 place, take every mutant or none, and start a process that loads torch for each. Here one process loads torch and is

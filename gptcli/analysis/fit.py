@@ -1,7 +1,7 @@
 """The inverse of the ledger: the largest value that a budget holds."""
 
 from collections.abc import Callable
-from math import lcm
+from math import gcd, lcm
 from typing import Literal
 
 from msgspec import Struct
@@ -143,12 +143,35 @@ def _width_question(config: ModelConfig, options: StepOptions, request: FitReque
         return replace(config, emb_dim=width, n_heads=heads if request.heads_fixed else width // head_width), options
 
     if step > MAX_SIZE:
-        split = f"{heads:,} heads" if request.heads_fixed else f"heads of {head_width:,}"
         raise InputError(
             f"--multiple-of {request.multiple:,}: no width up to {MAX_SIZE:,} is such a multiple and splits into "
-            f"{split}; use --multiple-of 1"
+            f"{heads_words(config, request)}; use --multiple-of 1"
         )
     return _Question(build, step, MAX_SIZE)
+
+
+def heads_words(config: ModelConfig, request: FitRequest) -> str:
+    """Say what every width is split into: ``heads of 64``, or ``12 heads`` where their number is fixed."""
+    return f"{config.n_heads:,} heads" if request.heads_fixed else f"heads of {config.emb_dim // config.n_heads:,}"
+
+
+def heads_that_fit(config: ModelConfig, options: StepOptions, request: FitRequest) -> int | None:
+    """Return a number of heads with which every multiple asked for is a width, and the first fits; None without one.
+
+    Args:
+        config: the model; its width must split into them too, because it is checked before the search.
+        options: as for `fit_report`.
+        request: likewise; the width varies.
+
+    Returns:
+        Of those that fit the one nearest to the config's own.
+    """
+    shared = gcd(request.multiple, config.emb_dim)
+    numbers = [heads for heads in range(1, shared + 1) if shared % heads == 0]
+    numbers.sort(key=lambda heads: abs(heads - config.n_heads))
+    peaks, available = Peaks(), request.budget - request.headroom
+    smallest = (replace(config, emb_dim=request.multiple, n_heads=heads) for heads in numbers)
+    return next((each.n_heads for each in smallest if peaks.peak(each, options) <= available), None)
 
 
 def _largest_that_fits(question: _Question, request: FitRequest, peaks: Peaks) -> int:

@@ -24,15 +24,13 @@ def checked_options(config: ModelConfig, options: StepOptions) -> StepOptions:
     """Return the options, after refusing what cannot be.
 
     Raises:
-        InputError: a sequence over the context length, quantized training, autocast over anything but fp32, logits
-            let go where there is no loss, an unknown optimizer.
+        InputError: a sequence over the context length, quantized training, autocast over anything but fp32, an
+            unknown optimizer.
     """
     check_length(config, options.tokens)
     optimizer_named(options.optimizer)
     if options.mode == "training" and options.dtype in QUANTIZED:
         raise InputError(f"--dtype {options.dtype} is for weights at inference; train in fp32, bf16 or fp16")
-    if options.free_logits and options.mode != "training":
-        raise InputError("--free-logits is about the loss of a training step; add --mode training, or leave it out")
     if options.amp and options.dtype != "fp32":
         raise InputError(f"--amp keeps fp32 masters and computes in bf16; leave --dtype at fp32, not {options.dtype}")
     return options

@@ -26,28 +26,28 @@ class Section(Struct, frozen=True):
 
 
 class Program(Struct, frozen=True):
-    """The forward pass: what stands before the blocks, one block, what stands behind them."""
+    """The forward pass: what stands before the blocks, one block, what stands after them."""
 
     before: Section
     block: Section
-    behind: Section
+    after: Section
 
 
 def program_of(network: Network, given: Conditions) -> Program:
     """Lay the network out as kernels."""
     before: list[tuple[str, Node]] = []
-    behind: list[tuple[str, Node]] = []
+    after: list[tuple[str, Node]] = []
     block: Group | None = None
     for name, node in network.children():
         if isinstance(node, Repeat):
             block = node.body
         else:
-            (before if block is None else behind).append((name, node))
+            (before if block is None else after).append((name, node))
     assert block is not None
     return Program(
         before=_section(before, given, {}),
         block=_section(block.children(), given, {"x": SOURCE}),
-        behind=_section(behind, given, {"h": SOURCE}),
+        after=_section(after, given, {"h": SOURCE}),
     )
 
 

@@ -158,7 +158,7 @@ def _own_weights(network: Network, memory: Memory) -> list[tuple[Weight, int]]:
 def _inference(sweep: Sweep, program: Program, layers: int) -> None:
     x, _ = sweep.forward(program.before, None, saving=False)
     blocks = _Blocks(sweep, program, layers, saving=False, recompute=False)
-    logits, _ = sweep.forward(program.behind, blocks.forward(x), saving=False)
+    logits, _ = sweep.forward(program.after, blocks.forward(x), saving=False)
     blocks.leave_autocast()
     sweep.memory.release(logits)
 
@@ -177,12 +177,12 @@ def _training_step(sweep: Sweep, program: Program, network: Network, given: Cond
     memory.begin(FORWARD)
     x, nodes_before = sweep.forward(program.before, None, saving=True)
     x = blocks.forward(x)
-    logits, nodes_behind = sweep.forward(program.behind, x, saving=True)
+    logits, nodes_after = sweep.forward(program.after, x, saving=True)
 
     memory.begin(LOSS)
-    loss_section = section_of(loss_kernels(program.behind.result, given), "loss")
+    loss_section = section_of(loss_kernels(program.after.result, given), "loss")
     logits.references += 1
-    _, nodes_loss = sweep.forward(loss_section, logits, saving=True, source_name=program.behind.result)
+    _, nodes_loss = sweep.forward(loss_section, logits, saving=True, source_name=program.after.result)
     blocks.leave_autocast()
     if options.free_logits:
         memory.release(logits)
@@ -192,7 +192,7 @@ def _training_step(sweep: Sweep, program: Program, network: Network, given: Cond
     root.references += 1
     gradients = {"loss": root}
     sweep.backward(nodes_loss, gradients)
-    sweep.backward(nodes_behind, gradients)
+    sweep.backward(nodes_after, gradients)
     blocks.backward(gradients)
     gradients[program.before.result] = gradients.pop(SOURCE)
     sweep.backward(nodes_before, gradients)

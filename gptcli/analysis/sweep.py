@@ -182,7 +182,7 @@ class Sweep:
         return values[section.result], nodes
 
     def backward_before_rerun(self, section: Section, gradients: dict[str, Buffer]) -> None:
-        """Run the backward of the kernels that saved nothing, behind the last that did: it needs no rerun."""
+        """Run the backward of the kernels after the last that saved something: it needs no rerun."""
         nodes = [Node(kernel, [], []) for kernel in section.kernels[_last_saving(section) + 1 :]]
         self.backward(nodes, gradients, produced=_produced(section.kernels))
 

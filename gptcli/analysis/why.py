@@ -156,9 +156,15 @@ def _nearest(candidates: Iterable[_Candidate], number: int) -> list[_Candidate]:
 def _without_repeats(found: Iterable[_Candidate]) -> list[_Candidate]:
     kept: list[_Candidate] = []
     for each in found:
-        if each.rank not in _REPEATING or all(each.count != other.count for other in kept):
+        if not any(_repeats(each, other) for other in kept):
             kept.append(each)
     return kept
+
+
+def _repeats(candidate: _Candidate, other: _Candidate) -> bool:
+    """Return whether something says nothing new beside what is likelier; what exists does, beside what is supposed."""
+    exists = candidate.rank == _Rank.PRESET_PART and other.rank == _Rank.SUPPOSED_PART
+    return candidate.rank in _REPEATING and candidate.count == other.count and not exists
 
 
 def _candidates(config: ModelConfig) -> Iterator[_Candidate]:

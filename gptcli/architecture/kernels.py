@@ -1,7 +1,7 @@
 """What each kind of operation allocates, keeps for the backward pass, and allocates there.
 
 An operation is one or more kernels: the calls that torch dispatches below autograd. The rules were read off the calls
-of torch 2.13, operation by operation; the tests and `gptcli verify` hold them against what a tracker measures.
+of torch 2.13, operation by operation; the tests and `gptcli verify` hold them against what torch's profiler measures.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class Gradient(Struct, frozen=True):
         viewed: whether it reaches the parameter as a view of what was allocated. Autograd never adds to a view in
             place: it keeps its base, so the memory has a second owner (``can_accumulate_inplace`` in torch's
             ``csrc/autograd/input_buffer.cpp``).
-        late: made by the engine behind the kernel's own part, where it sums over broadcast dimensions.
+        late: made by the engine after the kernel's own part, where it sums over broadcast dimensions.
     """
 
     amount: Amount
@@ -59,7 +59,7 @@ class Kernel(Struct, frozen=True, kw_only=True):
 
     Attributes:
         outs: names of the values it makes; the first of ``made`` belongs to the first.
-        made: what it allocates; behind the value come masks and statistics. Empty for a view.
+        made: what it allocates; after the value come masks and statistics. Empty for a view.
         reads: names of the values it takes.
         view_of: the value whose memory ``outs`` share, or None.
         saves: names of the values that its backward needs, its own result included; what it made beside the value is

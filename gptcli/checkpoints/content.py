@@ -1,4 +1,4 @@
-"""What the numbers of a checkpoint tell: statistics, and findings such as NaN, zeros and weights never trained."""
+"""What the numbers of a checkpoint say: statistics, and findings such as NaN, zeros and weights never trained."""
 
 from collections.abc import Iterable, Iterator
 from math import inf, isnan, sqrt

@@ -1,4 +1,4 @@
-"""What names and shapes tell: missing, unexpected, misshaped and transposed tensors."""
+"""What names and shapes say: missing, unexpected, misshaped and transposed tensors."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -154,9 +154,9 @@ def _dtypes(matched: Matched) -> Iterator[Finding]:
             yield Finding("error", "dtype", printable(tensors[0].name), message)
     if len(by_dtype) > 1:
         kinds = sorted(by_dtype.items(), key=lambda item: -len(item[1]))
-        told = ", ".join(f"{len(tensors)} in {COMMON_NAMES.get(dtype, dtype)}" for dtype, tensors in kinds)
+        counted = ", ".join(f"{len(tensors)} in {COMMON_NAMES.get(dtype, dtype)}" for dtype, tensors in kinds)
         odd = printable(kinds[-1][1][0].name)
-        yield Finding("warning", "mixed-dtypes", odd, f"dtypes are mixed: {told}, among them this tensor")
+        yield Finding("warning", "mixed-dtypes", odd, f"dtypes are mixed: {counted}, among them this tensor")
 
 
 def _cure(dtype: str) -> str:

@@ -10,9 +10,11 @@ from shlex import quote
 
 from gptcli.config import preset_named
 from gptcli.config.printable import printable
-from gptcli.errors import GptcliError, InputError, did_you_mean
+from gptcli.errors import GptcliError, InputError, closest
 
-_NAME = re.compile(r"[\w.-]{1,96}(?:/[\w.-]{1,96})?")
+# The client's own rule, so that no name is refused in its words.
+_PART = r"(?!-|\.)[\w.-]{1,96}(?<![-.])"
+_NAME = re.compile(rf"(?!.*(?:--|\.\.)){_PART}(?:/{_PART})?(?<!\.git)", re.ASCII)
 # What the Hub calls OpenAI's models, whose names are older than its organisations, by our presets of their sizes.
 _OPENAI = {
     "gpt2-124m": "openai-community/gpt2",
@@ -20,7 +22,8 @@ _OPENAI = {
 }
 # How files end: those that we read, those that people take for a checkpoint, those that lie beside one. No model of the
 # Hub is called so, while a point in a name is common: gpt-neo-1.3B.
-_READ = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".json", ".yaml", ".yml")
+_WEIGHTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+_READ = (*_WEIGHTS, ".json", ".yaml", ".yml")
 _REFUSED = (".gguf", ".ggml", ".npz", ".npy", ".h5", ".hdf5", ".msgpack", ".onnx", ".pkl", ".pickle", ".pb", ".tflite")
 _PACKED = (".tar", ".zip", ".gz", ".tgz", ".bz2", ".xz", ".7z")
 _BESIDE = (".md", ".txt", ".rst", ".html", ".csv", ".jsonl", ".toml", ".log", ".pdf", ".py", ".ipynb", ".png", ".svg")
@@ -46,12 +49,16 @@ def find_weights(name: str) -> Path:
     if _is_path(name):
         raise InputError(f"{printable(name) or 'an empty name'}: no such file or directory{_path_hint(path)}")
     if not _NAME.fullmatch(name):
-        raise InputError(f"{printable(name)}: no such file or directory, and no name of a model")
+        stdin = "; a checkpoint is not read from standard input" if name == "-" else ""
+        raise InputError(f"{printable(name)}: no such file or directory, and no name of a model{stdin}")
     repository = _OPENAI.get(preset_named(name) or "", name)
     for candidate in dict.fromkeys((name, repository)):
         cached = _cached(candidate)
         if cached is not None:
             return cached
+    if "/" not in name and repository == name and (near := _near(path, _WEIGHTS)):
+        hub = "a model of the Hub is named with its owner, owner/model"
+        raise InputError(f"{name}: no such file or directory (did you mean '{printable(near)}'?); {hub}")
     return _downloaded(repository, name)
 
 
@@ -69,11 +76,20 @@ def _path_hint(path: Path) -> str:
     """Return the way out: the nearest name in the same directory, or what the shell left undone."""
     if path.parts[:1] == ("~",):
         return "; the shell replaces ~ only at the beginning of a word, write $HOME instead"
+    near = _near(path)
+    return f" (did you mean '{printable(near)}'?)" if near else ""
+
+
+def _near(path: Path, endings: tuple[str, ...] = ("",)) -> str | None:
+    """Return the name in the same directory that a missing one looks like, or is but for its ending; None without."""
     try:
-        near = (file.name for file in islice(path.parent.iterdir(), _MOST_COMPARED))
-        return did_you_mean(path.name, near) if path.name else ""
+        names = [file.name for file in islice(path.parent.iterdir(), _MOST_COMPARED)]
     except (OSError, ValueError):
-        return ""
+        return None
+    names = sorted(name for name in names if name.lower().endswith(endings))
+    known = {Path(name).stem: name for name in names} | {name: name for name in names}
+    near = closest(path.name, known) if path.name else None
+    return known.get(path.name) or (None if near is None else known[near])
 
 
 def cache_directory() -> Path:
@@ -104,7 +120,8 @@ def _has_weights(folder: Path) -> bool:
 
 
 def _downloaded(repository: str, name: str) -> Path:
-    where = f"{name}: no such file or directory, and not in the Hugging Face cache ({cache_directory()})"
+    near = f" (did you mean '{printable(found)}'?)" if (found := _near(Path(name), _WEIGHTS)) else ""
+    where = f"{name}: no such file or directory{near}, and not in the Hugging Face cache ({cache_directory()})"
     by_hand = f"fetch model.safetensors and config.json of {repository} yourself and name their directory"
     if find_spec("huggingface_hub") is None:
         install = f"{quote(sys.executable)} -m pip install huggingface_hub"
@@ -115,8 +132,8 @@ def _downloaded(repository: str, name: str) -> Path:
         return Path(_snapshot(snapshot_download, repository))
     except Exception as error:  # whatever the client and the network beneath it raise
         reason = str(error).strip().splitlines()
-        told = reason[0] if reason else type(error).__name__
-        raise GptcliError(f"{where}; the download failed: {told}; {by_hand}") from None
+        why = reason[0] if reason else type(error).__name__
+        raise GptcliError(f"{where}; the download failed: {why}; {by_hand}") from None
 
 
 def _snapshot(download: "object", repository: str) -> str:

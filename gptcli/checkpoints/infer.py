@@ -23,7 +23,7 @@ def infer_config(matched: Matched, name: str, head_is_copy: bool | None) -> tupl
         head_is_copy: whether the stored output head holds the embedding's numbers; None where there is no head.
 
     Returns:
-        The config, or None where the shapes do not tell; and what had to be guessed.
+        The config, or None where the shapes do not say; and what had to be guessed.
     """
     widths = _sizes((part for part in matched.parts() if part.path.endswith(_VECTORS)), axis=0)
     tables = {path: _shape(matched, path) for path in ("wte.weight", "wpe.weight", "lm_head.weight")}
@@ -55,7 +55,7 @@ def infer_config(matched: Matched, name: str, head_is_copy: bool | None) -> tupl
     if head_is_copy is None:
         config = replace(config, weight_tying=True)
     guess = (
-        f"shapes do not tell the number of heads: assumed {heads}, {width // heads} wide each; "
+        f"shapes do not say the number of heads: assumed {heads}, {width // heads} wide each; "
         "say it with --set n_heads=N"
     )
     return config, [Finding("warning", "guessed-heads", "", guess)]

@@ -30,9 +30,9 @@ class Recognised(Struct, frozen=True, kw_only=True):
     Attributes:
         opened: the files.
         matched: its tensors in a layout, or None where no layout knows its names.
-        config: the model it should hold, or None where nothing tells.
+        config: the model it should hold, or None where nothing says.
         config_source: where that is from.
-        findings: what is wrong with files, config, names and shapes; nothing has been read of the data but what tells
+        findings: what is wrong with files, config, names and shapes; nothing has been read of the data but what says
             whether the head is a copy.
     """
 

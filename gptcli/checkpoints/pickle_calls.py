@@ -19,7 +19,7 @@ def called_names(file: Path) -> list[str]:
             while opened.peek(1):  # files of older versions of torch hold several, one after the other
                 names |= dict.fromkeys(_named(opened))
         except (ValueError, OSError, EOFError, IndexError, UnicodeDecodeError):
-            pass  # behind the pickles lie numbers, or the file is cut off
+            pass  # after the pickles lie numbers, or the file is cut off
     return [name for name in names if not name.startswith(_HARMLESS)]
 
 

@@ -41,5 +41,5 @@ def check_target(target: str, layout: Layout) -> None:
         return
     pickles = () if layout.name == _ONLY_SAFETENSORS else PICKLE_SUFFIXES
     endings = (SAFETENSORS_SUFFIX, *pickles)
-    if target and not check_ending(target, f"the layout {layout.name}", endings):
+    if not check_ending(target, f"the layout {layout.name}", endings):
         raise InputError(f"{target}: the name says no format; end it in {' or '.join(endings[:2])}")

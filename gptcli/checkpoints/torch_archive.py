@@ -184,7 +184,7 @@ def _entry(opened: BinaryIO, info: zipfile.ZipInfo, size: int, place: str) -> _E
 
 
 def _check_sums(opened: BinaryIO, entries: list[_Entry], place: str) -> None:
-    """Compare every entry's bytes with its checksum; torch can be told to write none, and all are zero then."""
+    """Compare every entry's bytes with its checksum; torch can be set to write none, and all are zero then."""
     if not any(entry.crc for entry in entries):
         return
     buffer = memoryview(bytearray(_PORTION))
@@ -198,7 +198,7 @@ def _check_sums(opened: BinaryIO, entries: list[_Entry], place: str) -> None:
             crc = zlib.crc32(buffer[:read], crc)
             left -= read
         if crc != entry.crc:
-            message = f"is damaged: the bytes of entry {shortened(entry.name)} do not have its checksum; fetch it anew"
+            message = f"is damaged: the bytes of entry {shortened(entry.name)} do not have its checksum; fetch it again"
             raise BrokenFileError("damaged", place, message)
 
 

@@ -53,7 +53,7 @@ def write_safetensors(path: Path, tensors: Iterable[Planned], listed: list[Plann
 
 
 def file_start(listed: Iterable[Planned], metadata: dict[str, str]) -> bytes:
-    """Return what a file begins with; behind it come the data, in the order of the list and without gaps."""
+    """Return what a file begins with; after it come the data, in the order of the list and without gaps."""
     entries: dict[str, object] = {"__metadata__": metadata}
     end = 0
     for tensor in listed:

@@ -64,7 +64,7 @@ def _needed(budget: Budget, scale: int, unit: str) -> str:
 
 
 def _read(text: str, option: str, *, zero: bool = False) -> Quantity:
-    """Read bytes; where a letter alone was given, say on stderr what it was taken for."""
+    """Read bytes; where a letter alone was given, or bits may be meant, say on stderr what it was taken for."""
     from gptcli.render.budget import budget_words
     from gptcli.render.errors import print_note
 
@@ -73,4 +73,6 @@ def _read(text: str, option: str, *, zero: bool = False) -> Quantity:
         spelled = budget_words(amount.value, amount.unit)
         decimal = f"{amount.unit[0]}B".replace("KB", "kB")
         print_note(f"{option} {text} is read as {spelled}; write {decimal} for powers of 1000")
+    elif amount.as_bits:
+        print_note(f"{option} {text} is read as {budget_words(amount.value, amount.unit)}, in bytes and not in bits")
     return amount

@@ -65,10 +65,10 @@ def shifted_targets(batch: list[list[int]], names: list[str]) -> list[list[int]]
     """Return what comes next in each text: a text of n tokens has n - 1 targets.
 
     Raises:
-        InputProblemsError: texts of a single token, behind which nothing comes.
+        InputProblemsError: texts of a single token, after which nothing comes.
     """
     problems = [
-        f"{name} is a single token, so there is no next one to foresee; write more, or tell it with --targets"
+        f"{name} is a single token, so there is no next one to predict; write more, or give it with --targets"
         for name, ids in zip(names, batch, strict=True)
         if len(ids) == 1
     ]

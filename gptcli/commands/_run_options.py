@@ -9,7 +9,9 @@ from gptcli.analysis.optimizers import OPTIMIZERS, optimizer_name
 from gptcli.analysis.process import CPU_HEADROOM_BYTES
 from gptcli.architecture.devices import AUTO, rules_device_named
 from gptcli.architecture.dtypes import compute_dtype, weight_dtype
+from gptcli.commands._options import is_typed
 from gptcli.config import ModelConfig
+from gptcli.errors import InputError
 
 if TYPE_CHECKING:
     from gptcli.analysis.step import StepOptions
@@ -142,6 +144,21 @@ HeadroomOption = Annotated[
         rich_help_panel="Output",
     ),
 ]
+
+# What only a training step has, by the name of its parameter.
+_OF_TRAINING = ("optimizer", "optimizer_impl", "recompute", "free_logits")
+
+
+def refuse_training_options(context: typer.Context, mode: str) -> None:
+    """Refuse what is typed about a training step where none runs, instead of leaving it without effect.
+
+    Raises:
+        InputError: with the option and both ways out.
+    """
+    typed = next((name for name in _OF_TRAINING if is_typed(context, name)), None)
+    if typed is not None and mode != "training":
+        option = f"--{typed.replace('_', '-')}"
+        raise InputError(f"{option} is about a training step; add --mode training, or leave it out")
 
 
 def step_options(config: ModelConfig, seq_len: int | None, **chosen: Any) -> "StepOptions":

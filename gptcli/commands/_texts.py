@@ -15,21 +15,24 @@ from gptcli.files import open_input, open_stdin, read_stdin
 from gptcli.tokenizer import check_text, text_pieces
 
 
-def read_texts(texts: Sequence[str] | None, files: Sequence[str] | None, *, config: str = "") -> list[str]:
+def read_texts(
+    texts: Sequence[str] | None, files: Sequence[str] | None, *, config: str = "", what: str = "text"
+) -> list[str]:
     """Return the texts in the order given, arguments before files, exactly as they stand (no newline is touched).
 
     Args:
         texts: arguments; ``-`` reads standard input.
         files: paths; ``-`` reads standard input.
         config: the value of ``--config``, which may want standard input too.
+        what: the texts are, for messages.
 
     Raises:
         InputError: nothing was given, a file cannot be read or is not UTF-8, standard input is asked for twice.
     """
-    sources = enumerate(_sources(texts, files, config), start=1)
+    sources = enumerate(_sources(texts, files, config, what), start=1)
     read = [_read(source) if is_file else _argument(source, number) for number, (source, is_file) in sources]
     if not any(read) and not (texts or files):
-        raise _nothing_given()
+        raise _nothing_given(what)
     return read
 
 
@@ -80,12 +83,14 @@ def _opened(source: str) -> AbstractContextManager[BinaryIO]:
     return nullcontext(open_stdin()) if source == STDIN else open_input(source)
 
 
-def _sources(texts: Sequence[str] | None, files: Sequence[str] | None, config: str = "") -> list[tuple[str, bool]]:
+def _sources(
+    texts: Sequence[str] | None, files: Sequence[str] | None, config: str = "", what: str = "text"
+) -> list[tuple[str, bool]]:
     """Return where each text is, and whether that is a file (or standard input) rather than the text itself."""
     sources = [(text, text == STDIN) for text in texts or ()] + [(path, True) for path in files or ()]
     if not sources:
         if config == STDIN or sys.stdin is None or sys.stdin.isatty():
-            raise _nothing_given()
+            raise _nothing_given(what)
         return [(STDIN, True)]
     readers = [config, *(source for source, is_file in sources if is_file)].count(STDIN)
     if readers > 1:
@@ -93,8 +98,9 @@ def _sources(texts: Sequence[str] | None, files: Sequence[str] | None, config: s
     return sources
 
 
-def _nothing_given() -> InputError:
-    return InputError("no text given; write it after the command, name a file with -f, or pipe it in")
+def _nothing_given(what: str = "text") -> InputError:
+    it = "them" if what == "ids" else "it"
+    return InputError(f"no {what} given; write {it} after the command, name a file with -f, or pipe {it} in")
 
 
 def text_names(texts: Sequence[str] | None, files: Sequence[str] | None) -> list[str]:

@@ -82,7 +82,7 @@ def note_warnings(recognised: "Recognised") -> None:
 
     for finding in recognised.findings:
         if finding.severity == "warning":
-            print_note(_told(finding.path, finding.message, str(recognised.opened.path)))
+            print_note(_reported(finding.path, finding.message, str(recognised.opened.path)))
 
 
 def note_not_finite(chosen: ChosenModel) -> None:
@@ -122,7 +122,7 @@ def load_weights(
         recognised = recognise(open_located(path, located), SIZE)
     except BrokenFileError as error:
         raise InputError(f"{error.finding.path}: {error.finding.message}") from None
-    problems = [_told(finding.path, finding.message, str(path)) for finding in recognised.errors()]
+    problems = [_reported(finding.path, finding.message, str(path)) for finding in recognised.errors()]
     if problems:
         problems.append(f"{printable(str(path))}: cannot be run; 'gptcli checkpoint {printable(name)}' says more")
         raise InputProblemsError(problems)
@@ -205,7 +205,7 @@ def _way_out(source: str) -> str:
     return "unset it" if source.startswith("GPTCLI_") else "leave out --config"
 
 
-def _told(path: str, message: str, checkpoint: str) -> str:
+def _reported(path: str, message: str, checkpoint: str) -> str:
     place = printable(checkpoint)
     return f"{place}: {path}: {message}" if path and path != place else f"{place}: {message}"
 

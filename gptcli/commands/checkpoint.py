@@ -1,6 +1,7 @@
 """``gptcli checkpoint``: what a file holds and what is wrong with it, and the same weights in another layout."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,11 +9,9 @@ import typer
 from gptcli.checkpoints.layouts import LAYOUTS
 from gptcli.commands._app import Group, command_app, common
 from gptcli.commands._options import JsonOption, SetOption
-from gptcli.errors import InputError, did_you_mean
+from gptcli.errors import InputError, closest, did_you_mean
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from gptcli.reports import CheckpointReport
 
 _DEFAULT = "inspect"
@@ -24,9 +23,19 @@ class _InspectByDefault(Group):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the default subcommand in front of a path or an option of its own."""
         own = {option for param in self.params for option in param.opts} | set(ctx.help_option_names)
-        if args and args[0] not in self.commands and args[0] not in own:
+        if args and args[0] not in self.commands and args[0] not in own and not self._is_meant_as_command(args):
             args = [_DEFAULT, *args]
         return list(super().parse_args(ctx, args))
+
+    def _is_meant_as_command(self, args: list[str]) -> bool:
+        """Return whether the first word looks like a mistyped command: there is no such checkpoint to inspect."""
+        from gptcli.config import preset_named
+
+        first, following = args[0], args[1:2]
+        if not first.replace("-", "_").isidentifier() or first.startswith("-") or Path(first).exists():
+            return False
+        followed = bool(following) and not following[0].startswith("-")
+        return preset_named(first) is None and (followed or closest(first, self.commands) is not None)
 
 
 app = command_app()
@@ -74,7 +83,7 @@ def inspect_(
         raise typer.Exit(1)
 
 
-def _inspected(path: "Path", *, stats: bool, set_values: Sequence[str], against: str | None) -> "CheckpointReport":
+def _inspected(path: Path, *, stats: bool, set_values: Sequence[str], against: str | None) -> "CheckpointReport":
     from gptcli.checkpoints import BrokenFileError, broken_report, inspect, locate, recognise
     from gptcli.commands._weights import as_asked, load_weights, open_located, unreadable
     from gptcli.config import check_set_values

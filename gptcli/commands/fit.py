@@ -18,14 +18,16 @@ from gptcli.commands._run_options import (
     RulesDeviceOption,
     SeqLenOption,
     WeightDtypeOption,
+    refuse_training_options,
     step_options,
 )
 from gptcli.config import DEFAULT_CONFIG
 from gptcli.errors import GptcliError, InputError
 
 if TYPE_CHECKING:
-    from gptcli.analysis.fit import NothingFitsError
-    from gptcli.commands._quantities import Quantity
+    from gptcli.analysis.fit import FitRequest, NothingFitsError
+    from gptcli.analysis.step import StepOptions
+    from gptcli.config import ModelConfig
 
 app = command_app()
 
@@ -77,6 +79,7 @@ def fit(
     from gptcli.render.emit import print_json, print_text
 
     _refuse_what_is_solved_for(context, solve, set_values)
+    refuse_training_options(context, mode)
     limit, free = memory_limit(budget, headroom, device)
     assert limit is not None
     resolved = resolve(config, set_values, tied)
@@ -105,7 +108,7 @@ def fit(
     try:
         report = replace(fit_report(model, options, request), unit=limit.unit)
     except NothingFitsError as error:
-        raise _nothing_fits(error, solve, limit, free) from None
+        raise _nothing_fits(error, model, options, request, limit.unit) from None
     if json:
         print_json(report)
     else:
@@ -134,17 +137,25 @@ def _refuse_what_is_solved_for(context: typer.Context, solve: str, set_values: l
         raise InputError(f"--solve {solve} looks for what --set {given} says; leave one of them out")
 
 
-def _nothing_fits(error: "NothingFitsError", solve: str, limit: "Quantity", headroom: int) -> GptcliError:
-    """Say in the unit that was asked what the smallest value needs, and a budget that holds it."""
+def _nothing_fits(
+    error: "NothingFitsError", model: "ModelConfig", options: "StepOptions", request: "FitRequest", unit: str
+) -> GptcliError:
+    """Say in the unit that was asked what the smallest value needs, and what to type so that something fits."""
+    from gptcli.analysis.fit import heads_that_fit, heads_words
     from gptcli.render.budget import budget_words
     from gptcli.render.fit import value_words, verb_ending
     from gptcli.render.units import enough, sized
 
-    peak = error.need_bytes - headroom
-    needs = f"{value_words(error.smallest, solve)} need{verb_ending(error.smallest, solve)}"
-    kept = f" and {sized(headroom, limit.unit)} stay free as headroom" if headroom else ""
-    budget = budget_words(limit.value, limit.unit)
+    peak = error.need_bytes - request.headroom
+    smallest = value_words(error.smallest, request.variable)
+    ways_out = f"use --budget {enough(error.need_bytes, unit)} or more"
+    if error.smallest != request.multiple:  # a width that is a multiple, but does not split into heads
+        smallest += f", the first multiple of {request.multiple:,} that splits into {heads_words(model, request)},"
+        heads = None if request.heads_fixed else heads_that_fit(model, options, request)
+        ways_out += f", or --set n_heads={heads} to split any width into so many" if heads else ""
+    needs = f"{smallest} need{verb_ending(error.smallest, request.variable)}"
+    kept = f" and {sized(request.headroom, unit)} stay free as headroom" if request.headroom else ""
     return GptcliError(
-        f"nothing fits into {budget}: {needs} {sized(peak, limit.unit)} "
-        f"({peak:,} bytes) already{kept}; use --budget {enough(error.need_bytes, limit.unit)} or more"
+        f"nothing fits into {budget_words(request.budget, unit)}: {needs} {sized(peak, unit)} "
+        f"({peak:,} bytes) already{kept}; {ways_out}"
     )

@@ -24,10 +24,10 @@ def flops(
     seq_len: SeqLenOption = None,
     attention: AttentionOption = "sdpa",
     tokens_per_second: Annotated[
-        float | None, typer.Option(metavar="SPEED", help="Training speed reached, for the MFU.", rich_help_panel="Run")
+        str | None, typer.Option(metavar="SPEED", help="Training speed reached, for the MFU.", rich_help_panel="Run")
     ] = None,
     peak_tflops: Annotated[
-        float | None,
+        str | None,
         typer.Option(metavar="TFLOPS", help="What the machine could do, in 10^12 FLOPs/s.", rich_help_panel="Run"),
     ] = None,
     explain: ExplainOption = False,
@@ -50,12 +50,14 @@ def flops(
 
     from gptcli.analysis.flops import flops_report, throughput
     from gptcli.commands._budget import hold, refuse_over_budget
-    from gptcli.commands._quantities import parse_flops
+    from gptcli.commands._quantities import parse_flops, parse_peak, parse_speed
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.units import FLOP_SCALES
 
     limit = None if budget is None else parse_flops(budget, "--budget")
-    reached = throughput(tokens_per_second, peak_tflops)
+    speed = None if tokens_per_second is None else parse_speed(tokens_per_second, "--tokens-per-second")
+    peak = None if peak_tflops is None else parse_peak(peak_tflops, "--peak-tflops")
+    reached = throughput(speed, peak)
     model = resolve(config, set_values, tied).config
     tokens = model.context_length if seq_len is None else seq_len
     report = flops_report(model, batch=batch_size, tokens=tokens, attention=attention, reached=reached, explain=explain)
@@ -66,5 +68,5 @@ def flops(
     else:
         from gptcli.render.flops import flops_text
 
-        print_text(flops_text(report, tokens_per_second, peak_tflops))
+        print_text(flops_text(report, speed, peak))
     refuse_over_budget(report.budget, "FLOPs in a training step", FLOP_SCALES)

@@ -1,5 +1,7 @@
 """``gptcli memory``."""
 
+import typer
+
 from gptcli.commands._app import command_app, common
 from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption, resolve
 from gptcli.commands._run_options import (
@@ -16,6 +18,7 @@ from gptcli.commands._run_options import (
     RulesDeviceOption,
     SeqLenOption,
     WeightDtypeOption,
+    refuse_training_options,
     step_options,
 )
 from gptcli.config import DEFAULT_CONFIG
@@ -25,6 +28,7 @@ app = command_app()
 
 @app.command(cls=common("--config", "--mode", "--batch-size", "--seq-len", "--dtype"), rich_help_panel="Inspect")
 def memory(
+    context: typer.Context,
     config: ConfigOption = DEFAULT_CONFIG,
     set_values: SetOption = None,
     tied: TiedOption = None,
@@ -56,6 +60,7 @@ def memory(
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.units import BYTE_SCALES
 
+    refuse_training_options(context, mode)
     limit, free = memory_limit(budget, headroom, device)
     model = resolve(config, set_values, tied).config
     options = step_options(

@@ -33,7 +33,7 @@ def tokenize(
     if ids + count + decode + json > 1 and not (json and decode):
         raise InputError("--ids, --count, --decode and --json each print something else; choose one")
     if decode:
-        _decode(read_texts(texts, files), json=json)
+        _decode(read_texts(texts, files, what="ids"), json=json)
         return
     # Of a long file a piece after the other: it need not be in memory whole, and how far it is can be shown.
     given = read_pieces(texts, files, allow_special=allow_special)
@@ -87,10 +87,15 @@ def _decode(given: list[str], *, json: bool) -> None:
 
 
 def _parse_ids(text: str) -> list[int]:
+    from gptcli.config.printable import shortened
+    from gptcli.tokenizer import NAME, SIZE
+
     words = text.replace(",", " ").replace("[", " ").replace("]", " ").split()
     for word in words:
-        if not (word.isascii() and word.isdecimal()) or len(word) > len("999999999"):
-            raise InputError(f"{word[:20]!r} is not a token id; give whole numbers, e.g. --decode 6109 3626")
+        if not (word.isascii() and word.isdecimal()):
+            raise InputError(f"'{shortened(word)}' is not a token id; give whole numbers, e.g. --decode 6109 3626")
+        if len(word.lstrip("0")) > len(str(SIZE)):  # which Python may refuse to read
+            raise InputError(f"id {shortened(word)}: {NAME} has the ids 0 to {SIZE - 1}")
     return [int(word) for word in words]
 
 

@@ -12,7 +12,7 @@ class Entry(Struct, frozen=True):
         value: what was read: a scalar, or a list or dict where a config may not have one.
         text: the value as it was written, for error messages and for fields that hold text.
         place: where: ``mine.yaml:3``, ``preset gpt2, line 3``, ``--set n_layers=24``, ``GPTCLI_N_LAYERS``.
-        line: the line in a file, 0 elsewhere; problems are told in its order.
+        line: the line in a file, 0 elsewhere; problems are reported in its order.
         key: what the file calls it, where that is not our name (``n_embd``).
         given: False where nobody wrote it and the file's dialect implies it.
     """

@@ -32,7 +32,7 @@ def read_json_object(text: str, place: str) -> tuple[dict[str, Entry], list[Prob
                 twice = f"key '{shortened(key)}' is given twice (first on line {entries[key].line})"
                 problems.append(Problem(here, twice, line))
             else:
-                entries[key] = Entry(value, _told(value, written), here, line)
+                entries[key] = Entry(value, _as_reported(value, written), here, line)
     except ValueError:
         return None
     return entries, problems
@@ -40,25 +40,25 @@ def read_json_object(text: str, place: str) -> tuple[dict[str, Entry], list[Prob
 
 def _pairs(text: str) -> Iterator[tuple[str, object, str, int]]:
     """Yield key, value, the value as written and the key's line; raise ValueError where the text is no JSON object."""
-    at, line, counted = _behind(text, 0, "{"), 1, 0
+    at, line, counted = _after(text, 0, "{"), 1, 0
     closed = text[at : at + 1] == "}"
     while not closed:
         key, end = _DECODER.raw_decode(text, at)
         if not isinstance(key, str):
             raise ValueError
         line, counted = line + text.count("\n", counted, at), at
-        start = _behind(text, end, ":")
+        start = _after(text, end, ":")
         value, end = _DECODER.raw_decode(text, start)
         yield key, value, text[start:end], line
         after = _skip(text, end)
         closed = text[after : after + 1] == "}"
-        at = after if closed else _behind(text, end, ",")
+        at = after if closed else _after(text, end, ",")
     if _skip(text, at + 1) != len(text):
         raise ValueError
 
 
-def _behind(text: str, at: int, mark: str) -> int:
-    """Return where the next thing behind a mark begins."""
+def _after(text: str, at: int, mark: str) -> int:
+    """Return where the next thing after a mark begins."""
     at = _skip(text, at)
     if text[at : at + 1] != mark:
         raise ValueError
@@ -79,8 +79,8 @@ def _is_deep(text: str) -> bool:
     return False
 
 
-def _told(value: object, written: str) -> str:
-    """Return the value as `gptcli.config.yaml_reader` would tell it."""
+def _as_reported(value: object, written: str) -> str:
+    """Return the value as `gptcli.config.yaml_reader` would report it."""
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "a mapping"
     return repr(value) if written.startswith('"') else written

@@ -227,7 +227,7 @@ def _exists(path: Path) -> bool:
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except (OSError, ValueError):  # what is wrong with the path is told when it is opened
+    except (OSError, ValueError):  # what is wrong with the path is reported when it is opened
         return False
 
 

@@ -83,7 +83,7 @@ def _read_document(events: Iterator[Any], place: str) -> tuple[dict[str, Entry],
 
 
 def _read_mapping(events: Iterator[Any], place: str) -> tuple[dict[str, Entry], list[Problem]]:
-    """Read the pairs of the outermost mapping; ``events`` stands just behind its start."""
+    """Read the pairs of the outermost mapping; ``events`` stands just after its start."""
     entries: dict[str, Entry] = {}
     problems: list[Problem] = []
     for event in events:

@@ -94,10 +94,10 @@ def run_forward(
         options: device, dtype, seed and the rest.
         pad_id: fills the shorter texts on the right; under a causal mask no real position sees it.
         token_text: the text of a token id, or None where there is none.
-        targets: for the loss, what comes behind each text's first tokens, at most one a token; None for no loss.
+        targets: for the loss, what comes after each text's first tokens, at most one a token; None for no loss.
         save: where to write ``input_ids`` (int64, B x T) and ``logits`` (float32, B x T x V) as safetensors.
         checkpoint: whose weights to use instead of random ones; ``config`` is then its own.
-        watch: takes the network and the (B, T) ids, directly before they are run, and gives who is told of each step.
+        watch: takes the network and the (B, T) ids, directly before they are run, and returns a listener to each step.
     """
     started = perf_counter()
     model = build(config, options, checkpoint)
@@ -110,8 +110,8 @@ def run_forward(
 
     def note(path: str, x: Tensor) -> None:
         shapes[path] = tuple(x.shape)
-        for tell in watching:
-            tell(path, x)
+        for listener in watching:
+            listener(path, x)
 
     with torch.inference_mode(), observed(model, note):
         ids = padded.to(options.device)
@@ -175,7 +175,7 @@ def _stages(config: ModelConfig, attention: AttentionPath, shapes: dict[str, tup
 def _describe_logits(logits: Tensor, dtype: str, first_length: int) -> LogitsReport:
     rows = logits[0, : min(first_length, _PREVIEW_ROWS)].float()
     edge = min(_PREVIEW_EDGE, rows.shape[-1])
-    tail = max(edge, rows.shape[-1] - edge)  # in a small vocabulary the ends meet; no column is told twice
+    tail = max(edge, rows.shape[-1] - edge)  # in a small vocabulary the ends meet; no column is reported twice
     preview = LogitsPreview(first=rows[:, :edge].tolist(), last=rows[:, tail:].tolist())
     extremes = torch.stack(logits.aminmax())  # NaN where one is; isfinite would take the logits' memory once more
     finite = bool(extremes.isfinite().all())

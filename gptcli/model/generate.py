@@ -26,7 +26,7 @@ _WHERE_FROM = (
 
 
 class Listener(Protocol):
-    """Is told of every token of one text as it comes."""
+    """Takes every token of one text as it comes."""
 
     def add(self, token_id: int) -> bool:
         """Take a token; return whether the text has reached its end with it."""
@@ -93,7 +93,7 @@ def run_generate(
         options: how it was built, how tokens are chosen, how many; ``stop`` is only reported, spellers see to it.
         spellers: one a prompt.
         build_seconds: what building took.
-        end_ids: a text ends behind any of these.
+        end_ids: a text ends after any of these.
         checkpoint: whose weights the network has, or None for random ones.
     """
     made, cost = generate(
@@ -162,8 +162,8 @@ def generate(
         sampling: how tokens are chosen.
         seed: text ``i`` draws from a CPU generator of seed ``seed + i``, whatever the device.
         cached: keep keys and values of what was read; else the whole window is read for every token.
-        end_ids: a text ends behind any of these.
-        listeners: one a prompt, or none at all; not told of an id of ``end_ids``.
+        end_ids: a text ends after any of these.
+        listeners: one a prompt, or none at all; an id of ``end_ids`` does not reach them.
 
     Raises:
         GptcliError: the network gives logits that are not numbers.
@@ -251,7 +251,7 @@ def _cache_for(model: GPT, ids: Tensor, max_new_tokens: int) -> KVCache:
 
 
 def _read(model: GPT, ids: Tensor, cache: KVCache | None) -> Tensor:
-    """(B, T), the texts so far -> (B, V), the logits behind their last tokens."""
+    """(B, T), the texts so far -> (B, V), the logits after their last tokens."""
     context = model.network.config.context_length
     window = ids[:, -context:]  # (B, T)
     if cache is None:

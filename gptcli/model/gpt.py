@@ -157,7 +157,7 @@ class Attention(StepModule):
         rate = self._fused_rate if self.training else 0.0
         causal = k.shape[2] == q.shape[2]
         # One token alone may see every key. Torch's own causal mask would let it see the first only: it is aligned
-        # with the first key, where ours is with the last; so more tokens behind a cache bring a mask of their own.
+        # with the first key, where ours is with the last; so more tokens with a cache bring a mask of their own.
         mask = None if causal or q.shape[2] == 1 else _later(q, k).logical_not()  # (T, K)
         return F.scaled_dot_product_attention(q, k, v, mask, dropout_p=rate, is_causal=causal)  # (B, H, T, D)
 

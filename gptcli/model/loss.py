@@ -16,28 +16,28 @@ def text_loss(logits: Tensor, ids: Sequence[int], targets: Sequence[int]) -> Tex
     """Return what the logits (T, V) say about the targets, of which there is at least one.
 
     Args:
-        logits: of one text; row ``i`` stands behind ``ids[i]``. Rows behind the last target do not count.
+        logits: of one text; row ``i`` stands after ``ids[i]``. Rows after the last target do not count.
         ids: the text.
         targets: what came next, at most one a row.
     """
     wanted = torch.tensor(targets, device=logits.device)  # (n,)
-    told: list[float] = []
+    losses: list[float] = []
     for start in range(0, len(targets), _ROWS):
         part = slice(start, min(start + _ROWS, len(targets)))
-        told += F.cross_entropy(logits[part].float(), wanted[part], reduction="none").tolist()  # (rows,)
-    mean = sum(told) / len(told)
+        losses += F.cross_entropy(logits[part].float(), wanted[part], reduction="none").tolist()  # (rows,)
+    mean = sum(losses) / len(losses)
     tokens = [
         TokenLoss(position, token_id, target, exp(-loss), loss)
-        for position, (token_id, target, loss) in enumerate(zip(ids, targets, told, strict=False))
+        for position, (token_id, target, loss) in enumerate(zip(ids, targets, losses, strict=False))
     ]
     return TextLoss(mean, _exp(mean), tokens)
 
 
 def mean_loss(texts: Sequence[TextLoss]) -> tuple[float, float | None, int]:
     """Return the mean of all tokens of some texts, its perplexity, and how many tokens there are."""
-    told = [token.loss for text in texts for token in text.tokens]
-    mean = sum(told) / len(told)
-    return mean, _exp(mean), len(told)
+    losses = [token.loss for text in texts for token in text.tokens]
+    mean = sum(losses) / len(losses)
+    return mean, _exp(mean), len(losses)
 
 
 def _exp(value: float) -> float | None:

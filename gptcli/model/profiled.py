@@ -58,7 +58,7 @@ class Recording:
         return max(live for _, live in self._live(existing, scratch=scratch))
 
     def phases(self, existing: int) -> dict[str, int]:
-        """Return the peak from each mark to the next, under the mark's name; nothing is told of what was before."""
+        """Return the peak from each mark to the next, under the mark's name; what was before is not reported."""
         peaks: dict[str, int] = {}
         starts = list(self.marks.items())
         for (name, start), (_, end) in pairwise([*starts, ("", sys.maxsize)]):

@@ -13,7 +13,7 @@ Listener = Callable[[str, Tensor], None]
 
 
 class Tap:
-    """Passes tensors on; tells the listener, if there is one, of steps that are no module (sums, scores, softmax)."""
+    """Passes tensors on; calls the listener, if there is one, for steps that are no module (sums, scores, softmax)."""
 
     def __init__(self) -> None:
         self.listener: Listener | None = None

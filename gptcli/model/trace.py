@@ -80,8 +80,8 @@ class Tracer:
         read = self._known(x) or portions(x, masked=path in self._masked)
         self._before = (ref(x), read)
         self._seen[path] = _Seen(tuple(x.shape), read, (self._resumed, ended))
-        for tell in self.others:
-            tell(path, x)
+        for listener in self.others:
+            listener(path, x)
         self._resumed = self._clock.mark()
 
     def _known(self, x: Tensor) -> list[Portion] | None:

@@ -1,6 +1,7 @@
 """``gptcli check`` as text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import groupby
 
 from rich.console import Group, RenderableType
@@ -11,7 +12,7 @@ from gptcli.config.printable import printable
 from gptcli.render.console import ACCENT, PATH, QUIET, TITLE, TOTAL, plain_table
 from gptcli.render.findings import findings_text
 from gptcli.render.model_line import model_line
-from gptcli.render.table import PlainTable
+from gptcli.render.table import Narrowing, PlainTable
 from gptcli.render.units import count, shape
 from gptcli.reports import CheckedStep, CheckReport, Corner, Divergence
 
@@ -47,7 +48,7 @@ def _facts(report: CheckReport) -> Text:
 
 def _steps(steps: list[CheckedStep]) -> PlainTable:
     """One line a step up to the first that departs; blocks that agree are folded."""
-    table = plain_table(wrap=True)
+    table = plain_table(wrap=True, too_narrow="names above")
     table.padding = (0, 1, 0, 0)
     table.add_column("Step")
     table.add_column("Path", style=PATH, no_wrap=True)
@@ -93,11 +94,11 @@ def _verdict(report: CheckReport) -> Iterator[RenderableType]:
     divergence = report.first_divergence
     if divergence is None:
         if report.ok:
-            told = f"All {len(report.steps)} steps that can be seen agree: it is the network it should be."
-            yield Text(told, style=TOTAL)
+            message = f"All {len(report.steps)} steps that can be seen agree: it is the network it should be."
+            yield Text(message, style=TOTAL)
     elif divergence.label == "Parameter" and divergence.kind == "not-finite":
-        told = "holds NaN or infinity, though no step of this run shows it."
-        yield Text(f"{printable(divergence.path)} {told}", style=_BAD)
+        message = "holds NaN or infinity, though no step of this run shows it."
+        yield Text(f"{printable(divergence.path)} {message}", style=_BAD)
     elif divergence.label == "Gradient":
         yield Text(f"Gradient of {printable(divergence.path)}: {divergence.hint}.", style=_BAD)
     elif divergence.kind in _KINDS:
@@ -106,8 +107,8 @@ def _verdict(report: CheckReport) -> Iterator[RenderableType]:
         first = printable(divergence.path)
         yield Text(f"Its parameters do not fit, first of all {first}; nothing else was compared.", style=_BAD)
     if report.looks_ahead:
-        told = "It looks ahead: changing the last token changes what comes out for those before it."
-        yield Text(told, style=_BAD)
+        message = "It looks ahead: changing the last token changes what comes out for those before it."
+        yield Text(message, style=_BAD)
 
 
 def _departure(divergence: Divergence) -> Iterator[RenderableType]:
@@ -132,14 +133,30 @@ def _departure(divergence: Divergence) -> Iterator[RenderableType]:
         yield Text.assemble(("Probably: ", ACCENT), divergence.hint, ".")
 
 
-def _both(expected: Corner, found: Corner) -> PlainTable:
-    table = plain_table(wrap=True)
-    for name, corner in (("expected", expected), ("found", found)):
-        table.add_column(f"{name}, {shape(corner.shape)}", no_wrap=True)
-    place = "[" + ", ".join(map(str, expected.first)) + "]"
-    table.add_row(_numbers(expected), _numbers(found))
+def _both(expected: Corner, found: Corner) -> Group:
+    """Return the numbers of both, side by side, or below each other where there is no room."""
+    corners = [(f"{name}, {shape(each.shape)}", each) for name, each in (("expected", expected), ("found", found))]
+    parts: list[RenderableType] = [Narrowing((partial(_beside, corners), partial(_below, corners)))]
     if any(expected.first):
-        table.add_row(Text(f"from {place} on", style=QUIET), "")
+        place = "[" + ", ".join(map(str, expected.first)) + "]"
+        parts.append(Text(f"from {place} on", style=QUIET))
+    return Group(*parts)
+
+
+def _beside(corners: Sequence[tuple[str, Corner]]) -> PlainTable:
+    table = plain_table(wrap=True)
+    for heading, _ in corners:
+        table.add_column(heading, no_wrap=True)
+    table.add_row(*(_numbers(corner) for _, corner in corners))
+    return table
+
+
+def _below(corners: Sequence[tuple[str, Corner]]) -> PlainTable:
+    table = plain_table(header=False, wrap=True)
+    table.add_column(no_wrap=True)
+    for heading, corner in corners:
+        table.add_row(Text(heading, style=QUIET))
+        table.add_row(_numbers(corner))
     return table
 
 

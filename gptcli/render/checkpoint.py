@@ -93,8 +93,8 @@ def _findings(report: CheckpointReport) -> list[RenderableType]:
         verdict = Text("Can be used.", style=TOTAL)
     lines.append(verdict)
     if report.total_bytes and report.read_bytes < report.weights_bytes:
-        told = f"Of the numbers only a sample was looked at ({both(report.read_bytes)}); --stats reads all."
-        lines.append(Text(told, style=QUIET))
+        message = f"Of the numbers only a sample was looked at ({both(report.read_bytes)}); --stats reads all."
+        lines.append(Text(message, style=QUIET))
     return lines
 
 

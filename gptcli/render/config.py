@@ -2,7 +2,8 @@
 
 import re
 
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
 from gptcli.config import KEYS
@@ -32,21 +33,29 @@ def config_list_text(report: ConfigListReport) -> Group:
     return Group(table, "", summaries, "", note)
 
 
-def config_show_text(report: ConfigShowReport) -> Text:
+class _ConfigYaml:
+    """Valid YAML, the origin of each value as a comment: beside it, or below it where the screen is narrow."""
+
+    def __init__(self, report: ConfigShowReport) -> None:
+        self._lines = [(key, _yaml(getattr(report.config, key)), printable(report.sources[key])) for key in KEYS]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Break nothing else, because a wrapped line is no YAML."""
+        width = max(cell_len(f"{key}: {value}") for key, value, _ in self._lines)
+        beside = all(width + cell_len(f"  # {source}") <= options.max_width for *_, source in self._lines)
+        for key, value, source in self._lines:
+            setting = Text.assemble((key, PATH), ": ", (value, TITLE), no_wrap=True)
+            padding = " " * (width - setting.cell_len) if beside else "\n"
+            yield setting.append(f"{padding}  # {source}", style=QUIET)
+
+
+def config_show_text(report: ConfigShowReport) -> RenderableType:
     """Valid YAML, the origin of each value as a comment; to be printed unwrapped, because a wrapped line is no YAML."""
-    lines = [(key, _yaml(getattr(report.config, key))) for key in KEYS]
-    width = max(len(f"{key}: {value}") for key, value in lines)
-    text = Text()
-    for key, value in lines:
-        text.append(key, style=PATH).append(": ").append(value, style=TITLE)
-        padding = " " * (width - len(f"{key}: {value}"))
-        text.append(f"{padding}  # {printable(report.sources[key])}\n", style=QUIET)
-    text.right_crop(1)
-    return text
+    return _ConfigYaml(report)
 
 
 def config_validate_text(report: ConfigValidateReport) -> Group:
-    """One line a valid file; the invalid ones are told as errors."""
+    """One line a valid file; the invalid ones are reported as errors."""
     lines: list[RenderableType] = []
     for file in report.files:
         facts = f"  valid: {file.config.name}, {count(file.parameters)} parameters, {file.dialect}'s keys"

@@ -13,7 +13,7 @@ def colour_wanted(stream: object) -> bool:
 
 
 def print_error(message: str) -> None:
-    """Print the message behind ``error:`` in one line; control characters of the input stay harmless."""
+    """Print the message after ``error:`` in one line; control characters of the input stay harmless."""
     _print("error", "31", message)
 
 

@@ -8,7 +8,7 @@ from gptcli.render.console import QUIET, TOTAL, plain_table
 from gptcli.render.memory import run_facts
 from gptcli.render.model_line import model_line
 from gptcli.render.table import PlainTable
-from gptcli.render.units import BYTE_SCALES, count, in_unit, sized
+from gptcli.render.units import BYTE_SCALES, count, decimals_apart, in_unit, sized
 from gptcli.reports import FitReport
 
 _WORDS = {"batch": "text{s} at once", "seq": "token{s} in a text", "layers": "layer{s}"}
@@ -53,8 +53,16 @@ def _answer(report: FitReport) -> Text:
     how = "with --amp" if report.amp else f"in {report.dtype}"
     head = Text.assemble((value_words(report.answer, report.variable), TOTAL))
     head.append(f"  {fits} into {budget_words(report.budget_bytes, report.unit)}: {report.mode} {how} peaks at ")
-    head.append(sized(report.peak_bytes, report.unit), style=TOTAL)
+    head.append(sized(report.peak_bytes, report.unit, _decimals(report)), style=TOTAL)
     return head
+
+
+def _decimals(report: FitReport) -> int:
+    """Return the decimals that show the peak below what there is, and the next value's above it."""
+    sizes = [report.peak_bytes, report.budget_bytes - report.headroom_bytes]
+    if report.next_peak_bytes is not None:
+        sizes.append(report.next_peak_bytes)
+    return decimals_apart(sizes, BYTE_SCALES[report.unit])
 
 
 def _next(report: FitReport) -> str:
@@ -62,7 +70,10 @@ def _next(report: FitReport) -> str:
     if report.next_value is None or report.next_peak_bytes is None:
         return f"{words}The search ends there: {count(report.answer)} is the most that is tried, and more may fit."
     steps = f", in steps of {count(report.step)}" if report.step > 1 else ""
-    return f"{words}{count(report.next_value)} would take {sized(report.next_peak_bytes, report.unit)}{steps}."
+    if report.step != report.multiple_of:
+        steps += f": multiples of {count(report.multiple_of)} that split into such heads"
+    peak = sized(report.next_peak_bytes, report.unit, _decimals(report))
+    return f"{words}{count(report.next_value)} would take {peak}{steps}."
 
 
 def _heads(report: FitReport) -> str:

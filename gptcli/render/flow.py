@@ -48,7 +48,7 @@ def format_named(name: str | None, target: str | None) -> str:
     """
     if name is not None and name not in FORMATS:
         raise InputError(f"unknown format '{name}'{did_you_mean(name, FORMATS)}; choices are {', '.join(FORMATS)}")
-    if not target:
+    if target is None:
         return name or "text"
     if name is not None:
         check_ending(target, f"the format {name}", FORMATS[name].suffixes, option="-o")

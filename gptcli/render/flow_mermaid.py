@@ -25,7 +25,7 @@ def draw(report: FlowReport, depth: int) -> str:
     name = f"{report.config.name}: {count(report.parameters)} parameters, {short_flops(report.forward_flops)}"
     ids = _box(_IDS, ["token ids", f"{symbol_text(('B', 'T'))} = {shape((report.batch_size, report.seq_len))}"])
     parts = flow_tree(report)
-    # Arrows behind all boxes: one that stands in a frame would pull both of its ends into it.
+    # Arrows after all boxes: one that stands in a frame would pull both of its ends into it.
     lines = [ids, *_boxes(parts, depth, _NETWORK), *_arrows(parts, _IDS, depth, _NETWORK)]
     return "\n".join([f"%% {_quoted(name)}", "flowchart TB", *(_INDENT + line for line in lines)]) + "\n"
 

@@ -53,13 +53,13 @@ def flow_tree(report: FlowReport | TraceReport, block: int = 0) -> tuple[Node, .
     at_top = [step for step in report.steps if step.parent is None]
     folded = _block(report, block)
     in_blocks = {step.path for step in report.steps if step.block is not None}
-    first_behind = next(place for place, step in enumerate(at_top) if in_blocks & set(step.reads))
-    places = {step.path: place + (place >= first_behind) for place, step in enumerate(at_top)}
-    places |= dict.fromkeys(in_blocks, first_behind)
+    first_after = next(place for place, step in enumerate(at_top) if in_blocks & set(step.reads))
+    places = {step.path: place + (place >= first_after) for place, step in enumerate(at_top)}
+    places |= dict.fromkeys(in_blocks, first_after)
     nodes = [_node(step, places | {_IDS: INPUT}, report.steps) for step in at_top]
     reads = next(step.reads for step in report.steps if step.block == 0)
     folded = folded._replace(sources=tuple(places[path] for path in reads))
-    return (*nodes[:first_behind], folded, *nodes[first_behind:])
+    return (*nodes[:first_after], folded, *nodes[first_after:])
 
 
 def _block(report: FlowReport | TraceReport, index: int) -> Node:
@@ -91,7 +91,7 @@ def _places(parts: Sequence[FlowStep]) -> dict[str, int]:
 
 
 def lanes(parts: Sequence[Node]) -> list[Lane]:
-    """Return the lines between parts that do not stand one behind the other: shortcuts, and ways around."""
+    """Return the lines between parts that do not stand one after the other: shortcuts, and ways around."""
     found = []
     for end, part in enumerate(parts):
         for start in part.sources:

@@ -166,7 +166,7 @@ def _candidates(candidates: list[NextToken], token_of: TokenOf) -> PlainTable:
 
 
 def losses(report: ForwardReport, token_of: TokenOf) -> list[RenderableType]:
-    """Return how well each token was foreseen, where it was asked for; of several texts their mean too."""
+    """Return how well each token was predicted, where it was asked for; of several texts their mean too."""
     parts: list[RenderableType] = []
     several = len(report.lengths) > 1
     for number, loss in enumerate(report.losses or (), 1):
@@ -188,7 +188,7 @@ def _loss_line(which: str, mean: float, perplexity: float | None, tokens: int) -
 
 
 def perplexity_words(value: float | None) -> str:
-    """Return a perplexity to the digits that fp32 holds of it: as many as the four decimals of the loss tell."""
+    """Return a perplexity to the digits that fp32 holds of it: as many as the four decimals of the loss say."""
     return "too large for a number" if value is None else significant(value, _PERPLEXITY_DIGITS)
 
 

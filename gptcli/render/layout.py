@@ -25,7 +25,7 @@ def broken(text: Text, width: int) -> list[Text]:
 
 
 def _line_ends(line: str, width: int) -> Iterator[int]:
-    """Yield where a line is broken: before each word that has no room behind those before it."""
+    """Yield where a line is broken: before each word that has no room after those before it."""
     used = 0
     for word in re.finditer(r"^\s*\S+\s*|\S+\s*", line):
         if used and used + cell_len(word[0].rstrip()) > width:
@@ -61,9 +61,19 @@ class Hanging:
         return measured.__class__(measured.minimum + indent, measured.maximum + indent)
 
 
+class _Indented(Hanging):
+    """A text all of whose lines begin at a column, or further left where a word would have no room."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Break the text at the width at hand."""
+        longest = max(map(cell_len, self._text.plain.split()), default=0)
+        indent = self._first.plain[: max(options.max_width - longest, 0)]
+        yield from Hanging(indent, indent, self._text).__rich_console__(console, options)
+
+
 def indented(text: Text | str, columns: int = 2) -> Hanging:
-    """Return a text all of whose lines begin at a column."""
-    return Hanging(" " * columns, " " * columns, Text.assemble(text))
+    """Return a text all of whose lines begin at a column, or further left where a word would have no room."""
+    return _Indented(" " * columns, " " * columns, Text.assemble(text))
 
 
 class _BesideOrBelow:

@@ -17,7 +17,7 @@ from gptcli.reports import DtypeRow, FitReport, LedgerLine, MemoryReport, PhaseP
 
 _BARS = (30, 20, 10)  # columns of the longest bar, as there is room
 _DTYPE_COLUMNS = ((True, True), (False, True), (False, False))  # megabytes beside mebibytes, and bits, likewise
-_SMALL = 1000  # ledger lines under a thousandth of the peak are told together
+_SMALL = 1000  # ledger lines under a thousandth of the peak are reported together
 
 
 def memory_text(report: MemoryReport) -> Group:

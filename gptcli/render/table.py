@@ -13,6 +13,7 @@ from gptcli.render.styles import QUIET
 
 TooNarrow = Literal["longer", "names above", "in groups"]
 _INDENT = "  "  # of what stands below a name
+_NARROW_GAPS = (2, 1)  # columns between two columns, where room is short
 _UNBOUNDED = 1_000_000_000  # columns; a measurement is clipped to those at hand
 
 
@@ -44,7 +45,7 @@ class PlainTable(Table):
         ranges = self._ranges(console, options)
         least = sum(each.minimum for each in ranges) + self._gaps()
         if least > options.max_width and self._too_narrow == "names above":
-            yield from self._with_names_above([each.maximum for each in ranges])
+            yield from self._with_names_above([each.maximum for each in ranges], options.max_width)
         elif least > options.max_width and self._too_narrow == "in groups":
             yield from self._in_groups([each.maximum for each in ranges], options.max_width)
         else:
@@ -104,33 +105,37 @@ class PlainTable(Table):
             if row.end_section and row is not self.rows[-1]:
                 yield Text("")
 
-    def _with_names_above(self, widths: Sequence[int]) -> RenderResult:
-        """Draw each row in two lines: its name, and below it the figures, in columns across all rows."""
+    def _with_names_above(self, widths: Sequence[int], room: int) -> RenderResult:
+        """Draw each row as its name, and below it the figures, in columns across all rows; in more lines if need be."""
+        others = widths[1:]
+        room -= len(_INDENT)
+        gap = next((gap for gap in (self._gap, *_NARROW_GAPS) if _span(others, gap) <= room), _NARROW_GAPS[0])
+        lines = list(columns_of(others, room, gap))
         rows = list(zip(*(column.cells for column in self.columns), strict=True))
         if self.show_header:
-            yield self._named([column.header for column in self.columns], widths, style=QUIET)
-            yield Text("\u2500" * (len(_INDENT) + sum(widths[1:]) + (len(widths) - 2) * self._gap))
+            yield self._named([column.header for column in self.columns], widths, lines, gap, style=QUIET)
+            longest = max((_span([others[place] for place in places], gap) for places in lines), default=0)
+            yield Text("\u2500" * (len(_INDENT) + longest))
         for cells in rows:
-            yield self._named(cells, widths)
+            yield self._named(cells, widths, lines, gap)
 
-    def _named(self, cells: Sequence[object], widths: Sequence[int], style: str = "") -> Text:
+    def _named(
+        self, cells: Sequence[object], widths: Sequence[int], lines: Sequence[Sequence[int]], gap: int, style: str = ""
+    ) -> Text:
         name, *others = (cell if isinstance(cell, Text) else Text(str(cell)) for cell in cells)
-        name = Text(style=style or str(self.columns[0].style)).append_text(name)
-        line = Text(_INDENT, style=style)
-        for cell, column, width in zip(others, self.columns[1:], widths[1:], strict=True):
-            free = " " * max(width - cell.cell_len, 0)
-            shown = Text(style=str(column.style)).append_text(cell)
-            gap = " " * self._gap
-            line.append_text(Text(free) + shown if column.justify == "right" else shown + Text(free)).append(gap)
-        line.rstrip()
-        lines = [name, line] if line.plain.strip() else [name]
-        return Text("\n", no_wrap=True).join(lines)
+        shown = [Text(style=style or str(self.columns[0].style)).append_text(name)]
+        for places in lines:
+            line = Text(_INDENT, style=style)
+            for place in places:
+                line.append_text(_filled(others[place], self.columns[1 + place], widths[1 + place])).append(" " * gap)
+            line.rstrip()
+            shown += [line] if line.plain.strip() else []
+        return Text("\n", no_wrap=True).join(shown)
 
     def _in_groups(self, widths: Sequence[int], room: int) -> RenderResult:
         """Draw as many columns as have room beside the first, and the next below."""
         first, *others = widths
-        sizes = [width + self._gap for width in others]
-        for number, places in enumerate(columns_of(sizes, room - first)):
+        for number, places in enumerate(columns_of(others, room - first - self._gap, self._gap)):
             if number:
                 yield Text()
             part = PlainTable(header=self.show_header, wrap=self._wrap, too_narrow="longer")
@@ -166,18 +171,28 @@ class Narrowing:
         yield first_that_fits((table() for table in self._tables), console, options)
 
 
-def columns_of(sizes: Sequence[int], room: int) -> Iterator[list[int]]:
+def columns_of(widths: Sequence[int], room: int, gap: int) -> Iterator[list[int]]:
     """Yield the places of columns in groups that have room; a column that has none is alone."""
     group: list[int] = []
-    used = 0
-    for place, size in enumerate(sizes):
-        if group and used + size > room:
+    for place in range(len(widths)):
+        if group and _span([widths[each] for each in (*group, place)], gap) > room:
             yield group
-            group, used = [], 0
+            group = []
         group.append(place)
-        used += size
     if group:
         yield group
+
+
+def _span(widths: Sequence[int], gap: int) -> int:
+    """Return how wide columns are, side by side."""
+    return sum(widths) + gap * (len(widths) - 1)
+
+
+def _filled(cell: Text, column: Column, width: int) -> Text:
+    """Return a cell as wide as its column."""
+    free = Text(" " * max(width - cell.cell_len, 0))
+    shown = Text(style=str(column.style)).append_text(cell)
+    return free + shown if column.justify == "right" else shown + free
 
 
 def _widths(ranges: Sequence[Measurement], room: int) -> list[int]:

@@ -44,7 +44,7 @@ class Chips:
             word = visible_token(token)
             if place:
                 line.append("|", style="dim")
-            if line.cell_len and line.cell_len + cell_len(word) + 1 > options.max_width:  # the bar behind it, too
+            if line.cell_len and line.cell_len + cell_len(word) + 1 > options.max_width:  # the bar after it, too
                 yield line
                 line = Text(no_wrap=True)
             line.append(word, style=_CHIPS[place % len(_CHIPS)])

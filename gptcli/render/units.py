@@ -6,8 +6,8 @@ from math import floor, isfinite, log10
 # Powers of 1000 and of 1024; a name without the i is decimal (IEC 80000-13).
 BYTE_SCALES: dict[str, int] = {
     "B": 1,
-    **{f"{letter}B": 1000**power for power, letter in enumerate("kMGTP", start=1)},
-    **{f"{letter}iB": 1024**power for power, letter in enumerate("KMGTP", start=1)},
+    **{f"{letter}B": 1000**power for power, letter in enumerate("kMGTPE", start=1)},
+    **{f"{letter}iB": 1024**power for power, letter in enumerate("KMGTPE", start=1)},
 }
 COUNT_SCALES: dict[str, int] = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 FLOP_SCALES: dict[str, int] = {"": 1, **{letter: 1000**power for power, letter in enumerate("KMGTPEZ", start=1)}}
@@ -80,16 +80,26 @@ def decimal(number: int) -> str:
     return _scaled(number, 1000, _DECIMAL)
 
 
-def in_unit(number: int, scale: int) -> str:
+def in_unit(number: int, scale: int, least: int = 2) -> str:
     """Return a number in a unit of that size: two decimals, and three digits that count of what is under a tenth.
 
-    ``in_unit(2_931_000_000, 2**30)`` -> ``2.73``; ``in_unit(2_931_000_000, 2**40)`` -> ``0.00267``.
+    ``in_unit(2_931_000_000, 2**30)`` -> ``2.73``; ``in_unit(2_931_000_000, 2**40)`` -> ``0.00267``. More decimals are
+    shown where ``least`` asks for them.
     """
     if scale == 1:
         return count(number)
     value = number / scale
-    digits = 2 if value >= 0.1 or not number else min(2 - floor(log10(value)), _MOST_DECIMALS)
+    digits = least if value >= 0.1 or not number else max(least, min(2 - floor(log10(value)), _MOST_DECIMALS))
     return f"{value:,.{digits}f}"
+
+
+def decimals_apart(numbers: Sequence[int], scale: int) -> int:
+    """Return how many decimals different numbers need to look different in a unit of that size, two at least."""
+    different = set(numbers)
+    for decimals in range(2, _MOST_DECIMALS):
+        if len({in_unit(number, scale, decimals) for number in different}) == len(different):
+            return decimals
+    return _MOST_DECIMALS
 
 
 def as_asked(number: int, scale: int) -> str:
@@ -98,9 +108,9 @@ def as_asked(number: int, scale: int) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def sized(number: int, unit: str) -> str:
-    """Return bytes in a unit of `BYTE_SCALES`: ``2.73 GiB``."""
-    return f"{in_unit(number, BYTE_SCALES[unit])} {unit}"
+def sized(number: int, unit: str, least: int = 2) -> str:
+    """Return bytes in a unit of `BYTE_SCALES`: ``2.73 GiB``; with more than two decimals as for `in_unit`."""
+    return f"{in_unit(number, BYTE_SCALES[unit], least)} {unit}"
 
 
 def enough(number: int, unit: str) -> str:

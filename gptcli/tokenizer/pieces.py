@@ -1,7 +1,7 @@
 """Texts of any length, a piece at a time, cut only where the encoding cuts in any case.
 
 GPT-2's pattern splits a text before its pieces are merged, and no alternative of it spans a character that is no white
-space and white space behind it, nor a letter and a character behind it that is none. Cut there, the ids of the pieces
+space and white space after it, nor a letter and a character after it that is none. Cut there, the ids of the pieces
 are those of the whole text.
 """
 
@@ -90,11 +90,11 @@ def _not_utf8(name: str, data: bytes, at: int, offset: int, line: int) -> InputE
 def _last_cut(text: str, *, letters: bool) -> int:
     """Return the last place where a text may be cut, 0 where there is none."""
     for at in range(len(text) - 1, 0, -1):
-        before, behind = text[at - 1], text[at]
+        before, after = text[at - 1], text[at]
         # Python's white space is a little more than the pattern's, so what it calls none is none.
-        if behind in WHITE_SPACE and not before.isspace():
+        if after in WHITE_SPACE and not before.isspace():
             return at
-        if letters and _is_letter(before) and behind.isascii() and not _is_letter(behind):
+        if letters and _is_letter(before) and after.isascii() and not _is_letter(after):
             return at
     return 0
 

@@ -1,4 +1,4 @@
-"""Tokens to text while they come: nothing is told that a later token could change."""
+"""Tokens to text while they come: nothing is passed on that a later token could change."""
 
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Sequence
@@ -33,23 +33,23 @@ class TextStream:
         self._held += self._decoder.decode(decode_bytes([token_id]) if token_id < SIZE else b"")
         found = [at for at in map(self._held.find, self._stops) if at >= 0]
         if found:
-            self._tell(min(found))
+            self._pass_on(min(found))
             self._held = ""
             return True
-        self._tell(len(self._held) - self._may_become_stop())
+        self._pass_on(len(self._held) - self._may_become_stop())
         return False
 
     def end(self) -> None:
         """Tell what was held back: no more tokens come."""
         self._held += self._decoder.decode(b"", final=True)
-        self._tell(len(self._held))
+        self._pass_on(len(self._held))
 
     def _may_become_stop(self) -> int:
         """Return the length of the longest end of what is held that a stop text begins with."""
         lengths = range(min(len(self._held), max(map(len, self._stops), default=0)), 0, -1)
         return next((n for n in lengths if any(stop.startswith(self._held[-n:]) for stop in self._stops)), 0)
 
-    def _tell(self, length: int) -> None:
+    def _pass_on(self, length: int) -> None:
         piece, self._held = self._held[:length], self._held[length:]
         self.text += piece
         if piece and self._show is not None:

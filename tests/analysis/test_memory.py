@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from gptcli.analysis.forward_need import forward_need_bytes
 from gptcli.analysis.memory import checked_options, count_tensors, memory_report
 from gptcli.analysis.step import StepOptions, sweep_step
-from gptcli.config import ModelConfig
+from gptcli.config import ModelConfig, load_config
 from gptcli.errors import InputError
 
 # An odd number of parameters, so of half bytes: 41, in 16 tensors.
@@ -80,3 +80,16 @@ def test_a_product_in_fp32_is_a_line_of_the_ledger(tokens: int, widened: int) ->
     assert found.get("Widened for the product", 0) == widened
     for other in (replace(options, widens=False), replace(options, dtype="fp32"), replace(options, device="cuda")):
         assert "Widened for the product" not in {line.label for line in memory_report(config, other).ledger}
+
+
+def test_a_decoding_token_is_one_row() -> None:
+    """So nothing is widened for it, however long the prompt was; eight texts are eight rows."""
+    config = load_config("tiny", environ={}).config
+    options = StepOptions(tokens=16, mode="generate", dtype="bf16", widens=True)
+    widened, plain = sweep_step(config, options), sweep_step(config, replace(options, widens=False))
+    assert widened.phases["decode"] == plain.phases["decode"]
+    eight = replace(options, batch=8)
+    more = (
+        sweep_step(config, eight).phases["decode"] - sweep_step(config, replace(eight, widens=False)).phases["decode"]
+    )
+    assert more == 4 * (8 * 64 + 64 * 64 + 8 * 64)  # at the output head: the rows, C rows of the matrix, their result

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from msgspec.structs import replace
 
+from gptcli.analysis.explain import explain_params
 from gptcli.analysis.params import count_parameters, count_tied_and_untied, params_report
 from gptcli.config import ModelConfig, load_config
 from tests.strategies import configs
@@ -60,3 +61,17 @@ def test_without_the_list_the_cost_does_not_depend_on_the_layers() -> None:
     few, many = (params_report(replace(config, n_layers=n)) for n in (1, 10**6))
     assert len(few.parts) == len(many.parts)
     assert many.weights is None
+
+
+def test_every_weight_is_explained_by_what_it_holds() -> None:
+    config = ModelConfig(
+        vocab_size=11, context_length=7, emb_dim=6, n_heads=2, n_layers=3, qkv_bias=True, weight_tying=True
+    )
+    total, *lines = explain_params(config)
+    in_blocks = {"ln_1": (6, 6), "attn.c_attn": (18 * 6, 18), "attn.c_proj": (36, 6), "ln_2": (6, 6)}
+    in_blocks |= {"mlp.c_fc": (24 * 6, 24), "mlp.c_proj": (6 * 24, 6)}
+    expected = {"wte.weight": 66, "wpe.weight": 42, "ln_f.weight": 6, "ln_f.bias": 6}
+    for path, (weight, bias) in in_blocks.items():
+        expected |= {f"h.{{i}}.{path}.weight": 3 * weight, f"h.{{i}}.{path}.bias": 3 * bias}
+    assert {line.name: line.value for line in lines} == expected
+    assert total.value == sum(expected.values())

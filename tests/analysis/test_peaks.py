@@ -53,3 +53,14 @@ def test_one_sweep_serves_many_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     peaks.peak(config, replace(options, tokens=1))
     peaks.peak(replace(config, n_layers=config.n_layers + 1), options)
     assert len(swept) == 4
+
+
+@pytest.mark.parametrize("mode", ["inference", "generate"])
+def test_products_are_widened_from_the_same_sizes_on(mode: Any) -> None:
+    """From eight rows on, of all texts, or of their last tokens where generation asks for no more."""
+    peaks = Peaks()
+    config, options = random_case(0)
+    options = replace(options, mode=mode, dtype="bf16", amp=False, attention="sdpa", widens=True)
+    for batch, tokens in [(1, 7), (1, 8), (2, 3), (2, 4), (4, 2), (7, 1), (8, 1), (9, 2), (3, 9), (1, 9)]:
+        other = replace(options, batch=batch, tokens=tokens)
+        assert peaks.peak(config, other) == sweep_step(config, other).peak

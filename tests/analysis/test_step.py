@@ -1,4 +1,4 @@
-"""The ledger: equal to the byte to what a tracker measures, and adding up."""
+"""The ledger: equal to the byte to what torch's profiler measures, and adding up."""
 
 import random
 from typing import Any

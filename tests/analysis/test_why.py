@@ -119,6 +119,20 @@ def test_a_preset_that_has_the_number_is_named_beside_the_convention() -> None:
     assert "OpenAI's GPT-2 checkpoints" in str(rows["tied, with QKV bias"].used_by)
 
 
+@pytest.mark.parametrize(
+    ("number", "part"),
+    [
+        (7_087_872, "Transformer block h.{i}, one of 12"),
+        (1_771_776, "Query, key, value h.{i}.attn.c_attn, one of 12"),
+        (85_054_464, "Transformer block h.{i}, all 12"),
+        (2_304, "Query, key, value h.{i}.attn.c_attn.bias, one of 12"),
+    ],
+)
+def test_a_preset_that_has_the_number_is_named_beside_what_is_supposed(number: int, part: str) -> None:
+    rows = [", ".join(row.conventions) for row in why_rows(LECTURE, number)]
+    assert rows == [f"{part}, with QKV bias", f"preset gpt2, {part}"]
+
+
 def test_an_exact_number_has_no_residual() -> None:
     assert [(row.conventions, row.residual) for row in why_rows(LECTURE, 163_009_536)] == [(["untied"], 0)]
 

@@ -225,7 +225,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "header shape is no number": (lambda f: _change_entry(f, shape=["x"]), "bad-header", "malformed"),
     "header dtype is unknown": (lambda f: _change_entry(f, dtype="F31"), "bad-header", "unknown dtype 'F31'"),
     "tensors overlap": (_overlap, "bad-header", "overlap"),
-    "bytes behind the end": (lambda f: f.write_bytes(f.read_bytes() + b"x" * 9), "bad-header", "9 bytes after"),
+    "bytes after the end": (lambda f: f.write_bytes(f.read_bytes() + b"x" * 9), "bad-header", "9 bytes after"),
     "header is a list": (lambda f: _with_header(f, b"{[]}", b""), "bad-header", "not valid JSON"),
     "header is deep": (lambda f: _with_header(f, b'{"a":' * 100_000, b""), "bad-header", "not valid JSON"),
     "empty": (lambda f: f.write_bytes(b""), "not-a-checkpoint", "empty"),
@@ -278,7 +278,7 @@ def test_files(cli: Cli, folder: Path, mutation: str) -> None:
     report = json.loads(cli("checkpoint", str(folder), "--json").out)
     found = [finding for finding in report["findings"] if finding["kind"] == kind]
     assert any(words in finding["message"] for finding in found), report["findings"]
-    if mutation != "bytes behind the end":
+    if mutation != "bytes after the end":
         assert not report["ok"]
         assert cli("forward", "--weights", str(folder), "!").code == 2
     assert "Traceback" not in cli("checkpoint", str(folder)).err

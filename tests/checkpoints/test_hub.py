@@ -97,10 +97,11 @@ def test_openai_s_model_is_found_by_any_of_its_names(cache: Path, name: str) -> 
 
 
 _PATHS = ["", "no/such/path", "./gpt2", "../gpt2", "/gpt2", "~/gpt2", "gpt2/", "folder\\gpt2"]
+_NO_NAMES = ["a b", "-", "--", "-gpt", "gpt-", "a--b", "a..b", "me/-gpt", "me-/gpt", "me/gpt.git", "mé/gpt"]
 _FILES = ["README.md", "model.pt", "me/model.pth", "model.GGUF", "a.json", "a.yaml", "a.npz", "a.h5", "a.7z", "gpt.py"]
 
 
-@pytest.mark.parametrize("name", [*_PATHS, *_FILES, "a b", "x" * 300, "\0"])
+@pytest.mark.parametrize("name", [*_PATHS, *_FILES, *_NO_NAMES, "x" * 300, "\0"])
 def test_what_is_no_name_is_not_looked_up(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -130,3 +131,42 @@ def test_a_missing_path_is_answered_with_what_lies_there(tmp_path: Path, monkeyp
             hub.find_weights(name)
     with pytest.raises(InputError, match=r"^~/model.pth: .*write \$HOME instead$"):
         hub.find_weights("~/model.pth")
+
+
+def test_a_checkpoint_that_lies_there_is_offered_before_a_download(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(hub, "_snapshot", lambda *_: pytest.fail("a download"))
+    (tmp_path / "model.pth").touch()
+    (tmp_path / "a.safetensors").touch()
+    for name, near in {
+        "model.pht": "model.pth",
+        "model": "model.pth",
+        "modle": "model.pth",
+        "a": "a.safetensors",
+    }.items():
+        with pytest.raises(
+            InputError, match=rf"^{name}: no such file or directory \(did you mean '{near}'\?\); a model"
+        ):
+            hub.find_weights(name)
+
+
+def test_names_with_an_owner_and_openai_s_are_looked_up_whatever_lies_there(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(hub, "find_spec", lambda _name: None)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "model.pth").touch()
+    (tmp_path / "gpt2.pth").touch()
+    for name, near in {"runs/model": "model.pth", "gpt2": "gpt2.pth"}.items():
+        with pytest.raises(
+            GptcliError, match=rf"{name}: no such file or directory \(did you mean '{near}'\?\), and not in"
+        ):
+            hub.find_weights(name)
+
+
+def test_standard_input_is_refused_by_name() -> None:
+    with pytest.raises(InputError, match=r"^-: .*; a checkpoint is not read from standard input$"):
+        hub.find_weights("-")

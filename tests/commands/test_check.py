@@ -297,7 +297,7 @@ def test_the_line_of_a_neighbour_is_told_as_its_own(cli: Cli, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("target", "told"), [
-    ("{folder}/my_gpt.py", "says no class or function; name one behind the file, as in my_gpt.py:GPTModel"),
+    ("{folder}/my_gpt.py", "says no class or function; name one after the file, as in my_gpt.py:GPTModel"),
     ("{folder}/my_gpt.py:", "is not FILE:NAME"),
     (":GPTModel", "is not FILE:NAME"),
     ("{folder}/my_gpt.py:a.b", "is not FILE:NAME"),

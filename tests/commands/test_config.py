@@ -26,7 +26,9 @@ def test_what_show_prints_reads_back(
     shown = cli("config", "show", str(source)).out
     again = tmp_path / "again.yaml"
     again.write_text(shown)
-    assert len(shown.splitlines()) == len(KEYS)
+    comments = [line for line in shown.splitlines() if line.startswith("  # ")]
+    assert len(comments) == len(KEYS), "each below its value, and neither is broken"
+    assert len(shown.splitlines()) == 2 * len(KEYS)
     assert load_config(str(again), environ={}).config == load_config(str(source), environ={}).config
 
 
@@ -45,6 +47,20 @@ def test_origins_stay_in_their_comment(cli: Cli, tmp_path: Path) -> None:
     assert len(shown.splitlines()) == len(KEYS)
     assert "\\nn_layers: 99 \\x1b[31m.yaml:1" in shown
     assert "\x1b" not in cli("config", "validate", str(file)).out
+
+
+def test_origins_stand_below_where_the_screen_is_narrow(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide = cli("config", "show", "tiny").out
+    monkeypatch.setenv("COLUMNS", "40")
+    narrow = cli("config", "show", "tiny").out
+    assert "\ncontext_length: 256\n  # preset tiny, line 4\n" in narrow
+    assert max(map(len, narrow.splitlines())) <= 40
+    for number, text in enumerate((wide, narrow)):
+        (tmp_path / f"{number}.yaml").write_text(text)
+    shown = [cli("config", "show", str(tmp_path / f"{number}.yaml"), "--json").json["config"] for number in range(2)]
+    assert shown[0] == shown[1]
 
 
 def test_show_takes_the_config_as_other_commands_do(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

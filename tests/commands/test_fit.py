@@ -1,10 +1,12 @@
 """``gptcli fit`` from the outside."""
 
 import re
+from math import lcm
 from typing import Any
 
 import pytest
 
+from gptcli.render.units import BYTE_SCALES
 from tests.conftest import Cli
 
 _HEADROOM = 512 * 2**20
@@ -103,6 +105,26 @@ def test_sizes_are_in_the_unit_that_was_asked(cli: Cli, budget: str, unit: str, 
     assert re.search(rf"^ +1 .* {re.escape(cell)} \+$", said, re.MULTILINE)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--budget", "8GiB", "--solve", "seq", "-c", "tiny"],
+        ["--budget", "1000PB", "-c", "tiny"],
+        ["--budget", "1TiB", "-c", "tiny"],
+        ["--budget", "8GiB", "--headroom", "0", "--solve", "seq", "-c", "tiny"],
+    ],
+)
+def test_what_fits_and_what_does_not_look_different(cli: Cli, arguments: list[str]) -> None:
+    said, document = cli("fit", *arguments).out, _fit(cli, *arguments)
+    fits, not_so = (
+        float(re.search(rf"{words} ([\d,.]+) ", said)[1].replace(",", ""))  # type: ignore[index]
+        for words in ("peaks at", "would take")
+    )
+    scale = BYTE_SCALES[document["unit"]]
+    available = (document["budget_bytes"] - document["headroom_bytes"]) / scale
+    assert fits < available < not_so
+
+
 def test_bytes_are_exact_and_a_narrow_screen_has_the_lengths_in_groups(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,6 +165,33 @@ def test_where_nothing_fits_a_budget_that_holds_is_named(cli: Cli, arguments: li
     assert enough is not None
     assert enough[1].endswith("MiB")
     assert cli("fit", "--budget", enough[1], *arguments).code == 0
+
+
+@pytest.mark.parametrize(("multiple", "heads"), [("100", 4), ("97", 1), ("180", 6), ("36", 6)])
+def test_a_step_that_heads_make_coarser_is_said_with_a_way_out(cli: Cli, multiple: str, heads: int) -> None:
+    asked = ("fit", "--solve", "width", "--multiple-of", multiple, "--budget", "3GiB")
+    outcome = cli(*asked)
+    width = lcm(int(multiple), 64)
+    assert outcome.code == 1
+    assert f"a width of {width:,}, the first multiple of {int(multiple):,} that splits into heads of 64" in outcome.err
+    assert f"or more, or --set n_heads={heads} to split any width" in outcome.err
+    found = cli(*asked, "--set", f"n_heads={heads}", "--json").json
+    assert (found["step"], found["config"]["n_heads"]) == (int(multiple), heads)
+
+
+def test_heads_that_would_not_fit_either_are_no_way_out(cli: Cli) -> None:
+    said = cli("fit", "--solve", "width", "--multiple-of", "100", "--budget", "1MiB").err
+    assert "splits into heads of 64, needs" in said
+    assert said.endswith(" or more\n")
+
+
+def test_fixed_heads_make_a_step_coarser_too(cli: Cli) -> None:
+    fixed = ("fit", "--solve", "width", "--set", "n_heads=12")
+    assert (
+        "a width of 192, the first multiple of 64 that splits into 12 heads, needs"
+        in cli(*fixed, "--budget", "1MiB").err
+    )
+    assert ", in steps of 192: multiples of 64 that split into such heads." in cli(*fixed, "--budget", "24GiB").out
 
 
 BAD = {

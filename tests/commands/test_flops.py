@@ -92,7 +92,7 @@ def test_a_budget_that_does_not_hold_ends_in_1_behind_the_report(cli: Cli, json:
         (["-t", "1025"], "--seq-len 1,025 is over the context length 1,024"),
         (["--peak-tflops", "312"], "add --tokens-per-second"),
         (["--tokens-per-second", "3"], "add --peak-tflops"),
-        (["--tokens-per-second", "nan", "--peak-tflops", "1"], "--tokens-per-second nan is not a number above zero"),
+        (["--tokens-per-second", "nan", "--peak-tflops", "1"], "--tokens-per-second 'nan' is not a number above zero"),
         (["--budget", "-1T"], "--budget '-1T' is not a number above zero"),
     ],
 )
@@ -126,3 +126,10 @@ def test_blocks_are_shown_once(cli: Cli) -> None:
     screen = cli("flops").out
     assert "12 x Transformer block" in screen
     assert "1 x Transformer block" in cli("flops", "--set", "n_layers=1").out
+
+
+def test_speed_and_peak_are_read_as_people_write_them(cli: Cli) -> None:
+    plain = cli("flops", "--tokens-per-second", "100000", "--peak-tflops", "312").out
+    assert cli("flops", "--tokens-per-second", "100k", "--peak-tflops", "312T").out == plain
+    assert cli("flops", "--tokens-per-second", "100,000", "--peak-tflops", "0.312 PFLOPS").out == plain
+    assert "100,000 tokens/s" in plain

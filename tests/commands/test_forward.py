@@ -276,7 +276,7 @@ def test_losses_are_shown_up_to_a_screenful(cli: Cli) -> None:
 
 
 LOSS_REFUSED = {
-    "single token": (["Hi", "--loss"], "text 1 is a single token, so there is no next one to foresee; write more"),
+    "single token": (["Hi", "--loss"], "text 1 is a single token, so there is no next one to predict; write more"),
     "one for two": (["a b", "c d", "--targets", "x y"], "--targets is given once for 2 texts; give one per text"),
     "two for one": (["a b", "--targets", "x y", "--targets", "z"], "--targets is given 2 times for 1 text"),
     "other length": (["a b c", "--targets", "x"], "--targets 1 has 1 token, text 1 has 3"),

@@ -1,14 +1,12 @@
 """``gptcli generate`` from the outside: what is printed where, in pipes, on terminals, under interrupts."""
 
-import os
-import pty
 import signal
 import subprocess
-import sys
 
 import pytest
 
 from tests.conftest import Cli, gptcli_process, started
+from tests.terminal import on_a_terminal
 
 TINY = ("-c", "tiny", "--device", "cpu")
 EFFORT = "Every effort moves you"
@@ -108,35 +106,18 @@ def test_ids_that_spell_nothing_are_counted(cli: Cli) -> None:
     assert f"12 tokens, as many as asked for; {len(outside)} spell nothing, no such token" in outcome.err
 
 
-def on_a_terminal(*arguments: str) -> bytes:
-    """Return what a terminal of its own was sent as stdout."""
-    master, terminal = pty.openpty()
-    command = [sys.executable, "-m", "gptcli", *arguments]
-    environment = {**os.environ, "TERM": "xterm-256color"}
-    process = subprocess.Popen(command, stdout=terminal, stderr=subprocess.DEVNULL, env=environment)
-    os.close(terminal)
-    screen = b""
-    try:
-        while part := os.read(master, 65536):
-            screen += part
-    except OSError:
-        pass
-    os.close(master)
-    assert process.wait(timeout=60) == 0
-    return screen
-
-
 def test_control_characters_do_not_control_the_terminal() -> None:
     prompt = "a\x1b[31m\n\u202eb\x07"
-    shown = on_a_terminal("generate", prompt, *TINY, "-n", "2", "--no-color")
-    assert shown.startswith(b"a\\x1b[31m\r\n\\u202eb\\x07")
-    assert b"\x1b" not in shown
+    shown = on_a_terminal("generate", prompt, *TINY, "-n", "2", "--no-color", stderr=subprocess.DEVNULL)
+    assert shown.startswith("a\\x1b[31m\n\\u202eb\\x07")
+    assert "\x1b" not in shown
     piped = gptcli_process("generate", prompt, *TINY, "-n", "2")
     assert piped.stdout.startswith(prompt)
 
 
 def test_the_prompt_stands_out_on_a_terminal() -> None:
-    assert on_a_terminal("generate", EFFORT, *TINY, "-n", "2").startswith(f"\x1b[1m{EFFORT}\x1b[0m".encode())
+    shown = on_a_terminal("generate", EFFORT, *TINY, "-n", "2", stderr=subprocess.DEVNULL)
+    assert shown.startswith(f"\x1b[1m{EFFORT}\x1b[0m")
 
 
 def test_an_interrupt_leaves_what_was_printed_and_ends_with_130() -> None:

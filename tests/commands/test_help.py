@@ -1,6 +1,7 @@
 """Help screens at 80 x 24: what is used most is on the first of them, and nothing is longer than it need be."""
 
 import re
+from pathlib import Path
 
 import pytest
 import typer
@@ -15,6 +16,8 @@ LONGEST = {"forward": 48, "trace": 60}
 NARROWEST_TEXT = 40
 COMMANDS = {" ".join(path): path for path in command_paths()}
 _OPTION = re.compile(r"  (?:-\w, |    )--[\w-]+")
+# A term of a list, an option or a command, up to where its text begins on the same line.
+_BEFORE_TEXT = re.compile(r"  (?:    )?\S(?:.*?\S)?? {2,}(?=\S)")
 
 
 def found(path: list[str]) -> typer.core.TyperCommand:
@@ -81,7 +84,8 @@ def test_help_is_short(lines: list[str], request: pytest.FixtureRequest) -> None
 
 @every
 def test_the_text_of_options_has_room(lines: list[str]) -> None:
-    starts = [match.end() for line in lines if (match := re.match(r"  \S.*?\S {2,}(?=\S)|  \S+ {2,}(?=\S)", line))]
+    starts = [match.end() for line in lines if (match := _BEFORE_TEXT.match(line))]
+    assert starts, "every screen lists options or commands"
     assert all(80 - start >= NARROWEST_TEXT for start in starts)
 
 
@@ -136,6 +140,24 @@ WRONG = [
     (["params", "--json=3"], "--json: does not take a value; WAY_OUT"),
     (["paramz"], "gptcli: no such command 'paramz' (did you mean 'params'?); WAY_OUT"),
     (["config", "lst"], "gptcli config: no such command 'lst' (did you mean 'list'?); WAY_OUT"),
+    (["config", "valdate", "x.yaml"], "gptcli config: no such command 'valdate' (did you mean 'validate'?); WAY_OUT"),
+    (
+        ["checkpoint", "convrt", "model.pth", "out.pt", "--to", "lecture"],
+        "gptcli checkpoint: no such command 'convrt' (did you mean 'convert'?); WAY_OUT",
+    ),
+    (["checkpoint", "convrt"], "gptcli checkpoint: no such command 'convrt' (did you mean 'convert'?); WAY_OUT"),
+    (
+        ["checkpoint", "Inspekt", "model.pth"],
+        "gptcli checkpoint: no such command 'Inspekt' (did you mean 'inspect'?); WAY_OUT",
+    ),
+    (["checkpoint", "show", "model.pth"], "gptcli checkpoint: no such command 'show'; WAY_OUT"),
+    (["checkpoint", "merge", "a", "b"], "gptcli checkpoint: no such command 'merge'; WAY_OUT"),
+    (["checkpoint", "a.pth", "b"], "gptcli checkpoint inspect: got unexpected extra arguments (b); WAY_OUT"),
+    (["checkpoint", "gpt2", "b"], "gptcli checkpoint inspect: got unexpected extra arguments (b); WAY_OUT"),
+    (
+        ["checkpoint", "gpt2", "--stat"],
+        "--stat: no such option of 'gptcli checkpoint inspect' (did you mean '--stats'?); WAY_OUT",
+    ),
     (["\x1b[31mred"], "gptcli: no such command '\\x1b[31mred'; WAY_OUT"),
     (["config", "\x1b[31mred"], "gptcli config: no such command '\\x1b[31mred'; WAY_OUT"),
     (["params", "--\x1b[31mred"], "--\\x1b[31mred: no such option of 'gptcli params'; WAY_OUT"),
@@ -147,6 +169,14 @@ def test_wrong_usage_is_one_line_like_any_other_error(cli: Cli, arguments: list[
     outcome = cli(*arguments)
     assert (outcome.code, outcome.out) == (2, "")
     assert re.sub(r"'gptcli[ a-z]* -h' says what it takes", "WAY_OUT", outcome.err) == f"error: {told}\n"
+
+
+def test_a_checkpoint_may_be_called_like_a_mistyped_command(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("convrt").mkdir()
+    assert cli("checkpoint", "convrt", "b").err.startswith("error: gptcli checkpoint inspect: got unexpected")
 
 
 @pytest.mark.parametrize(

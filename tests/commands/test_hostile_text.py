@@ -1,10 +1,6 @@
 """Text of others - names in files, options, tokens, messages - never controls a terminal, wherever it is printed."""
 
 import json
-import os
-import pty
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,32 +8,17 @@ import pytest
 
 from gptcli.config.printable import harmless, printable
 from tests.conftest import Cli, gptcli_process
+from tests.terminal import on_a_terminal
 
 # A title, a colour, the same with the one-byte introducer, delete, both kinds of bidi control, zero width, a tag.
 HOSTILE = "a\x1b]0;PWN\x07\x1b[31m\x9b31m\x7f\u202e\u2066\u200b\ufeff\U000e0041\u2028z"
 TINY = ["-c", "tiny"]
+PLAIN = {"TERM": "dumb"}  # no colours: whatever is not text comes from the text of others
 
 
 def loose(text: str) -> list[str]:
     """Return what is in a text that a terminal could obey, or not show."""
     return sorted({ascii(c) for c in text if not c.isprintable() and c not in "\n\t"})
-
-
-def on_a_terminal(*arguments: str, cwd: Path | None = None) -> str:
-    """Return what a command without colours puts on a terminal, results and errors."""
-    master, terminal = pty.openpty()
-    command = [sys.executable, "-m", "gptcli", *arguments]
-    process = subprocess.Popen(command, stdout=terminal, stderr=terminal, stdin=subprocess.DEVNULL, cwd=cwd)
-    os.close(terminal)
-    screen = b""
-    try:
-        while part := os.read(master, 65536):
-            screen += part
-    except OSError:
-        pass
-    os.close(master)
-    process.wait(timeout=60)
-    return screen.decode().replace("\r\n", "\n")
 
 
 def safetensors(path: Path, entries: dict[str, object]) -> None:
@@ -161,19 +142,19 @@ class TestOnATerminal:
 
     @pytest.mark.parametrize("format_", ["text", "mermaid", "svg", "html"])
     def test_drawings(self, format_: str) -> None:
-        assert loose(on_a_terminal("flow", HOSTILE, *TINY, "--format", format_)) == []
+        assert loose(on_a_terminal("flow", HOSTILE, *TINY, "--format", format_, environment=PLAIN)) == []
 
     def test_a_decoded_text(self, cli: Cli) -> None:
         ids = cli("tokenize", "--ids", HOSTILE).out.split()
-        assert on_a_terminal("tokenize", "--decode", *ids) == f"{harmless(HOSTILE)}\n"
+        assert on_a_terminal("tokenize", "--decode", *ids, environment=PLAIN) == f"{harmless(HOSTILE)}\n"
         assert gptcli_process("tokenize", "--decode", *ids).stdout == HOSTILE
 
     def test_bytes_that_are_no_text(self, cli: Cli) -> None:
         introducer = cli("tokenize", "--ids", "\x9b").out.split()[-1]  # the second of its two bytes in UTF-8
-        assert on_a_terminal("tokenize", "--decode", introducer) == "\\x9b\n"
+        assert on_a_terminal("tokenize", "--decode", introducer, environment=PLAIN) == "\\x9b\n"
 
     def test_json(self) -> None:
-        shown = on_a_terminal("tokenize", "--json", HOSTILE)
+        shown = on_a_terminal("tokenize", "--json", HOSTILE, environment=PLAIN)
         assert loose(shown) == []
         assert json.loads(shown)["texts"][0]["text"] == HOSTILE
         assert shown.count("\n") > 10

@@ -95,6 +95,12 @@ def test_a_letter_alone_is_read_as_binary_and_that_is_said(cli: Cli) -> None:
     assert cli("memory", "--budget", "8Gi").err == ""
 
 
+def test_bits_that_are_read_as_bytes_are_noted(cli: Cli) -> None:
+    outcome = cli("memory", "-c", "tiny", "--budget", "8Gb", "--json")
+    assert outcome.err == "note: --budget 8Gb is read as 8 GB, in bytes and not in bits\n"
+    assert outcome.json["budget"]["limit"] == 8 * 10**9
+
+
 BAD = {
     "optimizer": (["--mode", "training", "--optimizer", "adamx"], "choices are adamw, adam, sgd, sgd-momentum"),
     "dtype": (["--dtype", "fp8"], "choices are fp32, fp16, bf16, int8, int4"),
@@ -138,8 +144,15 @@ def test_compare(cli: Cli) -> None:
     assert "over the context length" in cli("compare", "gpt2", "tiny", "--seq-len", "1000").err
 
 
-def test_letting_logits_go_is_about_training(cli: Cli) -> None:
-    outcome = cli("memory", "-c", "tiny", "--free-logits")
-    assert (outcome.code, outcome.out) == (2, "")
-    assert "--free-logits is about the loss of a training step; add --mode training" in outcome.err
-    assert cli("memory", "-c", "tiny", "--free-logits", "--mode", "training").code == 0
+@pytest.mark.parametrize(
+    "typed",
+    [["--free-logits"], ["--recompute", "block"], ["--optimizer", "sgd"], ["--optimizer-impl", "fused"]],
+    ids=lambda typed: typed[0],
+)
+@pytest.mark.parametrize("command", [["memory"], ["fit", "--budget", "8GiB"]], ids=["memory", "fit"])
+def test_what_is_about_training_is_refused_where_none_runs(cli: Cli, command: list[str], typed: list[str]) -> None:
+    for mode in ("inference", "generate"):
+        outcome = cli(*command, "-c", "tiny", *typed, "--mode", mode)
+        assert (outcome.code, outcome.out) == (2, "")
+        assert outcome.err == (f"error: {typed[0]} is about a training step; add --mode training, or leave it out\n")
+    assert cli(*command, "-c", "tiny", *typed, "--mode", "training").code == 0

@@ -1,5 +1,6 @@
 """A file's ending is believed or refused, before any work and without a word on stdout."""
 
+import os
 import shlex
 from pathlib import Path
 
@@ -33,6 +34,31 @@ REFUSED = {
     "checkpoint convert ckpt.pt there --to huggingface": ("there: exists already", "name a new directory"),
     "checkpoint convert ckpt.pt no/my.pt --to lecture": ("no/my.pt: cannot be written: No such file", ""),
     "checkpoint convert ckpt.pt no/my --to huggingface": ("no/my: cannot be written: No such file", ""),
+    "flow -o -": ("-: is a stream; name a file, or leave out -o and redirect with >", ""),
+    "flow --format svg -o -": ("-: is a stream", "redirect with >"),
+    "forward x -c tiny --save -": ("-: is a stream", "name a file\n"),
+    "trace x -c tiny --html -": ("-: is a stream", "name a file\n"),
+    "trace x -c tiny --save -": ("-: is a stream", "name a file\n"),
+    "checkpoint convert ckpt.pt - --to lecture": ("-: is a stream", "name a file\n"),
+    "checkpoint convert ckpt.pt - --to huggingface": ("-: is a stream", "name a new directory"),
+    "flow -o /dev/null": ("/dev/null: is a device or a pipe", "name a regular file"),
+    "forward x -c tiny --save /dev/fd/{pipe}": ("is a device or a pipe", "name a regular file"),
+    "trace x -c tiny --html /dev/fd/{pipe}": ("is a device or a pipe", "name a regular file"),
+    "flow --format svg -o /proc/self/fd/{pipe}": ("is a device or a pipe", "name a regular file"),
+    "checkpoint convert ckpt.pt /dev/fd/{pipe} --to lecture": ("is a device or a pipe", "name a regular file"),
+    "checkpoint convert ckpt.pt /dev/fd/{pipe} --to huggingface": ("exists already", "name a new directory"),
+    "flow -o ''": ("no name given for the output file", "use -o out.svg"),
+    "flow --format html -o ''": ("no name given for the output file", "use -o out.html"),
+    "trace x -c tiny --html ''": ("no name given for the output file", "use --html out.html"),
+    "checkpoint convert ckpt.pt '' --to lecture": ("no name given for the output file", "name it out.safetensors"),
+    "checkpoint convert ckpt.pt my.pt/ --to lecture": ("my.pt/: names a directory", "name a file in it"),
+    "checkpoint convert ckpt.pt my.pt/. --to lecture": ("my.pt/.: names a directory", "name a file in it"),
+    "flow -o map.svg/": ("map.svg/: names a directory", "name a file in it"),
+    "flow -o .svg": (".svg: is an ending without a name", "use -o out.svg"),
+    "flow -o there/.HTML": ("there/.HTML: is an ending without a name", "use -o there/out.html"),
+    "forward x -c tiny --save .safetensors": ("is an ending without a name", "use --save out.safetensors"),
+    "trace x -c tiny --html .html": ("is an ending without a name", "use --html out.html"),
+    "checkpoint convert ckpt.pt .pt --to lecture": ("is an ending without a name", "name it out.pt"),
     "flow -o map": ("map: the name says no format", "or add --format"),
 }
 
@@ -51,7 +77,12 @@ def test_a_name_that_says_something_else_is_refused(typed: str, cli: Cli, monkey
 
     for work in ("analysis.flow.flow_report", "commands._ids.encode_batch", "commands._weights.load_weights"):
         monkeypatch.setattr(f"gptcli.{work}", never)
-    outcome = cli(*shlex.split(typed))
+    reading, writing = os.pipe()
+    try:
+        outcome = cli(*shlex.split(typed.format(pipe=writing)))
+    finally:
+        os.close(reading)
+        os.close(writing)
     told, way_out = REFUSED[typed]
     assert (outcome.code, outcome.out) == (2, "")
     assert told in outcome.err

@@ -2,7 +2,16 @@
 
 import pytest
 
-from gptcli.commands._quantities import Quantity, Rounded, parse_bytes, parse_count, parse_flops, parse_rounded_count
+from gptcli.commands._quantities import (
+    Quantity,
+    Rounded,
+    parse_bytes,
+    parse_count,
+    parse_flops,
+    parse_peak,
+    parse_rounded_count,
+    parse_speed,
+)
 from gptcli.errors import InputError
 
 
@@ -33,6 +42,13 @@ from gptcli.errors import InputError
         ("0.5T", 2**39),
         ("100 bytes", 100),
         ("1 byte", 1),
+        (".5G", 2**29),
+        ("5.G", 5 * 2**30),
+        ("+8G", 8 * 2**30),
+        ("1e-3TB", 10**9),
+        ("1EB", 10**18),
+        ("1EiB", 2**60),
+        ("2e", 2**61),
     ],
 )
 def test_bytes(text: str, expected: int) -> None:
@@ -55,6 +71,13 @@ def test_bytes(text: str, expected: int) -> None:
 def test_the_unit_that_was_asked_is_kept(text: str, unit: str, assumed: bool) -> None:
     amount = parse_bytes(text, "--budget")
     assert (amount.unit, amount.assumed) == (unit, assumed)
+
+
+@pytest.mark.parametrize(
+    ("text", "as_bits"), [("8Gb", True), ("8Gib", True), ("8 Mb", True), ("8GB", False), ("8gb", False), ("8b", False)]
+)
+def test_what_is_spelled_as_bits_is_known(text: str, as_bits: bool) -> None:
+    assert parse_bytes(text, "--budget").as_bits is as_bits
 
 
 def test_units_of_counts_and_flops_assume_nothing() -> None:
@@ -88,6 +111,24 @@ def test_bytes_refused(text: str) -> None:
     assert "24GiB" in message
 
 
+@pytest.mark.parametrize(
+    ("text", "zero", "reason"),
+    [
+        ("-1GiB", False, "is not a number above zero"),
+        ("-1GiB", True, "is below zero; write for example 24GiB, 24GB or 0.5TiB, or 0"),
+        ("1e400GiB", False, "has more digits than are read"),
+        ("9" * 31 + "GiB", True, "has more digits than are read"),
+        ("24GiB!", False, "is not a number with a unit"),
+        (".", False, "is not a number above zero"),
+        ("x", True, "is not a number;"),
+    ],
+)
+def test_the_reason_of_a_refusal_is_true(text: str, zero: bool, reason: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_bytes(text, "--headroom", zero=zero)
+    assert str(caught.value).startswith(f"--headroom {text!r} {reason}")
+
+
 @pytest.mark.parametrize("text", ["1e999999999GB", "9" * 10_000 + "GB", "1e100GB", "٢٤GB", "1_0GB", "1..2GB", "0x1GB"])
 def test_hostile_numbers_are_refused_at_once(text: str) -> None:
     with pytest.raises(InputError):
@@ -96,7 +137,14 @@ def test_hostile_numbers_are_refused_at_once(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("130M", 130 * 10**6), ("1.5B", 1_500_000_000), ("163009536", 163_009_536), ("1e9", 10**9), ("2k", 2000)],
+    [
+        ("130M", 130 * 10**6),
+        ("1.5B", 1_500_000_000),
+        ("163009536", 163_009_536),
+        ("1e9", 10**9),
+        ("2k", 2000),
+        ("163 million", 163 * 10**6),
+    ],
 )
 def test_counts(text: str, expected: int) -> None:
     assert parse_count(text, "--budget").value == expected
@@ -121,6 +169,14 @@ def test_counts_refused(text: str) -> None:
         ("1.24e2M", Rounded(124_000_000, 10**6)),
         ("50257*768", Rounded(38_597_376, 1)),
         ("12 x 768 \u00d7 768", Rounded(7_077_888, 1)),
+        ("4x768x768+3072", Rounded(2_362_368, 1)),
+        ("4 * 768 * 768 + 3072 parameters", Rounded(2_362_368, 1)),
+        ("1.24e+8", Rounded(124_000_000, 10**6)),
+        ("163M params", Rounded(163_000_000, 10**6)),
+        ("163.0 million", Rounded(163_000_000, 10**5)),
+        ("163009536 parameters", Rounded(163_009_536, 1)),
+        ("+5.M", Rounded(5_000_000, 10**6)),
+        ("124440e-3M", Rounded(124_440_000, 1000)),
     ],
 )
 def test_rounded_counts(text: str, expected: Rounded) -> None:
@@ -141,6 +197,36 @@ def test_rounded_counts(text: str, expected: Rounded) -> None:
 )
 def test_flops(text: str, expected: int) -> None:
     assert parse_flops(text, "--budget").value == expected
+
+
+@pytest.mark.parametrize("text", ["621.83MiB", "622MB", "24 KiB", "3*24GiB"])
+def test_bytes_are_no_count(text: str) -> None:
+    with pytest.raises(InputError, match=r"is in bytes, and parameters are counted; .*130M.* ask 'gptcli memory'"):
+        parse_rounded_count(text, "--why")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("14000", 14e3), ("100k", 1e5), ("100,000", 1e5), ("0.5", 0.5), ("1.5e-3", 0.0015), ("14k tokens/s", 14e3)],
+)
+def test_speeds(text: str, expected: float) -> None:
+    assert parse_speed(text, "--tokens-per-second") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("312", 312),
+        ("312T", 312),
+        ("312 TFLOPS", 312),
+        ("1.2P", 1200),
+        ("500 GFLOP/s", 0.5),
+        ("312e12 FLOPS", 312),
+        ("0.5", 0.5),
+    ],
+)
+def test_peaks(text: str, expected: float) -> None:
+    assert parse_peak(text, "--peak-tflops") == expected
 
 
 @pytest.mark.parametrize("text", ["0", "-1T", "nan", "1Q", "T", "flops", ""])

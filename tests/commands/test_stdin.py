@@ -82,10 +82,31 @@ def test_ids_that_are_piped_in_are_decoded(cli: Cli, pipe: Callable[[bytes], Non
 @pytest.mark.parametrize("command", [*TAKING, "tokenize --decode"])
 def test_nothing_piped_in_is_no_text(cli: Cli, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     told = "error: no text given; write it after the command, name a file with -f, or pipe it in\n"
+    if command == "tokenize --decode":
+        told = "error: no ids given; write them after the command, name a file with -f, or pipe them in\n"
     arguments = TAKING.get(command, command.split())
     assert cli(*arguments) == (2, "", told)  # /dev/null, as under cron
     monkeypatch.setattr(sys, "stdin", None)  # closed
     assert cli(*arguments) == (2, "", told)
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("9" * 23, f"id {'9' * 23}: r50k_base has the ids 0 to 50256"),
+        ("1000000", "id 1000000: r50k_base has the ids 0 to 50256"),
+        ("9" * 5000, f"id {'9' * 37}...: r50k_base has the ids 0 to 50256"),
+        ("1.5", "'1.5' is not a token id; give whole numbers, e.g. --decode 6109 3626"),
+        ("x" * 23, f"'{'x' * 23}' is not a token id; give whole numbers, e.g. --decode 6109 3626"),
+        ("\x1b[31", "'\\x1b' is not a token id; give whole numbers, e.g. --decode 6109 3626"),
+    ],
+)
+def test_what_is_no_id_is_shown_whole_with_its_reason(cli: Cli, word: str, told: str) -> None:
+    assert cli("tokenize", "--decode", word) == (2, "", f"error: {told}\n")
+
+
+def test_an_id_may_begin_with_zeros(cli: Cli) -> None:
+    assert cli("tokenize", "--decode", "00000000006109").out == "Every"
 
 
 @pytest.mark.parametrize("command", TAKING)
@@ -122,7 +143,7 @@ def test_what_is_piped_in_has_a_name_in_messages(cli: Cli, pipe: Callable[[bytes
 
 
 def test_a_terminal_is_not_read() -> None:
-    assert on_a_terminal(["tokenize"])[0].startswith("error: no text given")
+    assert on_a_terminal("tokenize", code=2, environment={"NO_COLOR": "1"}).startswith("error: no text given")
 
 
 def test_a_pipe_that_comes_late_is_waited_for() -> None:
@@ -135,6 +156,7 @@ def test_a_pipe_that_comes_late_is_waited_for() -> None:
 def test_a_long_file_shows_how_much_is_read(tmp_path: Path, colour: bool) -> None:
     file = tmp_path / "long.txt"
     file.write_bytes(b"Every effort moves you.\n" * 2**18)
-    shown = on_a_terminal(["tokenize", "--count", "-f", str(file)], colour=colour)
+    colours = {} if colour else {"NO_COLOR": "1"}
+    shown = on_a_terminal("tokenize", "--count", "-f", str(file), environment=colours).splitlines()
     assert any("/6.3 MB" in line for line in shown) is colour
     assert shown[-1].endswith(str(6 * 2**18))

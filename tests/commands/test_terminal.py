@@ -1,17 +1,19 @@
 """Manners on a terminal and in a pipe: imports, broken pipes, interrupts, colours, tracebacks."""
 
+import fcntl
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Cli, gptcli_process, started
+from tests.terminal import on_a_terminal
 
 TORCH_FREE = [
     ["--help"],
@@ -92,12 +94,21 @@ def test_a_reader_that_goes_away_is_no_error(arguments: list[str]) -> None:
 
 def test_an_interrupt_ends_quietly_with_130() -> None:
     with started("forward", "-", "-c", "tiny", stdin=subprocess.PIPE) as process:
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(timeout=2)  # it waits for its standard input
+        assert process.stdin is not None
+        process.stdin.write(b"x")
+        process.stdin.flush()
+        while _unread(process.stdin.fileno()):
+            assert process.poll() is None
+            time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, b"")
     assert b"Traceback" not in err
+
+
+def _unread(pipe: int) -> int:
+    """Return how many bytes of a pipe are still to be read."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -178,19 +189,9 @@ def test_no_line_ends_in_blanks_in_a_pipe(cli: Cli, arguments: list[str]) -> Non
     [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False), ({"flag": "--no-color"}, False)],
 )
 def test_colour_only_where_it_is_wanted(changes: dict[str, str], coloured: bool) -> None:
-    environment = {**os.environ, "TERM": "xterm-256color", **{k: v for k, v in changes.items() if k != "flag"}}
-    master, terminal = pty.openpty()
     flags = [changes["flag"]] if "flag" in changes else []
-    command = [sys.executable, "-m", "gptcli", "params", *flags]
-    subprocess.run(command, stdout=terminal, env=environment, check=True, timeout=60)
-    os.close(terminal)
-    screen = b""
-    try:
-        while part := os.read(master, 65536):
-            screen += part
-    except OSError:
-        pass
-    assert (b"\x1b[36m" in screen) is coloured
+    environment = {name: value for name, value in changes.items() if name != "flag"}
+    assert ("\x1b[36m" in on_a_terminal("params", *flags, environment=environment)) is coloured
 
 
 def test_no_colour_in_a_pipe() -> None:

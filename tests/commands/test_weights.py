@@ -158,7 +158,7 @@ def test_a_config_that_says_the_same_is_no_contradiction(cli: Cli, saved: tuple[
 def test_guesses_are_told(cli: Cli, tmp_path: Path) -> None:
     torch.save(peers.lecture(_SIZES).state_dict(), tmp_path / "model.pth")
     path = str(tmp_path / "model.pth")
-    assert "note: " + path + ": shapes do not tell the number of heads" in cli("forward", "!", "-w", path).err
+    assert "note: " + path + ": shapes do not say the number of heads" in cli("forward", "!", "-w", path).err
     assert cli("forward", "!", "-w", path, "--set", "n_heads=4").err == ""
 
 

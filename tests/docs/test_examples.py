@@ -182,7 +182,12 @@ def test_every_other_command_in_the_text_exists() -> None:
 OPTIONS = fragments(README)
 
 
-@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: f"{option[1]} {option[0]}")
+def _peer_marked(option: tuple[str, str | None]) -> Any:
+    marks = [pytest.mark.parity] if option[0].startswith("--witness transformers") else []
+    return pytest.param(option, marks=marks, id=f"{option[1]} {option[0]}")
+
+
+@pytest.mark.parametrize("option", [_peer_marked(option) for option in OPTIONS])
 def test_an_option_in_the_text_runs_with_its_command(option: tuple[str, str | None], cli: Cli, here: Path) -> None:
     typed, command = option
     line = COMPLETED[typed] if typed in COMPLETED else _completed(typed, command)

@@ -1,7 +1,6 @@
 """The instruments: the profiler's record, and the tracker held against it."""
 
 import gc
-import random
 
 import pytest
 import torch
@@ -49,10 +48,8 @@ def _raw_peak(call: object) -> int:
 
 
 def test_scratch_and_the_rest_are_all_that_was_allocated() -> None:
-    draw = random.Random(0)
-
     def work() -> None:
-        x = torch.zeros(2, 3, 4 * draw.randint(1, 1), requires_grad=True)
+        x = torch.zeros(2, 3, 4, requires_grad=True)
         F.layer_norm(F.gelu(x @ torch.zeros(4, 4)), (4,)).sum().backward()
 
     work()

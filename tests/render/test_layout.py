@@ -155,3 +155,24 @@ def test_the_widest_column_gives_way_first() -> None:
         "two words   quite a number of    h.0.attn.c_attn",
         "            words here",
     ]
+
+
+def test_an_indented_text_moves_left_for_a_word_that_has_no_room() -> None:
+    assert drawn(indented("a word_of_twelve b", 6), 20) == ["      a", "      word_of_twelve", "      b"]
+    assert drawn(indented("a word_of_twelve b", 6), 16) == ["  a", "  word_of_twelve", "  b"]
+    assert drawn(indented("a word_of_twelve b", 6), 10) == ["a", "word_of_twelve", "b"]
+
+
+def test_figures_below_a_name_take_more_lines_where_they_have_no_room() -> None:
+    table = plain_table(too_narrow="names above")
+    table.add_column("Name")
+    for heading in ("Mean", "Deviation", "Most"):
+        table.add_column(heading, justify="right")
+    table.add_row("one", "1", "2", "3")
+    table.add_row("another", "1000", "", "")
+    assert drawn(table, 23) == [
+        "Name", "  Mean  Deviation  Most", "\u2500" * 23, "one", "     1          2     3", "another", "  1000",
+    ]  # fmt: skip
+    assert drawn(table, 18) == [
+        "Name", "  Mean  Deviation", "  Most", "\u2500" * 17, "one", "     1          2", "     3", "another", "  1000",
+    ]  # fmt: skip

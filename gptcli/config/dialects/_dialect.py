@@ -28,7 +28,7 @@ class Key(Struct, frozen=True):
         default: what the dialect takes where nobody wrote the key; None where it takes nothing.
         aliases: other names that the dialect has for it.
         null: whether null stands for the default.
-        decisive: whether the key alone tells the dialect, and its value whether the rest of the file is worth judging.
+        decisive: whether the key alone says the dialect, and its value whether the rest of the file is worth judging.
         read: brings the value into our terms.
         words: its words with ours, the usual word first, where the value is one.
     """
@@ -52,7 +52,7 @@ class Dialect(Struct, frozen=True, dict=True):
     Attributes:
         name: whose it is.
         defaults: whose its defaults are, ``Hugging Face's GPT2Config``.
-        marker: a line that tells a file of this dialect from others.
+        marker: a line that distinguishes a file of this dialect from others.
         keys: the keys that describe the network.
         implied: our key -> what every network of this dialect has without saying so.
         passed_over: keys that do not describe the network.

@@ -126,7 +126,7 @@ def _read_off(
     set_values: tuple[str, ...],
     tied: bool | None,
 ) -> tuple[ResolvedConfig, list[Finding]]:
-    """Read the config off the shapes; the number of heads, which they do not tell, off the modules' attributes."""
+    """Read the config off the shapes; the number of heads, which they do not say, off the modules' attributes."""
     config, findings = infer_config(matched, target.name, _is_tied(matched))
     if config is None:
         raise InputError(f"{target}: {findings[0].message}")
@@ -135,7 +135,7 @@ def _read_off(
     if said is not None:
         heads, where = said
         config = replace(config, n_heads=heads)
-        findings = [Finding("note", "heads", where, f"shapes do not tell the number of heads: {heads}, as this says")]
+        findings = [Finding("note", "heads", where, f"shapes do not say the number of heads: {heads}, as this says")]
     asked = lay_over(config, str(target), set_values=set_values, flags={"weight_tying": tied})
     return asked, findings if asked.sources["n_heads"] == str(target) else []
 
@@ -160,7 +160,7 @@ def _is_tied(matched: Matched) -> bool:
 
 
 def _tying(matched: Matched, asked: ResolvedConfig) -> tuple[bool, list[Finding]]:
-    """Return whether theirs is tied; an error where an option asks for the opposite, for no constructor is told."""
+    """Return whether theirs is tied; an error where an option asks for the opposite, which no constructor knows."""
     tied, source = _is_tied(matched), asked.sources["weight_tying"]
     if asked.config.weight_tying == tied or not source.startswith(("--", "GPTCLI_")):
         return tied, []

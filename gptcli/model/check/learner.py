@@ -1,4 +1,4 @@
-"""The learner's own file: loaded, built and run, and every mishap told by its line.
+"""The learner's own file: loaded, built and run, and every error reported by its line.
 
 Running it is running their code: whatever stands in the file happens, so it runs in a process of its own.
 """
@@ -54,7 +54,7 @@ class Learner:
             InputError: it raises, or makes something else.
         """
         torch.manual_seed(seed)
-        with told(self.target, self._building(), at=self._made_of), default_dtype(dtype):
+        with reported(self.target, self._building(), at=self._made_of), default_dtype(dtype):
             model = self._make(config)
             if not isinstance(model, nn.Module):
                 raise InputError(
@@ -95,7 +95,7 @@ class Learner:
         """
         shape = " x ".join(map(str, ids.shape))
         ran = f"while it ran on {shape} token ids"
-        with told(self.target, ran, at=self._made_of), torch.set_grad_enabled(gradients):
+        with reported(self.target, ran, at=self._made_of), torch.set_grad_enabled(gradients):
             output = model(ids)
         found = first_tensor(output)
         if found is None:
@@ -153,8 +153,8 @@ def make_room_for(target: Target) -> None:
 
 
 @contextmanager
-def told(target: Target, doing: str, *, at: object = None) -> Iterator[None]:
-    """Tell whatever their code raises in one line, with their file's name and line.
+def reported(target: Target, doing: str, *, at: object = None) -> Iterator[None]:
+    """Report whatever their code raises in one line, with their file's name and line.
 
     Args:
         target: the file.
@@ -174,7 +174,7 @@ def told(target: Target, doing: str, *, at: object = None) -> Iterator[None]:
         raise InputError(
             f"{place}: ends the program (SystemExit) {doing}; put that under if __name__ == '__main__':"
         ) from error
-    except BaseException as error:  # whatever they raise, GeneratorExit too, is told and no verdict
+    except BaseException as error:  # whatever they raise, GeneratorExit too, is reported and no verdict
         raise InputError(f"{_place(error, target, at)}: {_said(error)} ({doing})") from error
     finally:
         announce("")
@@ -213,13 +213,13 @@ def _load(target: Target) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[_MODULE_NAME] = module  # dataclasses and pickles look their module up by its name
-    with told(target, "while it was loaded"):
+    with reported(target, "while it was loaded"):
         spec.loader.exec_module(module)
     return module
 
 
 def _find(module: ModuleType, target: Target) -> Callable[..., Any]:
-    with told(target, f"while {target.name} was looked up"):
+    with reported(target, f"while {target.name} was looked up"):
         found = getattr(module, target.name, None)
     if found is None:
         names = [name for name, value in vars(module).items() if _is_own(value)]

@@ -370,7 +370,7 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     Mistake(
         "heads-before-qkv",
-        "wrong head split: query, key and value are cut out of each head; they lie one behind the other, each C wide",
+        "wrong head split: query, key and value are cut out of each head; they lie one after the other, each C wide",
         {"heads": _heads_before_parts},
     ),
     Mistake(
@@ -462,12 +462,12 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     Mistake(
         "activation-twice",
-        "an activation behind the second layer of the feed forward too; it stands between the two alone",
+        "an activation after the second layer of the feed forward too; it stands between the two alone",
         {"fed": lambda x: F.gelu(x, approximate="tanh")},
     ),
     Mistake(
         "activation-twice",
-        "an activation behind the second layer of the feed forward too; it stands between the two alone",
+        "an activation after the second layer of the feed forward too; it stands between the two alone",
         {"fed": F.gelu},
     ),
     Mistake(
@@ -498,7 +498,7 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     Mistake(
         "eps-outside-root",
-        "layer norm adds eps behind the root; it belongs under it: sqrt(var + eps)",
+        "layer norm adds eps after the root; it belongs under it: sqrt(var + eps)",
         {"norm": partial(_eps_outside, _deviation)},
     ),
     *(

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gptcli.config.printable import printable
 from gptcli.errors import InputError
-from gptcli.model.check.learner import Learner, default_dtype, told
+from gptcli.model.check.learner import Learner, default_dtype, reported
 from gptcli.model.check.ports import LOGITS
 from gptcli.reports import Divergence, Finding
 
@@ -54,7 +54,7 @@ def _backward(
         message = "gives logits without a gradient, as under torch.no_grad() or after .detach(): it cannot be trained"
         return None, [Finding("warning", "no-gradient", "", message)]
     try:
-        with told(learner.target, "in the backward pass"):
+        with reported(learner.target, "in the backward pass"):
             logits.float().logsumexp(-1).mean().backward()  # type: ignore[no-untyped-call]
     except InputError as error:
         return None, [Finding("warning", "no-gradient", "", f"cannot be trained: {error}")]

@@ -100,7 +100,7 @@ class _Ours(Struct, frozen=True):
 
 
 def _check(learner: Learner, asked: ResolvedConfig | None, request: CheckRequest, dtype: torch.dtype) -> CheckReport:
-    early_ids = _ids(asked.config, request) if asked is not None else None  # a bad text is told before the long work
+    early_ids = _ids(asked.config, request) if asked is not None else None  # a bad text is reported first
     model = learner.build(None if asked is None else asked.config, seed=request.seed, dtype=dtype)
     unsettle(model, request.seed)
     fitted = fit(model, learner.target, asked, set_values=request.set_values, tied=request.tied)
@@ -242,7 +242,7 @@ def _compare(
 ) -> Iterator[tuple[Port, CheckedStep]]:
     """Compare at every port that was seen, in order of execution.
 
-    A step that is seen at several ports is told once, unless one who takes it gets something else.
+    A step that is seen at several ports is reported once, unless one who takes it gets something else.
     """
     by_path = {step.path: step for step in listed}
     agreeing: dict[str, bool] = {}  # by step, whether it agreed where it was seen first

@@ -17,7 +17,7 @@ Values = Mapping[Key, Tensor]
 Together = tuple[Mistake, ...]  # mistakes made at the same time
 _Section = Callable[[Rerun], Mapping[Key, Tensor]]
 _EMBEDDED = "drop"  # the step whose output the first block takes
-_AS_NEAR = 1000  # mistakes that differ by less than so many times what rounding does cannot be told apart
+_AS_NEAR = 1000  # mistakes that differ by less than so many times what rounding does cannot be distinguished
 # The decisions inside attention and inside feed forward, where several mistakes may hide behind one output.
 _CROWDED = {
     ".attn": {"qkv", "heads", "scale", "mask", "softmax", "merge", "project"},
@@ -133,7 +133,7 @@ class Search:
 
 
 def _before(index: int) -> str:
-    """Return the step whose output a block takes, or the end behind the last one."""
+    """Return the step whose output a block takes, or the end after the last one."""
     return _EMBEDDED if index == 0 else f"{block_path(index - 1)}.add_2"
 
 

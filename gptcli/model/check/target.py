@@ -38,7 +38,7 @@ def parse_target(text: str) -> Target:
     """
     file, colon, name = text.rpartition(":")
     if not colon or name.endswith(".py"):
-        raise InputError(f"{text}: says no class or function; name one behind the file, as in {_FORM}")
+        raise InputError(f"{text}: says no class or function; name one after the file, as in {_FORM}")
     if not file or not name.isidentifier():
         raise InputError(f"{text}: is not FILE:NAME; write it as in {_FORM}")
     _check_file(Path(file), file)

@@ -25,7 +25,7 @@ from gptcli.render.units import binary, count, decimal, short_count, short_secon
 from gptcli.reports import FlowReport, LedgerLine, MemoryReport, Token, TraceReport
 
 _MAX_CHIPS = 400
-_SMALL = 1000  # what is under a thousandth of a peak is told together
+_SMALL = 1000  # what is under a thousandth of a peak is reported together
 
 
 class Studies(NamedTuple):

@@ -89,13 +89,13 @@ def _lens_row(row: LensRow, candidates: Sequence[NextToken], most: float) -> Htm
 
 
 def losses(report: TraceReport) -> Html | None:
-    """Return how well each token was foreseen, where it was asked for."""
+    """Return how well each token was predicted, where it was asked for."""
     if report.losses is None or report.loss is None:
         return None
     parts = [html for text, loss in enumerate(report.losses) for html in _loss(text, loss, report)]
     if len(report.losses) > 1:
         parts.append(tag("h3", _loss_words("All texts: loss", report.loss, report.perplexity)))
-    return tag("section", tag("h2", "How well it was foreseen", id="loss"), *parts, aria_labelledby="loss")
+    return tag("section", tag("h2", "How well it was predicted", id="loss"), *parts, aria_labelledby="loss")
 
 
 def _loss(text: int, loss: TextLoss, report: TraceReport) -> Iterator[Html]:

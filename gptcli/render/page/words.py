@@ -58,7 +58,7 @@ _KINDS = {
     "gelu": Kind("activation", "Lets large numbers pass and fades small and negative ones out, smoothly."),
     "block": Kind(
         "block",
-        "Attention, then feed forward, each behind a layer norm and beside a shortcut: what comes in is kept, and what "
+        "Attention, then feed forward, each after a layer norm and beside a shortcut: what comes in is kept, and what "
         "was found is added to it.",
     ),
     "attention": Kind(
