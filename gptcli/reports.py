@@ -151,11 +151,12 @@ class LogitsPreview(Struct, frozen=True):
 
 
 class LogitsReport(Struct, frozen=True):
-    """Shape (B, T, V) and dtype of the logits, and a corner of them."""
+    """Shape (B, T, V) and dtype of the logits, a corner of them, and whether all are finite."""
 
     shape: tuple[int, ...]
     dtype: str
     preview: LogitsPreview
+    finite: bool
 
 
 class NextToken(Struct, frozen=True):
@@ -840,8 +841,15 @@ class CheckpointReport(Report, frozen=True, kw_only=True):
     ok: bool
 
 
+DEPARTS = "departs"  # what another program computes in another way
+
+
 class ConvertReport(Report, frozen=True, kw_only=True):
-    """A checkpoint written in another layout; findings say where the other program computes something else."""
+    """A checkpoint written in another layout.
+
+    Attributes:
+        findings: what is doubtful about the checkpoint, and where the other program computes something else.
+    """
 
     command: str = "checkpoint"
     path: str
@@ -901,7 +909,8 @@ class Divergence(Struct, frozen=True, kw_only=True):
         path: a step; or a parameter by their own name.
         label: the words people read.
         kind: ``value``, ``shape``, ``input``: a module takes something else than the step before it gave,
-            ``random``: two runs differ, ``not-finite``: it gives NaN or infinity, as ours does with the same weights;
+            ``random``: two runs differ, ``not-finite``: it gives NaN or infinity, as ours does with the same weights
+            or only theirs in fp32, the one kind that a gradient has;
             for parameters ``missing``, ``unexpected``, ``misshaped``, ``not-finite`` and so on.
         module: as of a checked step.
         side: likewise.

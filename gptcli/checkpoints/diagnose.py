@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from gptcli.architecture import describe, each_weight, shape_sizes, sizes_of
 from gptcli.checkpoints.layouts import split_index
 from gptcli.checkpoints.matching import Matched, Part
-from gptcli.checkpoints.stored import COMMON_NAMES, WEIGHT_DTYPES, StoredTensor
+from gptcli.checkpoints.stored import COMMON_NAMES, COMPLEX, WEIGHT_DTYPES, StoredTensor
 from gptcli.config import ModelConfig
 from gptcli.config.printable import printable
 from gptcli.reports import Finding
@@ -112,14 +112,19 @@ def _shape_finding(part: Part, expected: tuple[int, ...], config: ModelConfig, m
         return Finding("error", "transposed", name, message)
     if part.path in ("wte.weight", _HEAD) and found[1:] == expected[1:]:
         message = f"vocabulary differs: {found[0]:,} rows, the config says vocab_size {config.vocab_size:,}"
-        return Finding("error", "vocabulary", name, f"{message}; {_padding_word(found[0], config.vocab_size)}")
+        return Finding(
+            "error", "vocabulary", name, f"{message}; {_vocabulary_cure(found[0], config.vocab_size, matched)}"
+        )
     return Finding("error", "misshaped", name, f"misshaped: shape {shapes}")
 
 
-def _padding_word(rows: int, vocabulary: int) -> str:
-    if rows > vocabulary and rows % 64 == 0 and rows - vocabulary < 128:
-        return f"padded to a multiple of 64, so --set vocab_size={rows} reads it"
-    return f"--set vocab_size={rows} reads it"
+def _vocabulary_cure(rows: int, vocabulary: int, matched: Matched) -> str:
+    """Say what makes the tables and the config agree: --set never changes the length of stored weights."""
+    tables = [matched.weights[path][0].tensor for path in ("wte.weight", _HEAD) if path in matched.weights]
+    if not rows or len({table.shape[:1] for table in tables}) > 1:
+        return "token embedding and output head need a row for each token; save them anew"
+    padded = "padded to a multiple of 64, so " if rows % 64 == 0 and 0 < rows - vocabulary < 128 else ""
+    return f"{padded}write vocab_size {rows} into its config"
 
 
 def _head(matched: Matched, config: ModelConfig) -> Iterator[Finding]:
@@ -144,13 +149,18 @@ def _dtypes(matched: Matched) -> Iterator[Finding]:
         by_dtype[part.tensor.dtype].append(part.tensor)
     for dtype, tensors in by_dtype.items():
         if dtype not in WEIGHT_DTYPES:
-            message = f"{len(tensors)} tensors are {dtype}, which is no format of GPT-2 weights; dequantise them first"
+            amount = f"{len(tensors)} tensors are" if len(tensors) > 1 else "it is"
+            message = f"{amount} {dtype}, which is no format of GPT-2 weights; {_cure(dtype)}"
             yield Finding("error", "dtype", printable(tensors[0].name), message)
     if len(by_dtype) > 1:
         kinds = sorted(by_dtype.items(), key=lambda item: -len(item[1]))
         counted = ", ".join(f"{len(tensors)} in {COMMON_NAMES.get(dtype, dtype)}" for dtype, tensors in kinds)
         odd = printable(kinds[-1][1][0].name)
         yield Finding("warning", "mixed-dtypes", odd, f"dtypes are mixed: {counted}, among them this tensor")
+
+
+def _cure(dtype: str) -> str:
+    return "complex numbers are not a GPT's, so save real ones" if dtype in COMPLEX else "dequantise them first"
 
 
 def _buffers(matched: Matched) -> Iterator[Finding]:

@@ -33,6 +33,13 @@ class BrokenFileError(Exception):
         super().__init__(message)
 
 
+# Its library wants every byte to belong to a tensor (safetensors/src/tensor.rs, ``Metadata::validate``).
+_REFUSED = (
+    "gptcli reads the file all the same, the safetensors library and so transformers refuse it; "
+    "'gptcli checkpoint convert' writes it anew"
+)
+
+
 class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     dtype: str
     shape: tuple[int, ...]
@@ -148,7 +155,7 @@ def _check_data(
             message = "header lies: its data overlap those of the tensor before it"
             findings.append(Finding("error", "bad-header", printable(tensor.name), message))
         elif tensor.offset > end:
-            gap = f"header lies: {tensor.offset - end:,} bytes before its data belong to no tensor"
+            gap = f"header lies: {tensor.offset - end:,} bytes before its data belong to no tensor: {_REFUSED}"
             findings.append(Finding("warning", "bad-header", printable(tensor.name), gap))
         end = max(end, tensor.offset + tensor.nbytes)
         if tensor.offset + tensor.nbytes > size:
@@ -160,7 +167,7 @@ def _check_data(
         message = f"truncated: the header describes {end:,} bytes, the file has {size:,}; {lost}"
         findings.append(Finding("error", "truncated", place, message))
     elif end < size:
-        message = f"{size - end:,} bytes after the last tensor belong to nothing"
+        message = f"{size - end:,} bytes after the last tensor belong to nothing: {_REFUSED}"
         findings.append(Finding("warning", "bad-header", place, message))
     by_name = {tensor.name: tensor for tensor in complete}
     return [by_name[tensor.name] for tensor in tensors if tensor.name in by_name], findings

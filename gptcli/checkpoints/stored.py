@@ -19,6 +19,7 @@ BITS: dict[str, int] = {
     "BOOL": 8,
 }  # fmt: skip
 COMMON_NAMES = {"F64": "fp64", "F32": "fp32", "F16": "fp16", "BF16": "bf16"}
+COMPLEX = ("C64",)
 WEIGHT_DTYPES = tuple(COMMON_NAMES)  # what a GPT-2's weights may be stored in
 
 

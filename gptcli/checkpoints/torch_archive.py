@@ -91,7 +91,7 @@ def check_archive(file: Path, place: str) -> str:
             message = f"truncated: storage {shortened(claim.key)} of its tensors is not in the archive"
             raise BrokenFileError("truncated", place, message)
         if entry.size != claim.nbytes:
-            raise BrokenFileError("truncated", place, _wrong_size(claim.key, entry.size, claim.nbytes))
+            raise _wrong_size(claim, entry.size, place)
     return problem
 
 
@@ -135,7 +135,7 @@ def _check_storages(opened: BinaryIO, claims: dict[str, _Claim], keys: list[obje
             raise BrokenFileError("broken-pickle", place, f"is broken: storage {shortened(key)} belongs to no tensor")
         found = int.from_bytes(opened.read(_COUNT_BYTES), "little") * claim.item_bytes
         if found != claim.nbytes:
-            raise BrokenFileError("truncated", place, _wrong_size(key, found, claim.nbytes))
+            raise _wrong_size(claim, found, place)
         if opened.seek(claim.nbytes, os.SEEK_CUR) > size:
             message = f"truncated: the file ends inside storage {shortened(key)}"
             raise BrokenFileError("truncated", place, message)
@@ -202,8 +202,11 @@ def _check_sums(opened: BinaryIO, entries: list[_Entry], place: str) -> None:
             raise BrokenFileError("damaged", place, message)
 
 
-def _wrong_size(key: str, found: int, needed: int) -> str:
-    return f"truncated: storage {shortened(key)} has {found:,} bytes in the file, its tensors need {needed:,}"
+def _wrong_size(claim: _Claim, found: int, place: str) -> BrokenFileError:
+    sizes = f"storage {shortened(claim.key)} has {found:,} bytes in the file, its tensors need {claim.nbytes:,}"
+    if found < claim.nbytes:
+        return BrokenFileError("truncated", place, f"truncated: {sizes}")
+    return BrokenFileError("broken-pickle", place, f"is broken: {sizes}")
 
 
 def _problem_of(follow: Callable[[], object]) -> str:

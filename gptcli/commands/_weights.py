@@ -71,18 +71,29 @@ def choose_model(
         raise InputError("--init says how random weights are drawn, and --weights brings others; leave one of them out")
     asked = resolve(config, set_values, tied) if is_typed(context, "config") else None
     found = load_weights(weights, set_values=set_values or (), tied=tied, config=asked)
-    _note_warnings(found.recognised)
+    note_warnings(found.recognised)
     assert found.recognised.config is not None
     return ChosenModel(found.recognised.config, found)
 
 
-def _note_warnings(recognised: "Recognised") -> None:
+def note_warnings(recognised: "Recognised") -> None:
     """Tell on stderr what is probably not meant, before anything is run with it."""
     from gptcli.render.errors import print_note
 
     for finding in recognised.findings:
         if finding.severity == "warning":
             print_note(_reported(finding.path, finding.message, str(recognised.opened.path)))
+
+
+def note_not_finite(chosen: ChosenModel) -> None:
+    """Tell on stderr that logits hold NaN or infinity, and what finds their origin."""
+    from gptcli.render.errors import print_note
+
+    origin = "'gptcli trace' names the first step that does"
+    if chosen.checkpoint is not None:
+        path = printable(str(chosen.checkpoint.opened.path))
+        origin = f"'gptcli checkpoint {path}' says where the file does; if it does not, {origin}"
+    print_note(f"the logits hold NaN or infinity; {origin}")
 
 
 def load_weights(

@@ -128,12 +128,13 @@ def convert(
     if to not in LAYOUTS:
         raise InputError(f"--to {to}: no such layout{did_you_mean(to, LAYOUTS)}; layouts are {', '.join(LAYOUTS)}")
     from gptcli.checkpoints.target import opened_target
-    from gptcli.commands._weights import load_weights
+    from gptcli.commands._weights import load_weights, note_warnings
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.progress import counted
 
     with opened_target(target, LAYOUTS[to]) as place:
         weights = load_weights(source, set_values=set_values or ())
+        note_warnings(weights.recognised)
         from gptcli.model.convert import convert_checkpoint
 
         report = convert_checkpoint(

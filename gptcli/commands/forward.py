@@ -27,7 +27,7 @@ from gptcli.commands._options import (
     TopOption,
 )
 from gptcli.commands._texts import read_texts, text_names
-from gptcli.commands._weights import WeightsOption, choose_model
+from gptcli.commands._weights import WeightsOption, choose_model, note_not_finite
 from gptcli.config import DEFAULT_CONFIG
 
 app = command_app()
@@ -123,6 +123,8 @@ def forward(
         )
         size = target.stat().st_size if target is not None else 0
 
+    if not report.logits.finite:
+        note_not_finite(chosen)
     if json:
         print_json(report)
     else:

@@ -23,7 +23,7 @@ from gptcli.config.printable import printable
 from gptcli.errors import GptcliError
 from gptcli.files import WriteError
 from gptcli.model.load import TORCH_DTYPES, WeightReader
-from gptcli.reports import ConvertReport, Finding
+from gptcli.reports import DEPARTS, ConvertReport, Finding
 
 _HEAD = "lm_head.weight"
 _DIALECTS = {"huggingface": "Hugging Face", "nanogpt": "nanoGPT"}
@@ -61,7 +61,10 @@ def convert_checkpoint(
         files=[printable(str(file)) for file in files],
         tensors=len(planned),
         bytes=sum(tensor.nbytes for tensor in planned),
-        findings=list(_departures(recognised.config, their, layout)),
+        findings=[
+            *(finding for finding in recognised.findings if finding.severity == "warning"),
+            *_departures(recognised.config, their, layout),
+        ],
     )
 
 
@@ -87,7 +90,7 @@ def _departures(config: ModelConfig, their: ModelConfig, layout: Layout) -> Iter
         ours, other = getattr(config, key), getattr(their, key)
         if ours != other:
             message = f"{layout.label} always computes {key} {other}, this model has {ours}: its logits will differ"
-            yield Finding("warning", "departs", key, message)
+            yield Finding("warning", DEPARTS, key, message)
 
 
 def _plan(recognised: Recognised, their: ModelConfig, layout: Layout) -> Iterator[Planned]:

@@ -177,7 +177,9 @@ def _describe_logits(logits: Tensor, dtype: str, first_length: int) -> LogitsRep
     edge = min(_PREVIEW_EDGE, rows.shape[-1])
     tail = max(edge, rows.shape[-1] - edge)  # in a small vocabulary the ends meet; no column is reported twice
     preview = LogitsPreview(first=rows[:, :edge].tolist(), last=rows[:, tail:].tolist())
-    return LogitsReport(shape=tuple(logits.shape), dtype=dtype, preview=preview)
+    extremes = torch.stack(logits.aminmax())  # NaN where one is; isfinite would take the logits' memory once more
+    finite = bool(extremes.isfinite().all())
+    return LogitsReport(shape=tuple(logits.shape), dtype=dtype, preview=preview, finite=finite)
 
 
 def top_tokens(logits: Tensor, amount: int, token_text: Callable[[int], str | None]) -> list[NextToken]:

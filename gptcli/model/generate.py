@@ -20,6 +20,9 @@ from gptcli.reports import GeneratedText, GenerateReport
 FinishReason = Literal["length", "stop", "end of text"]
 
 _SEEDS = 2**64
+_WHERE_FROM = (
+    "'gptcli trace' on the same text names the first step that gives such; 'gptcli checkpoint' says where a file does"
+)
 
 
 class Listener(Protocol):
@@ -263,11 +266,9 @@ def _read(model: GPT, ids: Tensor, cache: KVCache | None) -> Tensor:
 def _choose(logits: Tensor, texts: list[_Text]) -> Tensor:
     """(B, V) logits -> (B,) ids."""
     highest, ids = logits.max(dim=-1)  # (B,) each
-    if highest.isnan().any():
-        raise GptcliError(
-            f"the network gives logits that are not numbers in {logits.dtype}: "
-            "values overflow; use --dtype fp32 or bf16"
-        )
+    if not highest.isfinite().all():  # a NaN is its row's maximum
+        cure = "values overflow; use --dtype fp32 or bf16" if logits.dtype == torch.float16 else _WHERE_FROM
+        raise GptcliError(f"the network gives logits that are not numbers in {logits.dtype}: {cure}")
     if texts[0].greedy:
         return ids
     return torch.tensor([text.draw(row) for text, row in zip(texts, logits, strict=True)], device=logits.device)

@@ -1,6 +1,8 @@
 """Files of ``torch.save``, opened with ``weights_only=True`` and nothing else: whatever else they hold is not run."""
 
 import pickle
+import re
+import struct
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from gptcli.checkpoints.diagnose import limited
 from gptcli.checkpoints.layouts import LAYOUTS
 from gptcli.checkpoints.locate import Located
 from gptcli.checkpoints.opening import index_findings, settings_beside
@@ -28,6 +31,11 @@ _STATE_KEYS = ("model_state_dict", "state_dict", "model")
 _PORTION = 2**20
 _ZIP = b"PK"
 _MOST_NAMED = 3
+_READER_SAYS, _ADVICE = "WeightsUnpickler error:", re.compile(r"\(Could this error message|Please ")  # of torch
+_NO_DATA = "no-data"
+_EMPTY = (
+    "holds no numbers: it was saved from torch's meta device, with a shape alone; save it after its weights are there"
+)
 
 _DTYPES = {
     torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64",
@@ -48,6 +56,8 @@ class PickledSource:
         flat = self.values[tensor.name].detach().reshape(-1)
         while start < stop:
             portion = flat[start : min(start + _PORTION, stop)]
+            if portion.is_complex():  # finite where both of its parts are
+                portion = portion.abs()
             yield (portion.float() if portion.is_floating_point() else portion).numpy()
             start += _PORTION
 
@@ -105,8 +115,8 @@ def _load(file: Path) -> object:
             content = torch.load(file, map_location="cpu", weights_only=True, mmap=zipped)
     except pickle.UnpicklingError as error:
         raise BrokenFileError("unsafe-pickle", place, _refusal(file, error)) from None
-    except (EOFError, IndexError) as error:
-        raise BrokenFileError("truncated", place, f"truncated: the pickle ends early ({error})") from None
+    except (EOFError, IndexError, struct.error):
+        raise BrokenFileError("truncated", place, "truncated: its pickle ends early; fetch it anew") from None
     except OSError:
         raise
     except Exception as error:  # torch's reader raises whatever its parsers do on a file that is no checkpoint
@@ -120,7 +130,10 @@ def _refusal(file: Path, error: Exception) -> str:
     """Say what the pickle wanted to call."""
     names = _unsafe_names(file) or called_names(file)
     if not names:
-        return f"refused: not a pickle of plain tensors: {_first_line(error)}"
+        return (
+            "refused: not a pickle of plain tensors that torch's safe reader takes: "
+            f"{_first_line(error).rstrip('.')}; save model.state_dict() with torch.save as it is, if it is your own"
+        )
     called = ", ".join(shortened(name) for name in names[:_MOST_NAMED])
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return (
@@ -139,8 +152,9 @@ def _unsafe_names(file: Path) -> list[str]:
 
 
 def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return printable(lines[0]) if lines else type(error).__name__
+    """Return what torch's reader met, without its advice: to load all the same what may run code, to write to it."""
+    reason = _ADVICE.split(str(error).rpartition(_READER_SAYS)[2])[0].strip()
+    return printable(reason.splitlines()[0].strip()) if reason else type(error).__name__
 
 
 def _state_dict(content: object, file: Path) -> tuple[dict[str, Tensor], str | None]:
@@ -164,15 +178,20 @@ def _tensors(content: Mapping[Any, Any]) -> dict[str, Tensor]:
 
 
 def _stored(state: Mapping[str, Tensor], file: Path, findings: list[Finding]) -> dict[str, StoredTensor]:
-    """Describe the tensors of one file; one in a format that no GPT-2 is stored in is named and left out."""
+    """Describe the tensors of one file; one without numbers, or in a format of no GPT-2, is named and left out."""
     found = {}
+    empty: list[Finding] = []
     for name, value in state.items():
+        if value.is_meta:
+            empty.append(Finding("error", _NO_DATA, printable(name), _EMPTY))
+            continue
         dtype = _DTYPES.get(value.dtype)
         if dtype is None or value.layout != torch.strided:
             message = f"{value.dtype} in {value.layout} is no format of GPT-2 weights"
             findings.append(Finding("error", "dtype", printable(name), message))
             continue
         found[name] = StoredTensor(name, dtype, tuple(value.shape), file, storage=value.untyped_storage()._cdata)
+    findings += limited(empty, _NO_DATA)
     return found
 
 

@@ -41,7 +41,7 @@ def check_text(report: CheckReport) -> Group:
 def _facts(report: CheckReport) -> Text:
     names = f"names as in {LAYOUTS[report.layout].label}"
     tokens = len(report.input_ids[0])
-    run = f"{tokens} token{'s' if tokens > 1 else ''}, forwards and backwards, in {report.dtype}, seed {report.seed}"
+    run = f"{tokens} token{'s' if tokens > 1 else ''}, and in reverse order, in {report.dtype}, seed {report.seed}"
     facts = f"{count(report.parameters)} parameters, {names}; run on {run}"
     return Text.assemble((printable(report.target), TITLE), "  ", (facts, QUIET))
 
@@ -99,6 +99,8 @@ def _verdict(report: CheckReport) -> Iterator[RenderableType]:
     elif divergence.label == "Parameter" and divergence.kind == "not-finite":
         message = "holds NaN or infinity, though no step of this run shows it."
         yield Text(f"{printable(divergence.path)} {message}", style=_BAD)
+    elif divergence.label == "Gradient":
+        yield Text(f"Gradient of {printable(divergence.path)}: {divergence.hint}.", style=_BAD)
     elif divergence.kind in _KINDS:
         yield from _departure(divergence)
     else:

@@ -14,7 +14,7 @@ from gptcli.render.layout import pairs
 from gptcli.render.model_line import model_line
 from gptcli.render.table import Narrowing, PlainTable
 from gptcli.render.units import both, count, shape
-from gptcli.reports import CheckpointReport, ConvertReport, TensorStats
+from gptcli.reports import DEPARTS, CheckpointReport, ConvertReport, TensorStats
 
 
 def checkpoint_text(report: CheckpointReport) -> Group:
@@ -99,7 +99,7 @@ def _findings(report: CheckpointReport) -> list[RenderableType]:
 
 
 def converted_text(report: ConvertReport) -> Group:
-    """Say what was written, and where the other program computes something else."""
+    """Say what was written, and where the other program computes something else; the rest is noted on stderr."""
     parts: list[RenderableType] = []
     if report.config is not None:
         parts += [model_line(report.config), ""]
@@ -110,5 +110,7 @@ def converted_text(report: ConvertReport) -> Group:
     ]
     parts.append(pairs(rows))
     for finding in report.findings:
+        if finding.kind != DEPARTS:
+            continue
         parts += ["", Text.assemble((f"{finding.severity}: ", STYLES[finding.severity]), printable(finding.message))]
     return Group(*parts)

@@ -118,6 +118,17 @@ def test_what_is_printed_keeps_to_its_schema(cli: Cli, tmp_path: Path, sources: 
     check.validate(cli("checkpoint", *arguments).json)
 
 
+def test_a_guess_is_noted(cli: Cli, tmp_path: Path, sources: dict[str, Any]) -> None:
+    words = ["checkpoint", "convert", str(sources["lecture"][0]), "--to", "lecture"]
+    guessed = cli(*words, str(tmp_path / "a.pt"), "--json")
+    (finding,) = guessed.json["findings"]
+    assert (finding["severity"], finding["kind"]) == ("warning", "guessed-heads")
+    assert guessed.err == f"note: {sources['lecture'][0]}: {finding['message']}\n"
+    assert "assumed" not in cli(*words, str(tmp_path / "b.pt")).out
+    said = cli(*words, str(tmp_path / "c.pt"), "--json", *_heads("lecture"))
+    assert (said.json["findings"], said.err) == ([], "")
+
+
 def test_half_precision_stays(cli: Cli, tmp_path: Path) -> None:
     peers.hugging_face(_SIZES).bfloat16().save_pretrained(tmp_path / "hf")
     target = tmp_path / "gpt.safetensors"

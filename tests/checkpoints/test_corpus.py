@@ -8,6 +8,7 @@ import pickletools
 import struct
 import subprocess
 import sys
+import warnings
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from tests.checkpoints import peers
@@ -240,6 +242,34 @@ FILES: dict[str, tuple[Callable[[Path], object], str, str]] = {
 }  # fmt: skip
 
 
+def _with_a_gap(file: Path) -> None:
+    """Move the data of all tensors by four bytes."""
+    header, rest = _header(file)
+    for name, entry in header.items():
+        if name != "__metadata__":
+            entry["data_offsets"] = [offset + 4 for offset in entry["data_offsets"]]
+    _with_header(file, header, b"\0" * 4 + rest)
+
+
+@pytest.mark.parametrize("change", [_with_a_gap, lambda file: file.write_bytes(file.read_bytes() + b"x")])
+def test_bytes_that_the_library_refuses(
+    cli: Cli, folder: Path, tmp_path: Path, change: Callable[[Path], object]
+) -> None:
+    file = folder / "model.safetensors"
+    whole = {name: value.clone() for name, value in load_file(file).items()}  # it maps the file
+    change(file)
+    with pytest.raises(SafetensorError):
+        load_file(file)
+    outcome = cli("checkpoint", str(folder), "--json")
+    found = next(finding for finding in outcome.json["findings"] if finding["kind"] == "bad-header")
+    assert (outcome.code, found["severity"]) == (0, "warning")
+    assert "the safetensors library and so transformers refuse it; 'gptcli checkpoint convert'" in found["message"]
+    anew = tmp_path / "anew"
+    assert cli("checkpoint", "convert", str(folder), str(anew), "--to", "huggingface").code == 0
+    written = load_file(anew / "model.safetensors")
+    assert all(torch.equal(value, whole[name]) for name, value in written.items() if name in whole)
+
+
 @pytest.mark.parametrize("mutation", FILES)
 def test_files(cli: Cli, folder: Path, mutation: str) -> None:
     change, kind, words = FILES[mutation]
@@ -310,7 +340,9 @@ def _patched(file: Path, entry: bytes) -> None:
     file.write_bytes(data)
 
 
-def _older(file: Path, *, cut: int = 0, count: int | None = None, keys: list[str] | None = None) -> None:
+def _older(
+    file: Path, *, keep: int | None = None, cut: int = 0, count: int | None = None, keys: list[str] | None = None
+) -> None:
     """Save one tensor of a thousand numbers in the older format, and change what follows its pickle."""
     torch.save({"w": torch.ones(1000)}, file, _use_new_zipfile_serialization=False)
     data = file.read_bytes()
@@ -324,7 +356,7 @@ def _older(file: Path, *, cut: int = 0, count: int | None = None, keys: list[str
         for _ in pickletools.genops(buffer):  # the content, which refers to its storage
             end = buffer.tell()
         data = data[:end] + pickle.dumps(keys, protocol=2)
-    file.write_bytes(data[: len(data) - cut])
+    file.write_bytes(data[: len(data) - cut if keep is None else keep])
 
 
 def _save_and_cut(file: Path, *, archive: bool) -> None:
@@ -348,7 +380,8 @@ PICKLES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "another zip": (_zip_without_data, "not-a-checkpoint", "not one of torch.save"),
     "a zip bomb": (_bomb, "broken-pickle", "is compressed"),
     "short storages": (lambda f: _rewrite(f, lambda name, data: data[:4]), "truncated", "4 bytes in the file, its"),
-    "a long storage": (lambda f: _rewrite(f, lambda name, data: data + b"\0" * 64), "truncated", "in the file, its"),
+    "a long storage": (
+        lambda f: _rewrite(f, lambda name, data: data + b"\0" * 64), "broken-pickle", "is broken: storage 0 has"),
     "a storage that is missing": (_rewrite, "truncated", "storage 3 of its tensors is not in the archive"),
     "a flipped bit": (lambda f: _patched(f, b"/data/0"), "damaged", "do not have its checksum"),
     "a flipped bit in the pickle": (lambda f: _patched(f, b"/data.pkl"), "damaged", "do not have its checksum"),
@@ -368,7 +401,43 @@ PICKLES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "sparse tensors": (
         lambda f: torch.save({**peers.lecture(SIZES).state_dict(), "tok_emb.weight": torch.eye(60).to_sparse()}, f),
         "dtype", "no format of GPT-2 weights"),
+    "a tensor without numbers": (
+        lambda f: torch.save(_lecture_with("tok_emb.weight", lambda t: t.to("meta")), f), "no-data", "no numbers"),
+    "no numbers at all": (
+        lambda f: torch.save({k: v.to("meta") for k, v in peers.lecture(SIZES).state_dict().items()}, f),
+        "no-data", "no numbers"),
+    "another pickle protocol": (
+        lambda f: torch.save(peers.lecture(SIZES).state_dict(), f, pickle_protocol=5),
+        "unsafe-pickle", "takes: Unsupported operand 149; save model.state_dict()"),
+    **{
+        f"old format, {size} bytes of it": (
+            lambda f, size=size: _older(f, keep=size),  # type: ignore[misc]
+            "truncated", "its pickle ends early")
+        for size in (1, 2, 20, 60, 100)
+    },
+    "old format, cut inside a name": (lambda f: _older(f, keep=170), "unsafe-pickle", "by default; save"),
+    "a head without rows": (
+        lambda f: torch.save(_lecture_with("out_head.weight", lambda t: t[:0]), f),
+        "vocabulary", "need a row for each token"),
+    "complex numbers": (
+        lambda f: torch.save(_lecture_with("tok_emb.weight", lambda t: t.to(torch.complex64)), f),
+        "dtype", "complex numbers are not a GPT's"),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", [64, 61])
+def test_the_cure_of_another_vocabulary_works(cli: Cli, folder: Path, rows: int) -> None:
+    _edit(folder, _set("transformer.wte.weight", lambda t: torch.cat([t, t])[:rows]))
+    found = cli("checkpoint", str(folder), "--json").json["findings"]
+    assert f"write vocab_size {rows} into its config" in found[0]["message"]
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "vocab_size": rows}))
+    assert cli("checkpoint", str(folder)).code == 0
+
+
+def _lecture_with(name: str, value: Callable[[torch.Tensor], torch.Tensor]) -> State:
+    state = peers.lecture(SIZES).state_dict()
+    return {**state, name: value(state[name])}
 
 
 @pytest.mark.parametrize("mutation", PICKLES)
@@ -380,8 +449,21 @@ def test_pickles(cli: Cli, tmp_path: Path, mutation: str) -> None:
     assert not report["ok"]
     found = [finding for finding in report["findings"] if finding["kind"] == kind or not kind]
     assert any(words in finding["message"] for finding in found), report["findings"]
+    assert not any(
+        words in finding["message"] for finding in found for words in ("PyTorch", "weights_only", "Please", "--set voc")
+    )
     assert cli("forward", "--weights", str(file), "!").code == 2
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("options", [[], ["--stats"]])
+def test_complex_numbers_warn_of_nothing(cli: Cli, tmp_path: Path, options: list[str]) -> None:
+    file = tmp_path / "model.pt"
+    torch.save(_lecture_with("tok_emb.weight", lambda t: t.to(torch.complex64)), file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        outcome = cli("checkpoint", str(file), *options)
+    assert (outcome.code, outcome.err) == (1, "")
 
 
 def test_an_archive_without_checksums_can_be_used(cli: Cli, tmp_path: Path) -> None:

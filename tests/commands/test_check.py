@@ -100,7 +100,7 @@ def test_a_mistake_in_the_second_block_alone(cli: Cli, tmp_path: Path) -> None:
     assert (found["path"], found["mistakes"]) == ("h.1.add_2", ["shortcut-2-from-start"])
 
 
-def test_text_is_run_forwards_and_backwards(cli: Cli, tmp_path: Path, small: list[str]) -> None:
+def test_text_is_run_in_reverse_order_too(cli: Cli, tmp_path: Path, small: list[str]) -> None:
     target = plant(tmp_path, "lecture")
     document = cli("check", target, "Every effort", *small, "--set", "vocab_size=50257", "--json").json
     assert document["input_ids"] == [[6109, 3626], [3626, 6109]]
@@ -227,7 +227,7 @@ def test_a_parameter_of_its_own_that_changes_nothing_is_a_warning(cli: Cli, tmp_
     assert [(each["severity"], each["path"]) for each in document["findings"]] == [
         ("warning", "spare.weight"),
         ("warning", "spare.bias"),
-    ]
+    ]  # and not once more for the gradient that they do not get
 
 
 def _forward(line: str) -> str:
@@ -440,6 +440,74 @@ class TestNotFinite:
     def test_other_mistakes_behind_it(self, cli: Cli, tmp_path: Path, small: list[str]) -> None:
         self.check(cli, tmp_path, small, self.after_building("[p.fill_(math.nan) for p in self.parameters()]"),
                    (_MASKED, ""))  # fmt: skip
+
+
+class TestProbe:
+    """What only fp32 or a backward pass shows."""
+
+    @staticmethod
+    def returning(expression: str) -> str:
+        source = swapped(LECTURE, ("        return self.out_head(x)\n", f"        return {expression}\n"))
+        return source + _NAN_GRADIENT
+
+    @pytest.mark.parametrize(
+        ("expression", "label"),
+        [
+            ("self.out_head(x * 1e30 * 1e30 / 1e30 / 1e30)", "Logits"),
+            ("self.out_head(x if x.dtype == torch.float64 else x / 0)", "Logits"),
+            ("NanGradient.apply(self.out_head(x))", "Gradient"),
+        ],
+    )
+    def test_numbers_that_are_none(
+        self, cli: Cli, tmp_path: Path, small: list[str], expression: str, label: str
+    ) -> None:
+        target = f"{write(tmp_path, self.returning(expression))}:GPTModel"
+        outcome = cli("check", target, *small, "--json")
+        assert (outcome.code, outcome.json["ok"]) == (1, False), outcome.err
+        found = outcome.json["first_divergence"]
+        assert (found["label"], found["kind"]) == (label, "not-finite")
+        assert all(step["ok"] for step in outcome.json["steps"])
+        assert "it is the network it should be" not in cli("check", target, *small).out
+
+    @pytest.mark.parametrize(
+        ("expression", "path", "told"),
+        [
+            ("self.out_head(x).detach()", "", "gives logits without a gradient"),
+            ("self.out_head(x.detach())", "tok_emb.weight", "gets no gradient, so training leaves it as it is; nor do"),
+            ("Failing.apply(self.out_head(x))", "", "cannot be trained: "),
+        ],
+    )
+    def test_no_gradient_is_a_warning(
+        self, cli: Cli, tmp_path: Path, small: list[str], expression: str, path: str, told: str
+    ) -> None:
+        outcome = cli("check", f"{write(tmp_path, self.returning(expression))}:GPTModel", *small, "--json")
+        assert (outcome.code, outcome.json["ok"]) == (0, True), outcome.err
+        finding = next(each for each in outcome.json["findings"] if each["kind"] == "no-gradient")
+        assert (finding["severity"], finding["path"]) == ("warning", path)
+        assert told in finding["message"]
+
+
+_NAN_GRADIENT = """
+
+class NanGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * math.nan
+
+
+class Failing(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, g):
+        raise ValueError("no such thing")
+"""
 
 
 # What a file does, and what is told: nothing of it may count as a verdict.

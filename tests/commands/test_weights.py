@@ -162,6 +162,37 @@ def test_guesses_are_told(cli: Cli, tmp_path: Path) -> None:
     assert cli("forward", "!", "-w", path, "--set", "n_heads=4").err == ""
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("dtype", ["fp32", "bf16", "fp16"])
+def test_logits_that_are_no_numbers_are_noted(cli: Cli, tmp_path: Path, value: float, dtype: str) -> None:
+    state = peers.lecture(_SIZES).state_dict()
+    path = str(tmp_path / "model.pth")
+    words = ["--weights", path, "--set", f"n_heads={_SIZES['n_heads']}", "--dtype", dtype]
+    torch.save(state, path)
+    whole = cli("forward", "!", *words, "--json")
+    assert (whole.json["logits"]["finite"], whole.err) == (True, "")
+    state["out_head.weight"][-1, 0] = value  # of the last token alone
+    torch.save(state, path)
+    broken = cli("forward", "!", *words, "--json")
+    assert (broken.code, broken.json["logits"]["finite"]) == (0, False)
+    assert broken.err.startswith(f"note: the logits hold NaN or infinity; 'gptcli checkpoint {path}' says where")
+
+
+@pytest.mark.parametrize(("dtype", "cure"), [("fp32", "'gptcli checkpoint' says"), ("fp16", "use --dtype fp32")])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_no_token_is_chosen_from_what_is_no_number(
+    cli: Cli, tmp_path: Path, value: float, dtype: str, cure: str
+) -> None:
+    state = peers.lecture(_SIZES).state_dict()
+    state["out_head.weight"][:2, 0] = torch.tensor([value, -value])  # of which one gives the highest logit
+    torch.save(state, tmp_path / "model.pth")
+    words = ["--weights", str(tmp_path / "model.pth"), "--set", f"n_heads={_SIZES['n_heads']}", "--dtype", dtype]
+    outcome = cli("generate", "!", *words)
+    assert outcome.code == 1
+    assert "gives logits that are not numbers" in outcome.err
+    assert cure in outcome.err
+
+
 def test_verify_measures_the_model_of_a_checkpoint(cli: Cli, saved: tuple[Path, Any]) -> None:
     report = cli("verify", "--weights", str(saved[0]), "--quick", "--json").json
     assert report["ok"]

@@ -82,14 +82,20 @@ class Learner:
             )
         return f"while {self.target.name} was called without arguments"
 
-    def logits(self, model: nn.Module, ids: Tensor) -> Tensor:
+    def logits(self, model: nn.Module, ids: Tensor, *, gradients: bool = False) -> Tensor:
         """Run the model on (B, T) ids and return its logits, the first tensor it gives.
+
+        Args:
+            model: the network.
+            ids: (B, T).
+            gradients: keep what a backward pass needs.
 
         Raises:
             InputError: it raises, or gives no tensor.
         """
         shape = " x ".join(map(str, ids.shape))
-        with reported(self.target, f"while it ran on {shape} token ids", at=self._made_of), torch.no_grad():
+        ran = f"while it ran on {shape} token ids"
+        with reported(self.target, ran, at=self._made_of), torch.set_grad_enabled(gradients):
             output = model(ids)
         found = first_tensor(output)
         if found is None:

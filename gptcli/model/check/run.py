@@ -14,6 +14,7 @@ from gptcli.errors import InputError
 from gptcli.model.check.fitting import Fitted, fit, unsettle
 from gptcli.model.check.learner import Learner, default_dtype, make_room_for
 from gptcli.model.check.ports import IN, LOGITS, OUT, Port, Watch, difference, magnitude, ports, put_beside
+from gptcli.model.check.probe import NOT_FINITE, probe
 from gptcli.model.check.search import Search, Together, Values
 from gptcli.model.check.target import Target
 from gptcli.model.gpt import GPT
@@ -24,7 +25,6 @@ from gptcli.reports import CheckedStep, CheckReport, Corner, Divergence, Finding
 _RANDOM_TOKENS = 8
 _CORNER = 3
 _DROPOUT = "dropout"
-_NOT_FINITE = "not-finite"
 _DROPOUT_HINT = (
     "two runs on the same ids differ: dropout is still on after .eval(), as with F.dropout(x) without "
     "training=self.training; or something else is random"
@@ -118,16 +118,22 @@ def _check(learner: Learner, asked: ResolvedConfig | None, request: CheckRequest
         seen = list(_compare(theirs.values, ours, listed, fitted.modules, TOLERANCES[dtype]))
         divergence = _first(seen, theirs, ours, listed, fitted, ids, TOLERANCES[dtype])
     looks_ahead = None if theirs is None else theirs.looks_ahead
+    deterministic = None if theirs is None else theirs.unsteady is None
     divergence = divergence or _unfit(not_finite)  # a row of a table that these ids do not look up
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    if divergence is None:
+        del model, theirs  # a third network needs the room
+        divergence, more = _probed(learner, asked, request, ids, fitted.recognised.findings)
+        fitted.recognised.findings.extend(more)
     return CheckReport(
         config=fitted.config,
         target=str(learner.target),
         layout=fitted.matched.layout.name,
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        parameters=parameters,
         dtype=_NAMES[dtype],
         seed=request.seed,
         input_ids=ids.tolist(),
-        deterministic=None if theirs is None else theirs.unsteady is None,
+        deterministic=deterministic,
         looks_ahead=looks_ahead,
         findings=fitted.recognised.findings,
         first_divergence=divergence,
@@ -136,8 +142,17 @@ def _check(learner: Learner, asked: ResolvedConfig | None, request: CheckRequest
     )
 
 
+def _probed(
+    learner: Learner, asked: ResolvedConfig | None, request: CheckRequest, ids: Tensor, findings: Sequence[Finding]
+) -> tuple[Divergence | None, list[Finding]]:
+    """Build it once more, since numbers that are no parameters stay in the precision in which they were made."""
+    model = learner.build(None if asked is None else asked.config, seed=request.seed, dtype=torch.float32)
+    unsettle(model, request.seed)
+    return probe(learner, model, ids, unused={finding.path for finding in findings})
+
+
 def _ids(config: ModelConfig, request: CheckRequest) -> Tensor:
-    """Return the text's ids, or random ones, and the same backwards, so that texts that mix are noticed: (2, T)."""
+    """Return the text's ids, or random ones, and their reverse, so that texts that mix are noticed: (2, T)."""
     if request.encode is not None:
         row = torch.tensor(request.encode(config))
     else:
@@ -317,11 +332,11 @@ def _first(
 
 def _not_finite(checked: CheckedStep, expected: Tensor, found: Tensor, findings: Sequence[Finding]) -> Divergence:
     """Make the divergence of a step that agrees with ours and holds NaN or infinity, which no network should."""
-    first = next((finding for finding in findings if finding.kind == _NOT_FINITE), None)
+    first = next((finding for finding in findings if finding.kind == NOT_FINITE), None)
     return Divergence(
         path=checked.path,
         label=checked.label,
-        kind=_NOT_FINITE,
+        kind=NOT_FINITE,
         module=checked.module,
         side=checked.side,
         expected=_corner(expected, expected, found),
@@ -340,7 +355,7 @@ def _parameters_not_finite(model: nn.Module) -> list[Finding]:
     name, value = bad[0]
     others = f"; so do {len(bad) - 1:,} more parameters" if len(bad) > 1 else ""
     message = f"holds NaN or infinity in {int((~value.isfinite()).sum()):,} of {value.numel():,} numbers{others}"
-    return [Finding("error", _NOT_FINITE, printable(name), message)]
+    return [Finding("error", NOT_FINITE, printable(name), message)]
 
 
 def _hint(found_out: list[Together]) -> str:
