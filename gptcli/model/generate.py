@@ -12,7 +12,7 @@ from torch import Tensor
 from gptcli.checkpoints import Recognised
 from gptcli.errors import GptcliError
 from gptcli.model.cache import KVCache
-from gptcli.model.forward import BuildOptions, device_name, weights_of
+from gptcli.model.forward import DTYPES, BuildOptions, device_name, weights_of
 from gptcli.model.gpt import GPT
 from gptcli.model.sampling import Sampling, distribution, draw
 from gptcli.reports import GeneratedText, GenerateReport
@@ -268,7 +268,8 @@ def _choose(logits: Tensor, texts: list[_Text]) -> Tensor:
     highest, ids = logits.max(dim=-1)  # (B,) each
     if not highest.isfinite().all():  # a NaN is its row's maximum
         cure = "values overflow; use --dtype fp32 or bf16" if logits.dtype == torch.float16 else _WHERE_FROM
-        raise GptcliError(f"the network gives logits that are not numbers in {logits.dtype}: {cure}")
+        (dtype,) = (name for name, each in DTYPES.items() if each == logits.dtype)
+        raise GptcliError(f"the network gives logits that are not numbers in {dtype}: {cure}")
     if texts[0].greedy:
         return ids
     return torch.tensor([text.draw(row) for text, row in zip(texts, logits, strict=True)], device=logits.device)

@@ -172,7 +172,10 @@ def test_wrong_usage_ends_in_2(cli: Cli, arguments: list[str]) -> None:
     assert (outcome.code, outcome.out) == (2, "")
 
 
-def test_overflow_is_told_with_a_way_out(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("dtype", "way_out"), [("fp16", "use --dtype fp32 or bf16"), ("fp32", "not numbers in fp32: 'gptcli trace'")]
+)
+def test_overflow_is_told_with_a_way_out(cli: Cli, monkeypatch: pytest.MonkeyPatch, dtype: str, way_out: str) -> None:
     from gptcli.model import forward
 
     right = forward.build
@@ -183,9 +186,9 @@ def test_overflow_is_told_with_a_way_out(cli: Cli, monkeypatch: pytest.MonkeyPat
         return model
 
     monkeypatch.setattr(forward, "build", broken)
-    outcome = cli("generate", "x", *TINY, "--json")
+    outcome = cli("generate", "x", *TINY, "--json", "--dtype", dtype)
     assert (outcome.code, outcome.out) == (1, "")
-    assert "use --dtype fp32 or bf16" in outcome.err
+    assert way_out in outcome.err
 
 
 def test_a_broken_budget_of_memory_is_told_and_force_goes_on(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
