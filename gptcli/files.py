@@ -97,7 +97,7 @@ def expect_outputs(*targets: str | None) -> None:
     for target in targets:
         found = _place_of(target) if target else None
         if target is None or found is None:
-            continue  # what is wrong with it is told by `replaced_file`
+            continue  # `replaced_file` says what is wrong with it
         place, identity = found
         if place in places:
             raise InputError(_two_outputs(target, places[place]))
@@ -151,7 +151,7 @@ def _check_file_name(target: str, option: str = "") -> None:
     try:
         mode = Path(target).stat().st_mode  # not of its real path: a pipe in /proc has none
     except (OSError, ValueError):
-        return  # what is wrong with it is told by `replaced_file`
+        return  # `replaced_file` says what is wrong with it
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise InputError(f"{target}: is a device or a pipe, which cannot be replaced by a file; name a regular file")
 
