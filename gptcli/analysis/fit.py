@@ -8,8 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gptcli.analysis.limits import MAX_BATCH
-from gptcli.analysis.memory import activation_dtype, checked_options
-from gptcli.analysis.optimizers import implementation
+from gptcli.analysis.memory import checked_options, run_fields
 from gptcli.analysis.peaks import Peaks
 from gptcli.analysis.step import StepOptions
 from gptcli.config import ModelConfig
@@ -90,7 +89,6 @@ def fit_report(config: ModelConfig, options: StepOptions, request: FitRequest) -
     best = _largest_that_fits(question, request, peaks)
     chosen, run = question.build(best)
     following = best + question.step if best + question.step <= question.cap else None
-    training = options.mode == "training"
     return FitReport(
         config=chosen,
         budget_bytes=request.budget,
@@ -103,18 +101,7 @@ def fit_report(config: ModelConfig, options: StepOptions, request: FitRequest) -
         peak_bytes=peaks.peak(chosen, run),
         next_value=following,
         next_peak_bytes=None if following is None else peaks.peak(*question.build(following)),
-        mode=run.mode,
-        dtype=run.dtype,
-        activation_dtype=activation_dtype(run),
-        amp=run.amp,
-        batch_size=run.batch,
-        seq_len=run.tokens,
-        attention=run.attention,
-        device=run.device,
-        optimizer=run.optimizer if training else None,
-        optimizer_impl=implementation(run.optimizer_impl, run.device) if training else None,
-        recompute=run.recompute if training else None,
-        free_logits=run.free_logits if training else None,
+        **run_fields(run),
         table=_table(chosen, run, request.budget - request.headroom, peaks),
     )
 

@@ -1,6 +1,7 @@
 """Bytes of the weights, and the peak of a pass or a step with the ledger of what is alive at it."""
 
 from collections import Counter
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -44,18 +45,7 @@ def memory_report(config: ModelConfig, options: StepOptions, *, explain: bool = 
     training = options.mode == "training"
     report = MemoryReport(
         config=config,
-        mode=options.mode,
-        dtype=options.dtype,
-        activation_dtype=activation_dtype(options),
-        amp=options.amp,
-        batch_size=options.batch,
-        seq_len=options.tokens,
-        attention=options.attention,
-        device=options.device,
-        optimizer=options.optimizer if training else None,
-        optimizer_impl=implementation(options.optimizer_impl, options.device) if training else None,
-        recompute=options.recompute if training else None,
-        free_logits=options.free_logits if training else None,
+        **run_fields(options),
         parameters=count_parameters(config),
         weights_bytes=bytes_of(count_parameters(config), options.dtype),
         dtypes=[
@@ -81,6 +71,25 @@ def memory_report(config: ModelConfig, options: StepOptions, *, explain: bool = 
     one_more = sweep_step(replace(config, n_layers=config.n_layers + 1), options)
     lines = [*explain_memory(report), *explain_ledger(memory, one_more, config.n_layers)]
     return replace(report, explanations=lines)
+
+
+def run_fields(options: StepOptions) -> dict[str, Any]:
+    """Return what runs, by the keys of the reports that say so; what only a training step has is null elsewhere."""
+    training = options.mode == "training"
+    return {
+        "mode": options.mode,
+        "dtype": options.dtype,
+        "activation_dtype": activation_dtype(options),
+        "amp": options.amp,
+        "batch_size": options.batch,
+        "seq_len": options.tokens,
+        "attention": options.attention,
+        "device": options.device,
+        "optimizer": options.optimizer if training else None,
+        "optimizer_impl": implementation(options.optimizer_impl, options.device) if training else None,
+        "recompute": options.recompute if training else None,
+        "free_logits": options.free_logits if training else None,
+    }
 
 
 def activation_dtype(options: StepOptions) -> str:

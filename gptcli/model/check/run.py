@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from msgspec import Struct
@@ -316,15 +317,8 @@ def _first(
         return _not_finite(checked, expected, found, fitted.recognised.findings)
     found_out = Search(ours.model, ports(listed), ours.outputs, theirs.values, ids, tolerance).culprits(port)
     return Divergence(
-        path=checked.path,
-        label=checked.label,
+        **_seen_at(checked, expected, found),
         kind=_kind(checked, port, alike=alike),
-        module=checked.module,
-        side=checked.side,
-        expected=_corner(expected, expected, found),
-        found=_corner(found, expected, found),
-        difference=checked.difference,
-        tolerance=checked.tolerance,
         mistakes=list(dict.fromkeys(mistake.name for together in found_out for mistake in together)),
         hint=_hint(found_out) or _shape_hint(checked, fitted.config),
     )
@@ -334,17 +328,24 @@ def _not_finite(checked: CheckedStep, expected: Tensor, found: Tensor, findings:
     """Make the divergence of a step that agrees with ours and holds NaN or infinity, which no network should."""
     first = next((finding for finding in findings if finding.kind == NOT_FINITE), None)
     return Divergence(
-        path=checked.path,
-        label=checked.label,
+        **_seen_at(checked, expected, found),
         kind=NOT_FINITE,
-        module=checked.module,
-        side=checked.side,
-        expected=_corner(expected, expected, found),
-        found=_corner(found, expected, found),
-        difference=checked.difference,
-        tolerance=checked.tolerance,
         hint="its numbers overflow, or come of 0/0" if first is None else f"{first.path} {first.message}",
     )
+
+
+def _seen_at(checked: CheckedStep, expected: Tensor, found: Tensor) -> dict[str, Any]:
+    """Return what a divergence says of the step where it lies, by its fields."""
+    return {
+        "path": checked.path,
+        "label": checked.label,
+        "module": checked.module,
+        "side": checked.side,
+        "expected": _corner(expected, expected, found),
+        "found": _corner(found, expected, found),
+        "difference": checked.difference,
+        "tolerance": checked.tolerance,
+    }
 
 
 def _parameters_not_finite(model: nn.Module) -> list[Finding]:
