@@ -573,7 +573,8 @@ class FlopsRow(Struct, frozen=True):
 class FlopsReport(Report, frozen=True, kw_only=True):
     """FLOPs of a pass over B x T tokens; a multiply-add is two.
 
-    ``groups`` has the label of each group of parts by its path. ``mfu`` is of the matrix products; ``utilization`` has each convention's. Both are fractions of the peak.
+    ``groups`` has the label of each group of parts by its path. ``mfu`` is of the matrix products; ``utilization`` has
+    each convention's. Both are fractions of the peak.
     """
 
     command: str = "flops"

@@ -1,8 +1,8 @@
 """The words in which a part says what memory it takes: what it allocates, saves for backward, and allocates there.
 
-A part makes one or more kernels: the calls that torch dispatches below autograd. The rules, in `gptcli.architecture.parts`,
-were read off the calls of torch 2.13, part by part; the tests and `gptcli verify` hold them against what torch's profiler
-measures.
+A part makes one or more kernels: the calls that torch dispatches below autograd. The rules, in
+`gptcli.architecture.parts`, were read off the calls of torch 2.13, part by part; the tests and `gptcli verify` hold
+them against what torch's profiler measures.
 """
 
 from msgspec import Struct

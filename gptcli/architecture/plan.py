@@ -133,6 +133,10 @@ def build(plan: Plan, attention: AttentionPath = "explicit") -> Network:
     embedded = "wte"
     runs = tuple(Run(tuple((_layer(each, path), n) for each, n in period), times) for period, times in plan.runs)
     drop_rate = plan.final.drop_rate
+    tokens = Embedding(label="Token embedding", reads=("ids",), shape=_STREAM, rows=V, width=C, role=TOKEN_TABLE)
+    positions = Embedding(
+        label="Positional embedding", reads=("positions",), shape=(T, C), rows=S, width=C, role=POSITION_TABLE
+    )
     return Network(
         kind="network",
         label="GPT",
@@ -140,21 +144,8 @@ def build(plan: Plan, attention: AttentionPath = "explicit") -> Network:
         attention=path,
         sizes=plan.sizes,
         parts=(
-            (
-                embedded,
-                Embedding(label="Token embedding", reads=("ids",), shape=_STREAM, rows=V, width=C, role=TOKEN_TABLE),
-            ),
-            (
-                "wpe",
-                Embedding(
-                    label="Positional embedding",
-                    reads=("positions",),
-                    shape=(T, C),
-                    rows=S,
-                    width=C,
-                    role=POSITION_TABLE,
-                ),
-            ),
+            (embedded, tokens),
+            ("wpe", positions),
             ("embed", Add(label="Token + positional embedding", reads=(embedded, "wpe"), shape=_STREAM)),
             ("drop", Dropout(label="Dropout", reads=("embed",), shape=_STREAM, rate=drop_rate)),
             ("h", Stack(runs=runs, reads=("drop",))),
@@ -206,7 +197,6 @@ def _norm(plan: LayerPlan, label: str, reads: str, role: Role | None = None) -> 
 
 
 def _attention(plan: LayerPlan, path: AttentionPath, reads: str) -> Group:
-    mixed = (B, T, H * D)
     projections = (H * D, G * D, G * D)
     parts: tuple[tuple[str, Node], ...] = (
         (

@@ -67,15 +67,18 @@ class Runner(nn.Module):
         values: dict[str, Any] = {"x": x}
         for call in self.calls:
             values[call.name] = self.run(call, values, cache)
-        return values[call.name]
+        out: Tensor = values[call.name]
+        return out
 
     def run(self, call: _Call, values: dict[str, Any], cache: LayerCache | None) -> Any:
         """Run one part on what it reads; nothing but what it gives is alive for it after that."""
         taken = [values.pop(name) if name in call.last else values[name] for name in call.reads]
         if call.group:
             out = call.module(*taken, cache)
+        elif call.consumes:
+            out = call.module(taken)
         else:
-            out = call.module(taken) if call.consumes else call.module(*taken)
+            out = call.module(*taken)
         if self.tap.listener is not None:
             self.tap.listener(call.path, out)
         return call.module.for_readers(out, cache) if call.cached else out
@@ -98,9 +101,11 @@ def leaf(part: Part, path: str, sizes: Sizes, source: Source) -> Leaf:
     Raises:
         NotImplementedError: there is none for this kind.
     """
-    return leaf_class(type(part))(
-        part, sizes, lambda name, shape: source(part.tied_to or f"{path}.{name}", shape, sizes)
-    )
+
+    def parameters(name: str, shape: Shape) -> nn.Parameter:
+        return source(part.tied_to or f"{path}.{name}", shape, sizes)
+
+    return leaf_class(type(part))(part, sizes, parameters)
 
 
 class _Allocated:
@@ -156,7 +161,7 @@ class GPT(Runner):
     @property
     def layers(self) -> list[Runner]:
         """The layers in order."""
-        return list(self._stack.module)  # type: ignore[call-overload, no-any-return]
+        return list(self._stack.module)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -186,24 +191,27 @@ class GPT(Runner):
                 x = layer(x, cache.layers[index] if cache is not None else None)
         values = {self._stack.name: x if cache is None else x[:, -1:]}
         del x  # it goes with its last reader
-        return self._through(self._after, values)
+        logits: Tensor = self._through(self._after, values)
+        return logits
 
     def embedded(self, ids: Tensor, start: int = 0) -> Tensor:
         """(B, T) tokens from position ``start`` on -> (B, T, C), what the first layer takes."""
         positions = torch.arange(start, start + ids.shape[-1], device=ids.device)  # (T,)
         values = {"ids": ids, "positions": positions}
         del positions
-        return self._through(self._before, values)
+        x: Tensor = self._through(self._before, values)
+        return x
 
     def finished(self, x: Tensor) -> Tensor:
         """(..., C), what the last layer gives -> (..., V) logits; no listener hears of it."""
         listener, self.tap.listener = self.tap.listener, None
         try:
-            return self._through(self._after, {self._stack.name: x})
+            logits: Tensor = self._through(self._after, {self._stack.name: x})
+            return logits
         finally:
             self.tap.listener = listener
 
-    def _through(self, calls: list[_Call], values: dict[str, Any]) -> Tensor:
+    def _through(self, calls: list[_Call], values: dict[str, Any]) -> Any:
         for call in calls:
             values[call.name] = self.run(call, values, None)
         return values[calls[-1].name]

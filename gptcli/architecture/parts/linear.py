@@ -100,7 +100,7 @@ class Linear(Part, frozen=True, kw_only=True):
         return [*casts, product]
 
     def _widened(self, taken: Shape, given: Conditions) -> tuple[Amount, ...]:
-        """Return what a product in fp32 needs besides its 16-bit result: the rows, C rows of the matrix, their result."""
+        """Return what a product in fp32 needs besides its 16-bit result: rows, C rows of the matrix, their result."""
         if not given.widens or elements(taken[:-1], given.sizes) < WIDENED_ROWS:
             return ()
         shapes = (taken, (C, self.inputs), (*taken[:-1], C))

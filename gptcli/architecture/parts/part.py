@@ -1,4 +1,4 @@
-"""What is said of every part: what it reads and gives, its weights, its formula, its products, its memory, its words."""
+"""What is said of every part: what it reads and gives, its weights, formula, products, memory and words."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Literal
