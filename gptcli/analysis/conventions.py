@@ -11,7 +11,7 @@ from gptcli.architecture import Dim, Shape, Sizes, describe, elements, size, siz
 from gptcli.architecture.operations import Embedding, Linear, Operation
 from gptcli.architecture.symbols import ONE, L, S
 from gptcli.config import ModelConfig
-from gptcli.reports import ConventionRow
+from gptcli.reports.params import ConventionRow
 
 Parts = Literal["all", "no positions", "no vocabulary", "no tables", "body", "matrices"]
 Masks = Literal["none", "mask", "mask and scalar"]

@@ -1,6 +1,7 @@
 """Figures as formulas: symbolic, with the values put in, with unit and source."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from gptcli.analysis.formulas import evaluate, linear_in_layers, product, summed, used_values
 from gptcli.analysis.optimizers import STEP_COUNTER_BYTES, optimizer_named
@@ -8,7 +9,10 @@ from gptcli.analysis.sweep import Memory
 from gptcli.architecture import Sizes, Weight, describe, sizes_of, weights
 from gptcli.architecture.dtypes import BITS
 from gptcli.config import ModelConfig
-from gptcli.reports import Explanation, MemoryReport
+from gptcli.reports.explanation import Explanation
+
+if TYPE_CHECKING:
+    from gptcli.reports.memory import MemoryReport
 
 _COUNTED = "sum over the described weights (gptcli/architecture/network.py)"
 _RULES = "torch 2.13's own allocations, kernel by kernel (gptcli/architecture/kernels.py); held by 'gptcli verify'"
@@ -46,7 +50,7 @@ def _explain_weight(weight: Weight, sizes: Sizes) -> Explanation:
     return explanation(weight.path, formula, sizes, "parameters", "the weight's described shape")
 
 
-def explain_memory(report: MemoryReport) -> list[Explanation]:
+def explain_memory(report: "MemoryReport") -> list[Explanation]:
     """Explain weights, gradients, optimizer state and KV cache."""
     config = report.config
     assert config is not None
@@ -66,7 +70,7 @@ def explain_memory(report: MemoryReport) -> list[Explanation]:
     return lines
 
 
-def _explain_optimizer(report: MemoryReport, weights_formula: str, sizes: Mapping[str, int]) -> Explanation:
+def _explain_optimizer(report: "MemoryReport", weights_formula: str, sizes: Mapping[str, int]) -> Explanation:
     assert report.config is not None
     assert report.optimizer is not None
     optimizer = optimizer_named(report.optimizer)

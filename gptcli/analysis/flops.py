@@ -18,7 +18,8 @@ from gptcli.architecture.flops import MULTIPLY_ADD, MatrixProduct, Over, matrix_
 from gptcli.architecture.operations import Operation
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError
-from gptcli.reports import Explanation, FlopsReport, FlopsRow
+from gptcli.reports.explanation import Explanation
+from gptcli.reports.flops import FlopsReport, FlopsRow
 
 _TERA = 10**12
 

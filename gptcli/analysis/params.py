@@ -10,7 +10,7 @@ from gptcli.architecture.network import Group, Node, Repeat
 from gptcli.architecture.operations import Linear, Operation
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError
-from gptcli.reports import ParamsReport, Part, TiedTotals, WeightRow
+from gptcli.reports.params import ParamsReport, Part, TiedTotals, WeightRow
 
 MAX_LISTED = 2_000_000  # weights; a document of 200 MB is more than any reader of it wants
 
