@@ -13,7 +13,7 @@ from gptcli.architecture.network import sizes_of_layer
 from gptcli.architecture.parts.part import Part as Step
 from gptcli.architecture.roles import HEAD, POSITION_TABLE, TOKEN_TABLE
 from gptcli.config import ModelConfig
-from gptcli.reports import ConventionRow
+from gptcli.reports.params import ConventionRow
 
 Parts = Literal["all", "no positions", "no vocabulary", "no tables", "body", "matrices"]
 Masks = Literal["none", "mask", "mask and scalar"]

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from gptcli.analysis.formulas import evaluate, linear_in_layers, product, summed, used_values
 from gptcli.analysis.optimizers import STEP_COUNTER_BYTES, optimizer_named
@@ -10,7 +11,10 @@ from gptcli.architecture import Dim, Shape, Sizes, Weight, describe, sizes_of, w
 from gptcli.architecture.dtypes import BITS
 from gptcli.architecture.listing import parts_of, read_shape
 from gptcli.config import ModelConfig
-from gptcli.reports import Explanation, MemoryReport
+from gptcli.reports.explanation import Explanation
+
+if TYPE_CHECKING:
+    from gptcli.reports.memory import MemoryReport
 
 _COUNTED = "sum over the described weights (gptcli/architecture/plan.py)"
 _RULES = "torch 2.13's own allocations, kernel by kernel (gptcli/architecture/parts); held by 'gptcli verify'"
@@ -66,7 +70,7 @@ def _explain_weight(weight: Weight, sizes: Sizes) -> Explanation:
     return explanation(weight.path, formula, sizes, "parameters", "the weight's described shape")
 
 
-def explain_memory(report: MemoryReport) -> list[Explanation]:
+def explain_memory(report: "MemoryReport") -> list[Explanation]:
     """Explain weights, gradients, optimizer state and KV cache."""
     config = report.config
     assert config is not None
@@ -86,7 +90,7 @@ def explain_memory(report: MemoryReport) -> list[Explanation]:
     return lines
 
 
-def _explain_optimizer(report: MemoryReport, weights_formula: str, sizes: Mapping[str, int]) -> Explanation:
+def _explain_optimizer(report: "MemoryReport", weights_formula: str, sizes: Mapping[str, int]) -> Explanation:
     assert report.config is not None
     assert report.optimizer is not None
     optimizer = optimizer_named(report.optimizer)

@@ -18,7 +18,8 @@ from gptcli.architecture.listing import parts_of, read_shape
 from gptcli.architecture.products import MULTIPLY_ADD, MatrixProduct, Over
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError
-from gptcli.reports import Explanation, FlopsReport, FlopsRow
+from gptcli.reports.explanation import Explanation
+from gptcli.reports.flops import FlopsReport, FlopsRow
 
 _TERA = 10**12
 

@@ -27,7 +27,8 @@ from gptcli.architecture.dtypes import bytes_of
 from gptcli.architecture.network import INDEX, Node
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError
-from gptcli.reports import FlowBlock, FlowReport, FlowStep, Token
+from gptcli.reports.flow import FlowBlock, FlowReport, FlowStep
+from gptcli.reports.tokens import Token
 
 MAX_LAYERS = 10_000  # of 18 steps each; a drawing folds them, but every step of every block is in the report
 

@@ -21,7 +21,7 @@ from gptcli.architecture.listing import parts_of
 from gptcli.architecture.network import Kind, Node, sizes_of_layer
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError
-from gptcli.reports import ParamsReport, Part, TiedTotals, WeightRow
+from gptcli.reports.params import ParamsReport, Part, TiedTotals, WeightRow
 
 MAX_LISTED = 2_000_000  # weights; a document of 200 MB is more than any reader of it wants
 

@@ -23,7 +23,8 @@ from gptcli.config.printable import printable
 from gptcli.errors import GptcliError
 from gptcli.files import WriteError
 from gptcli.model.load import TORCH_DTYPES, WeightReader
-from gptcli.reports import DEPARTS, ConvertReport, Finding
+from gptcli.reports.checkpoint import ConvertReport
+from gptcli.reports.finding import DEPARTS, Finding
 
 _HEAD = "lm_head.weight"
 _DIALECTS = {"huggingface": "Hugging Face", "nanogpt": "nanoGPT"}

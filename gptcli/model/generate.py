@@ -15,7 +15,7 @@ from gptcli.model.cache import KVCache
 from gptcli.model.forward import DTYPES, BuildOptions, device_name, weights_of
 from gptcli.model.gpt import GPT
 from gptcli.model.sampling import Sampling, distribution, draw
-from gptcli.reports import GeneratedText, GenerateReport
+from gptcli.reports.generate import GeneratedText, GenerateReport
 
 FinishReason = Literal["length", "stop", "end of text"]
 

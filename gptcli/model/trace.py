@@ -20,18 +20,10 @@ from gptcli.model.gpt import GPT
 from gptcli.model.statistics import Portion, combined, portions
 from gptcli.model.steps_file import StepsFile, opened
 from gptcli.model.tap import Listener
-from gptcli.reports import (
-    AttentionMap,
-    FlowReport,
-    FlowStep,
-    ForwardReport,
-    LensRow,
-    NextToken,
-    TensorText,
-    Token,
-    TraceReport,
-    TraceStep,
-)
+from gptcli.reports.flow import FlowReport, FlowStep
+from gptcli.reports.forward import ForwardReport, NextToken
+from gptcli.reports.tokens import Token
+from gptcli.reports.trace import AttentionMap, LensRow, TensorText, TraceReport, TraceStep
 
 _MASK, _WEIGHTS = "causal_mask", "softmax"  # kinds of operation
 

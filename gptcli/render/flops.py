@@ -13,7 +13,7 @@ from gptcli.render.layout import beside_or_below, by_its_indent
 from gptcli.render.model_line import model_line
 from gptcli.render.table import PlainTable, first_that_fits
 from gptcli.render.units import count, share
-from gptcli.reports import FlopsReport, FlopsRow
+from gptcli.reports.flops import FlopsReport, FlopsRow
 
 _SCALES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
 _FIGURE: dict[str, Any] = {"justify": "right", "no_wrap": True}

@@ -16,7 +16,7 @@ from gptcli.render.model_line import model_line
 from gptcli.render.table import PlainTable, first_that_fits
 from gptcli.render.tokens import Chips
 from gptcli.render.units import count, shape, short_count
-from gptcli.reports import FlowReport, FlowStep
+from gptcli.reports.flow import FlowReport, FlowStep
 
 BLOCK_DEPTH = 2  # from which the block is opened; from the next on, attention and feed forward
 

@@ -13,7 +13,7 @@ from gptcli.render.layout import Hanging
 from gptcli.render.model_line import model_line
 from gptcli.render.table import first_that_fits
 from gptcli.render.units import count, shape, share
-from gptcli.reports import ParamsReport, Part
+from gptcli.reports.params import ParamsReport, Part
 
 if TYPE_CHECKING:
     from gptcli.render.table import PlainTable

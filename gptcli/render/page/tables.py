@@ -11,7 +11,8 @@ from gptcli.render.page.markup import Html, tag
 from gptcli.render.page.words import kind_of
 from gptcli.render.trace import figure, mean_figure, zero_share
 from gptcli.render.units import count, scaled, short_seconds
-from gptcli.reports import FlowReport, FlowStep, TraceReport, TraceStep
+from gptcli.reports.flow import FlowReport, FlowStep
+from gptcli.reports.trace import TraceReport, TraceStep
 
 _DESCRIBED = ("Step", "Path", "Output", "Formula", "Parameters", "FLOPs", "Bytes")
 _MEASURED = ("Mean", "Deviation", "Least", "Largest", "Zeros", "Time")
