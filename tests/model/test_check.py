@@ -7,11 +7,11 @@ import pytest
 import torch
 import yaml
 
-from gptcli.architecture import describe, sizes_of, steps
+from gptcli.architecture import describe
 from gptcli.config import ModelConfig
 from gptcli.model.check.mistakes import MISTAKES, OTHER_HEADS
 from gptcli.model.check.ports import OUT, ports
-from gptcli.model.check.recipe import Recipe, Rerun
+from gptcli.model.check.rerun import Rerun
 from gptcli.model.gpt import GPT
 from gptcli.model.initialize import initialize
 from gptcli.model.tap import observed
@@ -50,7 +50,7 @@ def test_the_recipe_without_a_mistake_is_our_network(bias: bool, activation: str
         model(ids)
         rerun = Rerun(model, Recipe())
         rerun.whole(ids)
-    listed = ports(steps(describe(config), sizes_of(config)))
+    listed = ports(describe(config))
     kept = [port for port in listed if port.key in rerun.values]
     assert {port.path for port in listed if port.side == OUT and "." not in port.path} - {"drop"} <= {
         port.path for port in kept
