@@ -229,7 +229,7 @@ def test_the_described_network_is_the_witnesss(config: ModelConfig, attention: A
 
 def test_sizes() -> None:
     sizes = sizes_of(CONFIG)
-    assert sizes == {"C": 12, "H": 3, "D": 4, "F": 48, "V": 97, "L": 2, "S": 11, "1": 1}
+    assert sizes == {"C": 12, "H": 3, "D": 4, "F": 48, "V": 97, "L": 2, "S": 11, "G": 3}
     assert sizes_of(CONFIG, 7, 5) == {**sizes, "B": 7, "T": 5}
     assert size(3 * C, sizes) == 36
     assert shape_sizes((number(3), V), sizes) == (3, 97)
