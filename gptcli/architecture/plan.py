@@ -28,6 +28,7 @@ from gptcli.architecture.parts.gelu import Gelu
 from gptcli.architecture.parts.layer_norm import LayerNorm
 from gptcli.architecture.parts.linear import Linear
 from gptcli.architecture.parts.part import Part, part_kind
+from gptcli.architecture.parts.rms_norm import RMSNorm
 from gptcli.architecture.roles import (
     FINAL_NORM,
     HEAD,
@@ -190,6 +191,7 @@ def _norm(plan: LayerPlan, label: str, reads: str, role: Role | None = None) -> 
     """Return a norm of the residual stream; ``{}`` in its label is what people call its kind."""
     norms: dict[str, Callable[..., Part]] = {
         "layer_norm": partial(LayerNorm, bias=plan.norm_bias),
+        "rms_norm": RMSNorm,
     }
     words = label.format(part_kind(plan.norm).called)
     words = words[0].upper() + words[1:]
