@@ -3,13 +3,13 @@
 import pytest
 from msgspec.structs import replace
 
+from gptcli.api.witness import witness_checks
 from gptcli.architecture import AttentionPath, describe, each_weight, sizes_of, steps, walk, weights
 from gptcli.architecture.equations import equation
 from gptcli.architecture.flops import matrix_products
 from gptcli.architecture.listing import Weight, output_shape
 from gptcli.architecture.operations import Linear, Operation
 from gptcli.architecture.symbols import ONE, C, Dim, K, L, V, elements, shape_sizes, size
-from gptcli.commands._witness import witness_checks
 from gptcli.config import ModelConfig
 from gptcli.model.witness import witness_named
 

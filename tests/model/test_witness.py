@@ -8,9 +8,9 @@ from msgspec.structs import replace
 from torch import Tensor
 from torch.nn import functional as F
 
+from gptcli.api.witness import witness_checks
 from gptcli.architecture import AttentionPath, network, operations, symbols
 from gptcli.architecture.symbols import V
-from gptcli.commands._witness import witness_checks
 from gptcli.config import ModelConfig, load_config
 from gptcli.errors import InputError
 from gptcli.model import gpt
@@ -127,7 +127,7 @@ def test_an_error_of_the_network_that_runs_is_seen(error: str, monkeypatch: pyte
 
 @pytest.mark.parametrize("error", DESCRIBED)
 def test_verify_fails_where_the_witness_contradicts(cli: Cli, error: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gptcli.commands._verify.checks", lambda *a, **k: iter(()))  # these hold, as they always did
+    monkeypatch.setattr("gptcli.api.verification.checks", lambda *a, **k: iter(()))  # these hold, as they always did
     plant(monkeypatch, error)
     asked = ["--set", "bias=false", "--set", "qkv_bias=false", "--set", "drop_rate=0.1"]
     asked += ["--tied"] * (error == "a head of its own")
