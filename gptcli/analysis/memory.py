@@ -12,8 +12,10 @@ from gptcli.analysis.process import process_bytes
 from gptcli.analysis.run_facts import activation_dtype, run_facts
 from gptcli.analysis.step import StepOptions, sweep_step
 from gptcli.analysis.sweep import Memory
-from gptcli.architecture import describe, size, sizes_of, weights
+from gptcli.architecture import describe, elements
 from gptcli.architecture.dtypes import BITS, QUANTIZED, bytes_of
+from gptcli.architecture.listing import parts_of
+from gptcli.architecture.network import sizes_of_layer
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError
 from gptcli.reports.memory import DtypeRow, LedgerLine, MemoryReport, PhasePeak
@@ -85,13 +87,16 @@ def optimizer_bytes(config: ModelConfig, name: str, dtype: str) -> int:
 
 def count_tensors(config: ModelConfig) -> int:
     """Return how many parameter tensors the model has; a tied head is none of its own."""
-    sizes = sizes_of(config)
-    return sum(size(w.times, sizes) if w.times else 1 for w in weights(describe(config)) if not w.tied_to)
+    return sum(found.amount * len(part.weights()) for found, part in parts_of(describe(config)) if not part.tied_to)
 
 
 def kv_cache_bytes(config: ModelConfig, options: StepOptions) -> int:
-    """Return the bytes of the keys and values of every token in every block: 2 L B T C numbers."""
-    numbers = 2 * config.n_layers * options.batch * options.tokens * config.emb_dim
+    """Return the bytes of what every layer keeps of every token: keys and values, 2 L B T C numbers in GPT-2."""
+    network, numbers = describe(config), 0
+    for found, part in parts_of(network):
+        sizes = network.sizes_for(options.batch, options.tokens)
+        own = sizes_of_layer(sizes, found.kind.layer) if found.kind else sizes
+        numbers += found.amount * sum(elements(shape, own) for shape in part.cached())
     return bytes_of(numbers, activation_dtype(options))
 
 

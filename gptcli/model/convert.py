@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gptcli.architecture import describe, each_weight, shape_sizes, sizes_of
-from gptcli.architecture.listing import INDEX
+from gptcli.architecture.network import INDEX
 from gptcli.checkpoints import Layout, Recognised
 from gptcli.checkpoints.content import head_is_copy
 from gptcli.checkpoints.layouts import split_index

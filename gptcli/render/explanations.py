@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from gptcli.architecture.symbols import MEANING
+from gptcli.architecture.axes import MEANING
 from gptcli.render.console import PATH, QUIET, TITLE, TOTAL
 from gptcli.render.layout import Hanging, indented
 from gptcli.render.units import count

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import NamedTuple
 
-from gptcli.architecture.symbols import MEANING
+from gptcli.architecture.axes import MEANING
 from gptcli.render.flops import short_flops
 from gptcli.render.flow_text import BLOCK_DEPTH, symbol_text
 from gptcli.render.flow_tree import INPUT, Lane, Node, flow_tree, lanes

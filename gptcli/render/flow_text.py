@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
-from gptcli.architecture.listing import INDEX
-from gptcli.architecture.symbols import MEANING
+from gptcli.architecture.axes import MEANING
+from gptcli.architecture.network import INDEX
 from gptcli.render.console import PATH, QUIET, TITLE, TOTAL, plain_table
 from gptcli.render.flops import short_flops
 from gptcli.render.flow_tree import INPUT, Lane, Node, flow_tree, lanes

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
-from gptcli.architecture.listing import INDEX
+from gptcli.architecture.network import INDEX
 from gptcli.config import ModelConfig
 from gptcli.render.console import PATH, QUIET, TITLE, TOTAL, plain_table
 from gptcli.render.layout import Hanging

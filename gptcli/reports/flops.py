@@ -19,7 +19,8 @@ class FlopsRow(Struct, frozen=True):
 class FlopsReport(Report, frozen=True, kw_only=True):
     """FLOPs of a pass over B x T tokens; a multiply-add is two.
 
-    ``mfu`` is of the matrix products; ``utilization`` has each convention's. Both are fractions of the peak.
+    ``groups`` has the label of each group of parts by its path. ``mfu`` is of the matrix products; ``utilization`` has
+    each convention's. Both are fractions of the peak.
     """
 
     command: str = "flops"
@@ -36,6 +37,7 @@ class FlopsReport(Report, frozen=True, kw_only=True):
     prefill_flops: int
     decode_flops: int
     parts: list[FlopsRow]
+    groups: dict[str, str]
     conventions: dict[str, int]
     mfu: float | None
     utilization: dict[str, float] | None = None

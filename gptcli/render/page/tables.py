@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from gptcli.architecture.symbols import MEANING
+from gptcli.architecture.axes import MEANING
 from gptcli.render.flops import short_flops
 from gptcli.render.flow_text import symbol_text
 from gptcli.render.page.charts import scrolled
