@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from gptcli.checkpoints import Recognised
-from gptcli.checkpoints.inspection import SHAPES
+from gptcli.checkpoints.recognition import SHAPES
 from gptcli.config import ResolvedConfig, lay_over
 from gptcli.config.printable import printable
 from gptcli.errors import InputProblemsError

@@ -130,7 +130,8 @@ def forward(
     if json:
         print_json(report)
     else:
-        from gptcli.render.forward import Written, forward_text
+        from gptcli.render.forward import forward_text
+        from gptcli.render.run_facts import Written
         from gptcli.tokenizer import token_of
 
         print_text(forward_text(report, token_of, saved=Written(save, size) if save is not None else None))

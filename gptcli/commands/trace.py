@@ -214,7 +214,7 @@ def trace(
     if json:
         print_json(report)
     else:
-        from gptcli.render.forward import Written
+        from gptcli.render.run_facts import Written
         from gptcli.render.trace import Shown, trace_text
 
         saved, drawn = (

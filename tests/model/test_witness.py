@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from gptcli.architecture.symbols import V
 from hypothesis import given, settings
 from msgspec.structs import replace
 from torch import Tensor
@@ -10,7 +11,6 @@ from torch.nn import functional as F
 
 from gptcli.api.witness import witness_checks
 from gptcli.architecture import AttentionPath, network, operations, symbols
-from gptcli.architecture.symbols import V
 from gptcli.config import ModelConfig, load_config
 from gptcli.errors import InputError
 from gptcli.model import gpt
@@ -144,6 +144,6 @@ def test_transformers_says_what_it_cannot_express(key: str, value: bool) -> None
 
 
 def test_transformers_that_is_not_installed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gptcli.model.witness.find_spec", lambda _name: None)
+    monkeypatch.setattr("gptcli.model.witness.witness.find_spec", lambda _name: None)
     with pytest.raises(InputError, match=r"pip install transformers.*--witness plain"):
         check_witness("transformers", TINY)
