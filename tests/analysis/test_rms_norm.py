@@ -12,10 +12,10 @@ from gptcli.analysis.memory import ledger
 from gptcli.analysis.program import section_of
 from gptcli.analysis.step import BACKWARD, FORWARD, LOSS, StepOptions, sweep_step
 from gptcli.analysis.sweep import Sweep
+from gptcli.api.figures import measured_run
 from gptcli.architecture.axes import ONE, B, C, T
 from gptcli.architecture.books import Amount, Conditions, Gradient, Kernel, Temporary, Value
 from gptcli.architecture.parts.rms_norm import RMSNorm
-from gptcli.commands._verify import measured_run
 from gptcli.config import ModelConfig
 from gptcli.model.measure import forward_pass, generation, storage_bytes, training_step
 from tests.analysis.tensors import Readings, readings_of_a_step
