@@ -75,7 +75,7 @@ def test_a_python_without_venv_leaves_no_environment(tmp_path: Path) -> None:
     environment = tmp_path / "environment"
     made = environment / "bin" / "python"
     python = program(
-        tmp_path / "python", f'test "$1" = -c && exit 0; mkdir -p {made.parent}; touch {made}; echo "no pip" >&2; exit 1'
+        tmp_path / "python", f'test "$1" = -c && exit 0; mkdir -p {made.parent}; touch {made}; echo no pip >&2; exit 1'
     )
     outcome = make(f"PYTHON={python}", f"VENV={environment}", "demo")
     assert outcome.returncode == 2
