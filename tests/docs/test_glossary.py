@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from gptcli.architecture.symbols import MEANING
+from gptcli.architecture.axes import MEANING
 from gptcli.config.model_config import KEYS
 from tests.docs.reading import CLI_PAGE, ROOT
 
