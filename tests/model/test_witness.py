@@ -3,17 +3,19 @@
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given, settings
 from msgspec.structs import replace
-from torch import Tensor
+from torch import nn
 from torch.nn import functional as F
 
-from gptcli.architecture import AttentionPath, network, operations, symbols
-from gptcli.architecture.symbols import V
-from gptcli.commands._witness import witness_checks
+from gptcli.api.witness import witness_checks
+from gptcli.architecture import AttentionPath, plan
+from gptcli.architecture.axes import V
 from gptcli.config import ModelConfig, load_config
 from gptcli.errors import InputError
-from gptcli.model import gpt
+from gptcli.model.gpt import Runner
+from gptcli.model.parts import add, dropout, gelu
 from gptcli.model.witness import check_witness, witness_named
 from gptcli.model.witnessed import small
 from tests.conftest import Cli
@@ -62,6 +64,7 @@ DESCRIBED: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "a bias on the head": ("Linear", {"label": "Output head"}, {"bias": True}),
     "a bias on query, key, value": ("Linear", {"label": "Query, key, value"}, {"bias": True}),
     "norms always biased": ("LayerNorm", {}, {"bias": True}),
+    "RMSNorm with another eps": ("RMSNorm", {"label": "Final RMSNorm"}, {"eps": 1e-6}),
     "another eps": ("LayerNorm", {"label": "Final layer norm"}, {"eps": 1e-6}),
     "a shortcut from the normed input": ("Add", SHORTCUT, {"reads": ("ln_1", "drop_1")}),
     "no shortcut": ("Add", SHORTCUT, {"reads": ("drop_1", "drop_1")}),
@@ -77,17 +80,18 @@ DESCRIBED: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 
 def plant(monkeypatch: pytest.MonkeyPatch, error: str) -> None:
     kind, of, instead = DESCRIBED[error]
-    right = getattr(operations, kind)
+    right = getattr(plan, kind)
 
     def make(**fields: Any) -> Any:
         return right(**{**fields, **instead}) if of.items() <= fields.items() else right(**fields)
 
-    monkeypatch.setattr(network, kind, make)
+    monkeypatch.setattr(plan, kind, make)
 
 
 @pytest.mark.parametrize("error", DESCRIBED)
 def test_an_error_of_the_description_is_seen(error: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = replace(BIAS_FREE, weight_tying=error == "a head of its own")
+    norm = "rms_norm" if DESCRIBED[error][0] == "RMSNorm" else "layer_norm"
+    config = replace(BIAS_FREE, weight_tying=error == "a head of its own", norm=norm)
     assert off(config) == []
     plant(monkeypatch, error)
     assert off(config) != []
@@ -95,42 +99,44 @@ def test_an_error_of_the_description_is_seen(error: str, monkeypatch: pytest.Mon
 
 @pytest.mark.parity
 def test_a_feed_forward_three_times_as_wide_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(symbols, "_FEED_FORWARD_FACTOR", 3)
+    monkeypatch.setattr(plan, "_FEED_FORWARD_FACTOR", 3)
     assert off(TINY) == ROWS
     assert off(TINY, name="transformers") == ROWS
 
 
-def _from_the_normed_input(self: gpt.Block, x: Tensor, cache: None = None) -> Tensor:
-    normed = self.ln_1(x)
-    x = normed + self.drop_1(self.attn(normed))
-    out: Tensor = x + self.drop_2(self.mlp(self.ln_2(x)))
-    return out
-
-
-def _other_gelu(self: gpt.Gelu, x: Tensor) -> Tensor:
-    return F.gelu(x)
-
-
-RUN = {
-    "a shortcut from the normed input": ("Block", _from_the_normed_input),
-    "the other GELU": ("Gelu", _other_gelu),
-    "no dropout": ("Dropout", lambda self, x: x),
+LEAVES = {
+    "the other GELU": (gelu.Gelu, lambda self, x: F.gelu(x)),
+    "no dropout": (dropout.Dropout, lambda self, x: x),
+    "a sum that takes away": (add.Add, lambda self, x, y: x - y),
 }
 
 
-@pytest.mark.parametrize("error", RUN)
-def test_an_error_of_the_network_that_runs_is_seen(error: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    kind, forward = RUN[error]
-    monkeypatch.setattr(getattr(gpt, kind), "forward", forward)
+@pytest.mark.parametrize("error", LEAVES)
+def test_an_error_of_a_leaf_is_seen(error: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    leaf, forward = LEAVES[error]
+    monkeypatch.setattr(leaf, "forward", forward)
+    assert off(BIAS_FREE) == ["witness: logits", "witness: steps' logits"]
+
+
+def test_an_error_of_the_runner_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = Runner.run
+
+    def from_the_normed_input(self: Runner, call: Any, values: dict[str, Any], cache: Any) -> Any:
+        if call.name == "add_1":
+            values = values | {"x": values["drop_1"]}
+        return right(self, call, values, cache)
+
+    monkeypatch.setattr(Runner, "run", from_the_normed_input)
     assert off(BIAS_FREE) == ["witness: logits"]
 
 
 @pytest.mark.parametrize("error", DESCRIBED)
 def test_verify_fails_where_the_witness_contradicts(cli: Cli, error: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gptcli.commands._verify.checks", lambda *a, **k: iter(()))  # these hold, as they always did
+    monkeypatch.setattr("gptcli.api.verification.checks", lambda *a, **k: iter(()))  # these hold, as they always did
     plant(monkeypatch, error)
     asked = ["--set", "bias=false", "--set", "qkv_bias=false", "--set", "drop_rate=0.1"]
     asked += ["--tied"] * (error == "a head of its own")
+    asked += ["--set", "norm=rms_norm"] * (DESCRIBED[error][0] == "RMSNorm")
     outcome = cli("verify", "-c", "tiny", "--quick", *asked)
     assert outcome.code == 1
     assert "OFF" in outcome.out
@@ -143,7 +149,31 @@ def test_transformers_says_what_it_cannot_express(key: str, value: bool) -> None
         off(config, name="transformers")
 
 
+def test_transformers_has_layer_norms_only() -> None:
+    config = replace(TINY, bias=True, qkv_bias=True, norm="rms_norm")
+    with pytest.raises(InputError, match=r"has layer norms, tiny has norm=rms_norm; use --witness plain"):
+        off(config, name="transformers")
+
+
+class ToyNorm(nn.Module):
+    """A norm that torch might have one day, with no bias."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.given = (width, eps)
+
+
+def test_a_witness_takes_any_norm_that_torch_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    config: Any = replace(TINY, norm="toy_norm")
+    with pytest.raises(NotImplementedError, match="toy_norm"):
+        witness_named("plain").build(config, "meta", torch.float32)
+    monkeypatch.setattr(nn, "ToyNorm", ToyNorm, raising=False)
+    built = witness_named("plain").build(config, "meta", torch.float32)
+    norms = [each for each in built.modules() if isinstance(each, ToyNorm)]
+    assert [each.given for each in norms] == [(TINY.emb_dim, TINY.norm_eps)] * (2 * TINY.n_layers + 1)
+
+
 def test_transformers_that_is_not_installed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gptcli.model.witness.find_spec", lambda _name: None)
+    monkeypatch.setattr("gptcli.model.witness.witness.find_spec", lambda _name: None)
     with pytest.raises(InputError, match=r"pip install transformers.*--witness plain"):
         check_witness("transformers", TINY)
