@@ -4,6 +4,7 @@ from torch import Tensor
 
 from gptcli.architecture import Group, Network, Part
 from gptcli.architecture.parts.attention import Softmax
+from gptcli.architecture.parts.layer_norm import LayerNorm
 from gptcli.architecture.roles import FINAL_NORM, HEAD, TOKEN_TABLE
 from gptcli.model.check.mistakes.edits import a, followed, swapped, without
 from gptcli.model.check.mistakes.instead import Instead
@@ -36,7 +37,12 @@ MISTAKES = (
     Mistake(
         "no-final-norm",
         "the final layer norm before the output head is missing",
-        without(a(role=FINAL_NORM)),
+        without(a(LayerNorm, role=FINAL_NORM)),
+    ),
+    Mistake(
+        "no-final-norm",
+        "the final norm before the output head is missing",
+        without(lambda part, _: part.role == FINAL_NORM and not isinstance(part, LayerNorm)),
     ),
     Mistake(
         "softmax-on-logits",

@@ -1,5 +1,7 @@
 """Mistakes in the feed forward."""
 
+from functools import partial
+
 import torch
 from torch.nn import functional as F
 
@@ -8,8 +10,13 @@ from gptcli.architecture.parts.gelu import Gelu
 from gptcli.architecture.parts.linear import Linear
 from gptcli.architecture.roles import TO_RESIDUAL
 from gptcli.model.check.mistakes.edits import AGAIN, a, followed, instead, swapped, without
+from gptcli.model.check.mistakes.instead import Compute, Instead
 from gptcli.model.check.mistakes.mistake import Mistake
 
+_GELUS: dict[str, Compute] = {
+    "tanh form": lambda _, x: F.gelu(x, approximate="tanh"),
+    "exact": lambda _, x: F.gelu(x),
+}
 _gelu = a(Gelu)
 _back = a(Linear, role=TO_RESIDUAL, within="feed_forward")
 
@@ -17,6 +24,10 @@ _back = a(Linear, role=TO_RESIDUAL, within="feed_forward")
 def _expand(part: Part, group: Group) -> bool:
     """Whether a part is the first layer."""
     return isinstance(part, Linear) and group.kind == "feed_forward" and part.role != TO_RESIDUAL
+
+
+def _again(form: str, back: Part) -> Part:
+    return Instead(label="GELU", shape=back.shape, compute=_GELUS[form])
 
 
 MISTAKES = (
@@ -45,12 +56,9 @@ MISTAKES = (
         Mistake(
             "activation-twice",
             "an activation after the second layer of the feed forward too; it stands between the two alone",
-            followed(_back, f"act{AGAIN}", make),
+            followed(_back, f"act{AGAIN}", partial(_again, form)),
         )
-        for make in (
-            lambda back: Gelu(label="GELU", shape=back.shape, exact=False),
-            lambda back: Gelu(label="GELU", shape=back.shape, exact=True),
-        )
+        for form in _GELUS
     ),
     Mistake(
         "expand-bias-unused",

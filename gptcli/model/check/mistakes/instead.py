@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from msgspec.structs import replace
 from torch import Tensor
 
 from gptcli.architecture import Part, Shape, Sizes
@@ -39,7 +40,7 @@ class Instead(Part, frozen=True, kw_only=True):
             shape=right.shape,
             role=right.role,
             tied_to=right.tied_to,
-            right=right,
+            right=replace(right, reads=()),  # what is read is said once
             compute=compute,
         )
 
