@@ -3,8 +3,9 @@
 A config says for each layer which parts it has (`LayerPlan`), and from those plans the tree is built.
 """
 
+from functools import partial
+
 from msgspec import Struct
-from msgspec.structs import replace
 
 from gptcli.architecture.axes import B, C, D, F, G, H, S, T, V, number
 from gptcli.architecture.network import (
@@ -169,23 +170,19 @@ def build(plan: Plan, attention: AttentionPath = "explicit") -> Network:
 
 def _layer(plan: LayerPlan, attention: AttentionPath) -> Layer:
     """The lecture's eight steps."""
-    dropout = Dropout(label="Dropout", shape=_STREAM, rate=plan.drop_rate)
-    shortcut = Add(label="Shortcut connection", shape=_STREAM)
+    dropout = partial(Dropout, label="Dropout", shape=_STREAM, rate=plan.drop_rate)
+    shortcut = partial(Add, label="Shortcut connection", shape=_STREAM)
     parts: tuple[tuple[str, Node], ...] = (
         ("ln_1", _norm(plan, "Layer norm 1", "x")),
         ("attn", _attention(plan, attention, "ln_1")),
-        ("drop_1", _reading(dropout, "attn")),
-        ("add_1", _reading(shortcut, "x", "drop_1")),
+        ("drop_1", dropout(reads=("attn",))),
+        ("add_1", shortcut(reads=("x", "drop_1"))),
         ("ln_2", _norm(plan, "Layer norm 2", "add_1")),
         ("mlp", _feed_forward(plan, "ln_2")),
-        ("drop_2", _reading(dropout, "mlp")),
-        ("add_2", _reading(shortcut, "add_1", "drop_2")),
+        ("drop_2", dropout(reads=("mlp",))),
+        ("add_2", shortcut(reads=("add_1", "drop_2"))),
     )
     return Layer(Group(kind="block", label="Transformer block", parts=parts), plan.sizes)
-
-
-def _reading(part: Part, *reads: str) -> Part:
-    return replace(part, reads=reads)
 
 
 def _norm(plan: LayerPlan, label: str, reads: str, role: Role | None = None) -> Part:
