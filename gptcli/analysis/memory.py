@@ -62,7 +62,7 @@ def memory_report(config: ModelConfig, options: StepOptions, *, explain: bool = 
         peak_phase=memory.peak_phase,
         phases=[PhasePeak(phase, peak) for phase, peak in memory.phases.items()],
         ledger=ledger(memory),
-        kernels={"layer_norm": "fused", "activation": "fused"},
+        kernels=_kernels(config, options.device),
         stores_causal_mask=False,
         process_bytes=process_bytes(options.device),
     )
@@ -71,6 +71,17 @@ def memory_report(config: ModelConfig, options: StepOptions, *, explain: bool = 
     one_more = sweep_step(replace(config, n_layers=config.n_layers + 1), options)
     lines = [*explain_memory(report), *explain_ledger(memory, one_more, config.n_layers)]
     return replace(report, explanations=lines)
+
+
+def _kernels(config: ModelConfig, device: str) -> dict[str, str]:
+    """Return of norms, by their kind, and of the activation whether torch has one call for it."""
+    found = {}
+    for _, part in parts_of(describe(config)):
+        if part.family in ("norm", "activation"):
+            found[part.kind if part.family == "norm" else part.family] = (
+                "composite" if part.composite(device) else "fused"
+            )
+    return found
 
 
 def gradients_bytes(config: ModelConfig, dtype: str) -> int:

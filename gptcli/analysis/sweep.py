@@ -6,11 +6,12 @@ had two readers.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from math import prod
 
 from gptcli.analysis.program import SOURCE, Section
 from gptcli.architecture.axes import Sizes, shape_sizes
-from gptcli.architecture.books import Amount, Gradient, Kernel
+from gptcli.architecture.books import Amount, Gradient, Kernel, Temporary
 
 Held = Counter[Amount]
 
@@ -135,7 +136,12 @@ class Node:
 
 def _last_saving(section: Section) -> int:
     """Return the index of the last kernel that keeps something for its backward."""
-    return max(i for i, k in enumerate(section.kernels) if k.saves or len(k.made) > 1)
+    return max(i for i, kernel in enumerate(section.kernels) if _keeps(kernel))
+
+
+def _keeps(kernel: Kernel) -> bool:
+    """Return whether a kernel keeps something for its backward."""
+    return bool(kernel.saves) or len(kernel.made) > 1
 
 
 def _produced(listed: list[Kernel]) -> set[str]:
@@ -246,6 +252,7 @@ class Sweep:
         *,
         saved_go_early: bool = False,
         produced: set[str] | None = None,
+        rerun_from: Sequence[Buffer] = (),
     ) -> None:
         """Run the backward of nodes in reverse order.
 
@@ -254,24 +261,25 @@ class Sweep:
             gradients: of values, one reference each; consumed, and filled with those of the section's source.
             saved_go_early: tensors of a rerun are dropped as they are used, before late sums; else after them.
             produced: the values that have a gradient, where they are not those of the nodes alone.
+            rerun_from: what a rerun needed. The hooks of the saved tensors hold it, so it goes with the last of them.
         """
         produced = produced or _produced([node.kernel for node in nodes])
-        for node in reversed(nodes):
+        first_saving = min((i for i, node in enumerate(nodes) if _keeps(node.kernel)), default=0)
+        for index, node in reversed(list(enumerate(nodes))):
             self._step_back(node, gradients, produced, saved_go_early=saved_go_early)
+            if index == first_saving:
+                self._release_all(list(rerun_from))
 
     def _step_back(self, node: Node, gradients: dict[str, Buffer], produced: set[str], *, saved_go_early: bool) -> None:
         kernel = node.kernel
         incoming = [gradients.pop(name) for name in kernel.outs if name in gradients]
         new: dict[str, Buffer] = {}
-        for gradient in kernel.gradients:
-            if not gradient.late:
-                self._make(gradient, new)
+        temporaries: dict[str | None, list[Buffer]] = {}
+        self._make_all(kernel, new, temporaries, late=False)
         if saved_go_early:
             self._release_all([*node.saved, *node.extras])
-        for gradient in kernel.gradients:
-            if gradient.late:
-                self._make(gradient, new)
-        made_for = {gradient.of for gradient in kernel.gradients}
+        self._make_all(kernel, new, temporaries, late=True)
+        made_for = {each.of for each in kernel.gradients if isinstance(each, Gradient)}
         for name in kernel.reads:
             if name not in made_for and (name in produced or name == SOURCE):
                 incoming[0].references += 1
@@ -281,6 +289,22 @@ class Sweep:
         self._release_all(incoming)
         for name, buffer in new.items():
             self._accumulate(gradients, name, buffer)
+
+    def _make_all(
+        self, kernel: Kernel, new: dict[str, Buffer], temporaries: dict[str | None, list[Buffer]], *, late: bool
+    ) -> None:
+        """Make what belongs to the kernel's own part or to the engine's; ``temporaries`` lie by what they wait for."""
+        for each in kernel.gradients:
+            if each.late != late:
+                continue
+            if isinstance(each, Temporary):
+                temporaries.setdefault(each.until, []).append(self.memory.allocate(each.amount))
+                made = each.name
+            else:
+                self._make(each, new)
+                made = each.of
+            self._release_all(temporaries.pop(made, []))
+        self._release_all(temporaries.pop(None, []))
 
     def _make(self, gradient: Gradient, new: dict[str, Buffer]) -> None:
         buffer = self.memory.allocate(gradient.amount)

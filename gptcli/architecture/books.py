@@ -44,6 +44,23 @@ class Gradient(Struct, frozen=True):
     viewed: bool = False
 
 
+class Temporary(Struct, frozen=True):
+    """A tensor that a kernel's backward makes on the way to a gradient, and gives back: nobody's gradient.
+
+    Attributes:
+        amount: its size and label.
+        name: what another's ``until`` calls it; needed only where one does.
+        until: the gradient, by what it is of, or the temporary, by its name, that is made of it: as soon as that is
+            there, this goes. None: it goes when the kernel's own part is over, or a late one when all is.
+        late: made by the engine after the kernel's own part, as for a `Gradient`.
+    """
+
+    amount: Amount
+    name: str = ""
+    until: str | None = None
+    late: bool = False
+
+
 class Value(Struct, frozen=True):
     """A value that a part reads: its name, the bytes of one element, its shape."""
 
@@ -62,7 +79,8 @@ class Kernel(Struct, frozen=True, kw_only=True):
         view_of: the value whose memory ``outs`` share, or None.
         saves: names of the values that its backward needs, its own result included; what it made beside the value is
             always kept.
-        gradients: what its backward allocates, in order; a read value without one gets the incoming gradient itself.
+        gradients: what its backward allocates, in order, temporaries included; a read value without a gradient here
+            gets the incoming one itself.
         holds: names of values that live until here although nothing reads them any more.
         differentiable: whether it has a backward at all.
         cached: whether autocast keeps its value until it ends.
@@ -73,7 +91,7 @@ class Kernel(Struct, frozen=True, kw_only=True):
     reads: tuple[str, ...] = ()
     view_of: str | None = None
     saves: tuple[str, ...] = ()
-    gradients: tuple[Gradient, ...] = ()
+    gradients: tuple[Gradient | Temporary, ...] = ()
     holds: tuple[str, ...] = ()
     differentiable: bool = True
     cached: bool = False
@@ -109,6 +127,7 @@ class Conditions(Struct, frozen=True, kw_only=True):
 
 
 PASSED_BACK = "Gradients of activations"
+TEMPORARIES = "Temporaries of the backward pass"
 
 
 def of_parameter(path: str, shape: Shape, item: int, *, late: bool = False, viewed: bool = False) -> Gradient:

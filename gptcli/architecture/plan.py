@@ -3,6 +3,7 @@
 A config says for each layer which parts it has (`LayerPlan`), and from those plans the tree is built.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 from msgspec import Struct
@@ -26,7 +27,8 @@ from gptcli.architecture.parts.fused_attention import FusedAttention
 from gptcli.architecture.parts.gelu import Gelu
 from gptcli.architecture.parts.layer_norm import LayerNorm
 from gptcli.architecture.parts.linear import Linear
-from gptcli.architecture.parts.part import Part
+from gptcli.architecture.parts.part import Part, part_kind
+from gptcli.architecture.parts.rms_norm import RMSNorm
 from gptcli.architecture.roles import (
     FINAL_NORM,
     HEAD,
@@ -87,7 +89,7 @@ class Plan(Struct, frozen=True, kw_only=True):
 def plan_of(config: ModelConfig) -> Plan:
     """Return the plan of a config: GPT-2's, with one kind of layer."""
     layer = LayerPlan(
-        norm="layer_norm",
+        norm=config.norm,
         norm_eps=config.norm_eps,
         norm_bias=config.bias,
         qkv_bias=config.qkv_bias,
@@ -150,7 +152,7 @@ def build(plan: Plan, attention: AttentionPath = "explicit") -> Network:
             ("embed", Add(label="Token + positional embedding", reads=(embedded, "wpe"), shape=_STREAM)),
             ("drop", Dropout(label="Dropout", reads=("embed",), shape=_STREAM, rate=drop_rate)),
             ("h", Stack(runs=runs, reads=("drop",))),
-            ("ln_f", _norm(plan.final, "Final layer norm", "h", FINAL_NORM)),
+            ("ln_f", _norm(plan.final, "final {}", "h", FINAL_NORM)),
             (
                 "lm_head",
                 Linear(
@@ -173,11 +175,11 @@ def _layer(plan: LayerPlan, attention: AttentionPath) -> Layer:
     dropout = partial(Dropout, label="Dropout", shape=_STREAM, rate=plan.drop_rate)
     shortcut = partial(Add, label="Shortcut connection", shape=_STREAM)
     parts: tuple[tuple[str, Node], ...] = (
-        ("ln_1", _norm(plan, "Layer norm 1", "x")),
+        ("ln_1", _norm(plan, "{} 1", "x")),
         ("attn", _attention(plan, attention, "ln_1")),
         ("drop_1", dropout(reads=("attn",))),
         ("add_1", shortcut(reads=("x", "drop_1"))),
-        ("ln_2", _norm(plan, "Layer norm 2", "add_1")),
+        ("ln_2", _norm(plan, "{} 2", "add_1")),
         ("mlp", _feed_forward(plan, "ln_2")),
         ("drop_2", dropout(reads=("mlp",))),
         ("add_2", shortcut(reads=("add_1", "drop_2"))),
@@ -186,11 +188,14 @@ def _layer(plan: LayerPlan, attention: AttentionPath) -> Layer:
 
 
 def _norm(plan: LayerPlan, label: str, reads: str, role: Role | None = None) -> Part:
-    if plan.norm == "layer_norm":
-        return LayerNorm(
-            label=label, reads=(reads,), shape=_STREAM, features=C, eps=plan.norm_eps, bias=plan.norm_bias, role=role
-        )
-    raise NotImplementedError(plan.norm)
+    """Return a norm of the residual stream; ``{}`` in its label is what people call its kind."""
+    norms: dict[str, Callable[..., Part]] = {
+        "layer_norm": partial(LayerNorm, bias=plan.norm_bias),
+        "rms_norm": RMSNorm,
+    }
+    words = label.format(part_kind(plan.norm).called)
+    words = words[0].upper() + words[1:]
+    return norms[plan.norm](label=words, reads=(reads,), shape=_STREAM, features=C, eps=plan.norm_eps, role=role)
 
 
 def _attention(plan: LayerPlan, path: AttentionPath, reads: str) -> Group:

@@ -6,6 +6,7 @@ from functools import partial
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from gptcli.architecture.parts.part import part_kind
 from gptcli.render.bars import bar
 from gptcli.render.budget import budget_line, headroom_note
 from gptcli.render.console import QUIET, TITLE, TOTAL, plain_table
@@ -128,16 +129,23 @@ def _note(report: MemoryReport) -> str:
         lines.append("prefill: a prompt as long as that, read at once; decode: its last token alone.")
     if report.device == "cuda":
         lines.append("CUDA's rules are reckoned, not measured.")
-    lines += [_WHOSE, _left_out(report)]
+    lines += [_whose(report), _left_out(report)]
     if report.budget is not None:
         lines.append(headroom_note(report.budget.headroom_bytes or 0, report.budget.unit, report.device))
     return "\n".join(lines)
 
 
-_WHOSE = (
-    "The peak is of gptcli's own network: layer norm and GELU are one fused call each, and no block stores a causal "
-    "mask. A network that writes them out and stores its masks, as the lecture's does, takes more."
-)
+def _whose(report: MemoryReport) -> str:
+    norms = [kind for kind in report.kernels if kind != "activation"]
+    apart = [part_kind(kind).called for kind in norms if report.kernels[kind] == "composite"]
+    fused = " and ".join([*(part_kind(kind).called for kind in norms if report.kernels[kind] == "fused"), "GELU"])
+    calls = f"{fused} are one fused call each" if " and " in fused else f"{fused} is one fused call"
+    if apart:
+        calls += f", {' and '.join(apart)} the several calls that torch makes of it on the CPU"
+    return (
+        f"The peak is of gptcli's own network: {calls}, and no block stores a causal mask. A network that writes them "
+        "out and stores its masks, as the lecture's does, takes more."
+    )
 
 
 def _left_out(report: MemoryReport) -> str:
