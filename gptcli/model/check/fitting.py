@@ -1,6 +1,6 @@
 """Their parameters put to ours: by which names, for which config, and what does not fit."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from torch import Tensor, nn
 
-from gptcli.architecture import Group, Network, describe
+from gptcli.architecture import Group, Network
 from gptcli.architecture.roles import HEAD, TOKEN_TABLE, Role
 from gptcli.checkpoints import Recognised
 from gptcli.checkpoints.diagnose import structure_findings
@@ -73,6 +73,7 @@ def fit(
     model: nn.Module,
     target: Target,
     asked: ResolvedConfig | None,
+    network_of: Callable[[ModelConfig], Network],
     *,
     set_values: tuple[str, ...] = (),
     tied: bool | None = None,
@@ -83,6 +84,7 @@ def fit(
         model: theirs.
         target: where it is from.
         asked: the config it should have; None reads the sizes off its shapes.
+        network_of: describes the network of a config.
         set_values: what ``--set`` lays over sizes that are read off.
         tied: what ``--tied/--untied`` lays over them.
 
@@ -101,7 +103,7 @@ def fit(
         config, findings = infer_config(matched, target.name, None)
     if config is None:
         raise InputError(f"{target}: {findings[0].message}")
-    network = describe(config)
+    network = network_of(config)
     listed = ports(network)
     modules = modules_of(model, matched, listed)
     tables = (_weight_of(network, TOKEN_TABLE), _weight_of(network, HEAD))
@@ -118,7 +120,7 @@ def fit(
     ]
     opened = Opened(path=Path(str(target)), files=[], kind="module", source=source, total_bytes=0)
     recognised = Recognised(opened=opened, matched=matched, config=config, config_source=str(target), findings=findings)
-    return Fitted(recognised, network if config == network.config else describe(config), modules)
+    return Fitted(recognised, network.of(config), modules)
 
 
 def _unknown(parameters: Mapping[str, Tensor]) -> str:

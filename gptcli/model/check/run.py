@@ -8,7 +8,7 @@ import torch
 from msgspec import Struct
 from torch import Tensor, nn
 
-from gptcli.architecture import Step, size, steps
+from gptcli.architecture import Network, Step, size, steps
 from gptcli.architecture.axes import C
 from gptcli.architecture.parts.dropout import Dropout
 from gptcli.config import ModelConfig, ResolvedConfig
@@ -50,6 +50,7 @@ class CheckRequest(Struct, frozen=True, kw_only=True):
         tied: what ``--tied/--untied`` says.
         seed: of their weights.
         encode: the ids of the text for a model, or None for random ones.
+        network_of: describes the network of a config.
         admit: raises where a model would take too much memory.
     """
 
@@ -58,7 +59,8 @@ class CheckRequest(Struct, frozen=True, kw_only=True):
     tied: bool | None = None
     seed: int = 123
     encode: Callable[[ModelConfig], list[int]] | None = None
-    admit: Callable[[ModelConfig], None]
+    network_of: Callable[[ModelConfig], Network]
+    admit: Callable[[Network], None]
 
 
 def run_check(target: Target, request: CheckRequest) -> CheckReport:
@@ -73,7 +75,7 @@ def run_check(target: Target, request: CheckRequest) -> CheckReport:
     learner = Learner(target)
     asked = request.config(learner.is_class)
     if asked is not None:
-        request.admit(asked.config)
+        request.admit(request.network_of(asked.config))
     try:
         return _check(learner, asked, request, torch.float64)
     except _SinglePrecisionError:
@@ -107,7 +109,7 @@ def _check(learner: Learner, asked: ResolvedConfig | None, request: CheckRequest
     early_ids = _ids(asked.config, request) if asked is not None else None  # a bad text is reported first
     model = learner.build(None if asked is None else asked.config, seed=request.seed, dtype=dtype)
     unsettle(model, request.seed)
-    fitted = fit(model, learner.target, asked, set_values=request.set_values, tied=request.tied)
+    fitted = fit(model, learner.target, asked, request.network_of, set_values=request.set_values, tied=request.tied)
     ids = _ids(fitted.config, request) if early_ids is None else early_ids
     network = fitted.network
     listed, places = steps(network, network.sizes), ports(network)
