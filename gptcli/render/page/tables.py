@@ -71,9 +71,10 @@ def _row(step: FlowStep, *, traced: bool) -> Html:
 
 def symbols_list(report: FlowReport | TraceReport) -> Html:
     """Return what the letters of a shape stand for, and their values here."""
-    shown = [symbol for symbol in MEANING if symbol in report.sizes]
+    values = symbol_values(report)
+    shown = [symbol for symbol in MEANING if symbol in values]
     entries = (
-        tag("div", tag("dt", tag("code", s)), tag("dd", tag("code", f"= {report.sizes[s]:,}"), " ", MEANING[s]))
+        tag("div", tag("dt", tag("code", s)), tag("dd", tag("code", f"= {' or '.join(map(count, values[s]))}"), " ", MEANING[s]))
         for s in shown
     )
     return tag("dl", *entries, class_="symbols")
