@@ -87,7 +87,9 @@ def symbol_text(symbols: Sequence[str]) -> str:
 
 def _legend(report: FlowReport, shown: set[str]) -> Text:
     values = symbol_values(report)
-    meanings = [f"{each} = {" or ".join(map(str, values[each]))} ({MEANING[each]})" for each in MEANING if each in shown]
+    meanings = [
+        f"{each} = {' or '.join(map(str, values[each]))} ({MEANING[each]})" for each in MEANING if each in shown
+    ]
     return Text(", ".join(meanings), style=QUIET)
 
 

@@ -140,7 +140,7 @@ class ParamsText:
 
 
 def _last_name(path: str, *, numbers: bool) -> str:
-    """Return the name of a part; of a kind of layer that of the layers, with its numbers where there are other kinds."""
+    """Return the name of a part; of a kind of layer that of the layers, with numbers where there are other kinds."""
     if not is_layer(path):
         return names_in(path)[-1]
     return path if numbers and not path.endswith(INDEX) else names_in(path)[-2]
