@@ -8,13 +8,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gptcli.architecture.paths import path_of_layer, shared_path
-from gptcli.render.flops import short_flops
-from gptcli.render.flow_text import symbol_text
 from gptcli.render.flow_tree import Node, flow_tree
 from gptcli.render.folds import block_of
 from gptcli.render.page.words import kind_of
-from gptcli.render.trace import figure, mean_figure, zero_share
-from gptcli.render.units import binary, count, short_seconds
+from gptcli.render.step_figures import figure, mean_figure, zero_share
+from gptcli.render.units import binary, count, short_flops, short_seconds, symbol_text
 from gptcli.render.units import shape as plain_shape
 from gptcli.reports.block import Block
 from gptcli.reports.flow import FlowReport, FlowStep
