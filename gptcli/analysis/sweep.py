@@ -9,7 +9,7 @@ from collections import Counter
 from math import prod
 
 from gptcli.analysis.program import SOURCE, Section
-from gptcli.architecture.kernels import Amount, Gradient, Kernel
+from gptcli.architecture.kernels import Amount, Gradient, Kernel, Scratch
 from gptcli.architecture.symbols import Sizes, shape_sizes
 
 Held = Counter[Amount]
@@ -263,15 +263,12 @@ class Sweep:
         kernel = node.kernel
         incoming = [gradients.pop(name) for name in kernel.outs if name in gradients]
         new: dict[str, Buffer] = {}
-        for gradient in kernel.gradients:
-            if not gradient.late:
-                self._make(gradient, new)
+        scratch: dict[str | None, list[Buffer]] = {}
+        self._make_all(kernel, new, scratch, late=False)
         if saved_go_early:
             self._release_all([*node.saved, *node.extras])
-        for gradient in kernel.gradients:
-            if gradient.late:
-                self._make(gradient, new)
-        made_for = {gradient.of for gradient in kernel.gradients}
+        self._make_all(kernel, new, scratch, late=True)
+        made_for = {each.of for each in kernel.gradients if isinstance(each, Gradient)}
         for name in kernel.reads:
             if name not in made_for and (name in produced or name == SOURCE):
                 incoming[0].references += 1
@@ -281,6 +278,22 @@ class Sweep:
         self._release_all(incoming)
         for name, buffer in new.items():
             self._accumulate(gradients, name, buffer)
+
+    def _make_all(
+        self, kernel: Kernel, new: dict[str, Buffer], scratch: dict[str | None, list[Buffer]], *, late: bool
+    ) -> None:
+        """Make what belongs to the kernel's own part or to the engine's; ``scratch`` lies by what it waits for."""
+        for each in kernel.gradients:
+            if each.late != late:
+                continue
+            if isinstance(each, Scratch):
+                scratch.setdefault(each.until, []).append(self.memory.allocate(each.amount))
+                made = each.name
+            else:
+                self._make(each, new)
+                made = each.of
+            self._release_all(scratch.pop(made, []))
+        self._release_all(scratch.pop(None, []))
 
     def _make(self, gradient: Gradient, new: dict[str, Buffer]) -> None:
         buffer = self.memory.allocate(gradient.amount)

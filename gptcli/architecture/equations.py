@@ -43,6 +43,11 @@ def _(node: ops.LayerNorm) -> str:
 
 
 @equation.register
+def _(node: ops.RMSNorm) -> str:
+    return f"x / sqrt(mean(x**2) + {node.eps:g}) * weight"
+
+
+@equation.register
 def _(node: ops.Linear) -> str:
     weight = node.tied_to or "weight"
     return f"x @ {weight}.T{' + bias' if node.bias else ''}"

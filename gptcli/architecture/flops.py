@@ -49,6 +49,7 @@ def matrix_products(operation: ops.Operation) -> tuple[MatrixProduct, ...]:
 @matrix_products.register(ops.Add)
 @matrix_products.register(ops.Dropout)
 @matrix_products.register(ops.LayerNorm)
+@matrix_products.register(ops.RMSNorm)
 @matrix_products.register(ops.SplitHeads)
 @matrix_products.register(ops.CausalMask)
 @matrix_products.register(ops.Softmax)

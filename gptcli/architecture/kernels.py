@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import singledispatch
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gptcli.architecture import operations as ops
 from gptcli.architecture.symbols import ONE, B, C, D, Dim, H, Shape, Sizes, T, V, elements
@@ -47,6 +48,23 @@ class Gradient(Struct, frozen=True):
     viewed: bool = False
 
 
+class Scratch(Struct, frozen=True):
+    """A tensor that a kernel's backward makes on the way to a gradient, and gives back: nobody's gradient.
+
+    Attributes:
+        amount: its size and label.
+        name: what another's ``until`` calls it; needed only where one does.
+        until: the gradient, by what it is of, or the scratch, by its name, that is made of it: as soon as that is
+            there, this goes. None: it goes when the kernel's own part is over, or a late one when all is.
+        late: made by the engine after the kernel's own part, as for a `Gradient`.
+    """
+
+    amount: Amount
+    name: str = ""
+    until: str | None = None
+    late: bool = False
+
+
 class Value(Struct, frozen=True):
     """A value that an operation reads: its name and the bytes of one element."""
 
@@ -64,7 +82,8 @@ class Kernel(Struct, frozen=True, kw_only=True):
         view_of: the value whose memory ``outs`` share, or None.
         saves: names of the values that its backward needs, its own result included; what it made beside the value is
             always kept.
-        gradients: what its backward allocates, in order; a read value without one gets the incoming gradient itself.
+        gradients: what its backward allocates, in order, scratch included; a read value without a gradient here gets
+            the incoming one itself.
         holds: names of values that live until here although nothing reads them any more.
         differentiable: whether it has a backward at all.
         cached: whether autocast keeps its value until it ends.
@@ -75,7 +94,7 @@ class Kernel(Struct, frozen=True, kw_only=True):
     reads: tuple[str, ...] = ()
     view_of: str | None = None
     saves: tuple[str, ...] = ()
-    gradients: tuple[Gradient, ...] = ()
+    gradients: tuple[Gradient | Scratch, ...] = ()
     holds: tuple[str, ...] = ()
     differentiable: bool = True
     cached: bool = False
@@ -133,6 +152,7 @@ class Conditions(Struct, frozen=True, kw_only=True):
 _STREAM = (B, T, C)
 _HEADS = (B, H, T, D)
 _PASSED_BACK = "Gradients of activations"
+_SCRATCH = "Temporaries of the backward pass"
 
 
 @singledispatch
@@ -205,6 +225,98 @@ def _(operation: ops.LayerNorm, out: str, reads: Sequence[Value], given: Conditi
     )
     made = (value, statistic, statistic)
     return [Kernel(outs=(out,), made=made, reads=(read.name,), saves=(read.name,), gradients=gradients)]
+
+
+@kernels.register
+def _(operation: ops.RMSNorm, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:
+    (read,) = reads
+    return (_fused_rms_norm if given.device == "cuda" else _composite_rms_norm)(operation, out, read, given)
+
+
+def _fused_rms_norm(operation: ops.RMSNorm, out: str, read: Value, given: Conditions) -> list[Kernel]:
+    """CUDA's ``_fused_rms_norm``: it keeps its input and one fp32 statistic a token."""
+    value = Amount(operation.label, operation.shape, read.item)
+    statistic = Amount(_RMS_STATISTICS, operation.shape[:-1], FP32)
+    gradients = (
+        Gradient(Amount(_PASSED_BACK, operation.shape, read.item), read.name),
+        _of_parameter(f"{out}.weight", (operation.features,), given.stream_item),
+    )
+    return [Kernel(outs=(out,), made=(value, statistic), reads=(read.name,), saves=(read.name,), gradients=gradients)]
+
+
+def _composite_rms_norm(operation: ops.RMSNorm, out: str, read: Value, given: Conditions) -> list[Kernel]:
+    """``rms_norm_composite`` of torch's ``aten/src/ATen/native/layer_norm.cpp``, a call a kernel, all in fp32::
+
+        wide = x.to(float32)
+        root = rsqrt(pow(wide, 2).mean(-1, keepdim=True).add_(eps))
+        return wide.mul(root).mul(weight).type_as(x)
+
+    The backward of each call is its formula in torch's ``tools/autograd/derivatives.yaml``; the engine then sums what
+    ``mul`` passes back over the dimensions in which it broadcast.
+    """
+    rows: Shape = (*operation.shape[:-1], ONE)
+    weight, width = f"{out}.weight", (operation.features,)
+    whole, back = Amount(_RMS_STEPS, operation.shape, FP32), Amount(_PASSED_BACK, operation.shape, FP32)
+    row, back_row = Amount(_RMS_STATISTICS, rows, FP32), Amount(_PASSED_BACK, rows, FP32)
+    scratch, scratch_row = Amount(_SCRATCH, operation.shape, FP32), Amount(_SCRATCH, rows, FP32)
+    wide, squares, mean, root, normed, scaled = (
+        f"{out}.{name}" for name in ("wide", "squares", "mean", "root", "normed", "scaled")
+    )
+    narrow = read.item < FP32
+    if not narrow:
+        wide, scaled = read.name, out
+    before = [_cast(_RMS_STEPS, operation.shape, wide, read, FP32)] if narrow else []
+    pow_ = Kernel(
+        outs=(squares,),
+        made=(whole,),
+        reads=(wide,),
+        saves=(wide,),
+        gradients=(Scratch(scratch), Scratch(scratch), Gradient(back, wide)),  # grad * (2 * wide.pow(1))
+    )
+    mean_ = Kernel(
+        outs=(mean,),
+        made=(row,),
+        reads=(squares,),
+        gradients=(Gradient(back, squares),),  # grad.expand(...) / C
+    )
+    rsqrt = Kernel(
+        outs=(root,),
+        made=(row,),
+        reads=(mean,),
+        holds=(squares,),
+        saves=(root,),
+        gradients=(Scratch(scratch_row), Scratch(scratch_row), Gradient(back_row, mean)),  # -0.5 * grad * root.pow(3)
+    )
+    over_rows = () if elements(width, given.sizes) == 1 else (Scratch(scratch, until=root),)  # one number is no sum
+    normalize = Kernel(
+        outs=(normed,),
+        made=(whole,),
+        reads=(wide, root),
+        saves=(wide, root),
+        gradients=(*over_rows, Gradient(back, wide), Gradient(back_row, root, late=bool(over_rows))),
+    )
+    to_weight: tuple[Gradient | Scratch, ...] = (_of_parameter(weight, width, given.stream_item, late=True),)
+    summed = weight
+    if given.stream_item < FP32:  # summed in fp32, then cast
+        summed = f"{weight}.fp32"
+        to_weight = (Scratch(Amount(_SCRATCH, width, FP32), name=summed, until=weight, late=True), *to_weight)
+    scale = Kernel(
+        outs=(scaled,),
+        made=(whole if narrow else Amount(operation.label, operation.shape, FP32),),
+        reads=(normed,),
+        holds=(wide,) if narrow else (wide, root),
+        saves=(normed,),
+        gradients=(Scratch(scratch, until=summed), Gradient(back, normed), *to_weight),
+    )
+    found = [*before, pow_, mean_, rsqrt, normalize, scale]
+    if narrow:
+        cast = _cast(operation.label, operation.shape, out, Value(scaled, FP32), read.item)
+        found.append(replace(cast, holds=(root,)))
+    return found
+
+
+_RMS_STEPS = "RMSNorm steps"
+_RMS_STATISTICS = "RMSNorm statistics"
 
 
 @kernels.register

@@ -4,7 +4,7 @@ The order of the fields is the order of execution. Everything else in gptcli - t
 memory ledger, the drawings - is derived from what stands here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import ClassVar, Literal, get_args
 
@@ -21,6 +21,7 @@ from gptcli.architecture.operations import (
     LayerNorm,
     Linear,
     Operation,
+    RMSNorm,
     Softmax,
     SplitHeads,
     WeightedSum,
@@ -67,6 +68,7 @@ class Repeat(Struct, frozen=True, kw_only=True):
 
 
 Node = Operation | Group | Repeat
+Norm = LayerNorm | RMSNorm
 
 
 class Attention(Group, frozen=True, kw_only=True):
@@ -96,11 +98,11 @@ class Block(Group, frozen=True, kw_only=True):
     """The lecture's eight steps."""
 
     kind: ClassVar[str] = "block"
-    ln_1: LayerNorm
+    ln_1: Norm
     attn: Attention
     drop_1: Dropout
     add_1: Add
-    ln_2: LayerNorm
+    ln_2: Norm
     mlp: FeedForward
     drop_2: Dropout
     add_2: Add
@@ -116,7 +118,7 @@ class Network(Group, frozen=True, kw_only=True):
     embed: Add
     drop: Dropout
     h: Repeat
-    ln_f: LayerNorm
+    ln_f: Norm
     lm_head: Linear
 
 
@@ -131,14 +133,14 @@ def describe(config: ModelConfig, attention: AttentionPath = "explicit") -> Netw
         NotImplementedError: an unknown path of attention.
     """
     stream = (B, T, C)
-    norm = partial(LayerNorm, shape=stream, features=C, eps=config.norm_eps, bias=config.bias)
+    norm, norm_words = _norm(config), _NORM_WORDS[config.norm]
     block = Block(
         label="Transformer block",
-        ln_1=norm(label="Layer norm 1"),
+        ln_1=norm(label=f"{_capital(norm_words)} 1"),
         attn=_attention(config, attention, reads="ln_1"),
         drop_1=Dropout(label="Dropout", reads=("attn",), shape=stream, rate=config.drop_rate),
         add_1=Add(label="Shortcut connection", reads=("x", "drop_1"), shape=stream),
-        ln_2=norm(label="Layer norm 2", reads=("add_1",)),
+        ln_2=norm(label=f"{_capital(norm_words)} 2", reads=("add_1",)),
         mlp=_feed_forward(config, reads="ln_2"),
         drop_2=Dropout(label="Dropout", reads=("mlp",), shape=stream, rate=config.drop_rate),
         add_2=Add(label="Shortcut connection", reads=("add_1", "drop_2"), shape=stream),
@@ -151,7 +153,7 @@ def describe(config: ModelConfig, attention: AttentionPath = "explicit") -> Netw
         embed=Add(label="Token + positional embedding", reads=("wte", "wpe"), shape=stream),
         drop=Dropout(label="Dropout", reads=("embed",), shape=stream, rate=config.drop_rate),
         h=Repeat(times=L, body=block, reads=("drop",)),
-        ln_f=norm(label="Final layer norm", reads=("h",)),
+        ln_f=norm(label=f"Final {norm_words}", reads=("h",)),
         lm_head=Linear(
             label="Output head",
             reads=("ln_f",),
@@ -162,6 +164,20 @@ def describe(config: ModelConfig, attention: AttentionPath = "explicit") -> Netw
             tied_to="wte.weight" if config.weight_tying else None,
         ),
     )
+
+
+_NORM_WORDS = {"layer_norm": "layer norm", "rms_norm": "RMSNorm"}
+
+
+def _capital(words: str) -> str:
+    return words[0].upper() + words[1:]
+
+
+def _norm(config: ModelConfig) -> Callable[..., Norm]:
+    """Return what makes a norm of the stream; its words and what it reads are still to be said."""
+    if config.norm == "rms_norm":
+        return partial(RMSNorm, shape=(B, T, C), features=C, eps=config.norm_eps)
+    return partial(LayerNorm, shape=(B, T, C), features=C, eps=config.norm_eps, bias=config.bias)
 
 
 def _attention(config: ModelConfig, path: AttentionPath, reads: str) -> Attention:

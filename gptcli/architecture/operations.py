@@ -67,6 +67,17 @@ class LayerNorm(Operation, frozen=True, kw_only=True):
         return own | {"bias": (self.features,)} if self.bias else own
 
 
+class RMSNorm(Operation, frozen=True, kw_only=True):
+    """Divides by the root of the mean square over the last dimension, then scales (Zhang and Sennrich 2019)."""
+
+    kind: ClassVar[str] = "rms_norm"
+    features: Dim
+    eps: float
+
+    def weights(self) -> dict[str, Shape]:  # noqa: D102  # as in the base class
+        return {"weight": (self.features,)}
+
+
 class Linear(Operation, frozen=True, kw_only=True):
     """``x @ weight.T + bias``.
 

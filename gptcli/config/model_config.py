@@ -1,4 +1,4 @@
-"""The description of a model that a person writes: thirteen keys at most, validated, immutable."""
+"""The description of a model that a person writes: fourteen keys at most, validated, immutable."""
 
 from typing import Annotated, Literal
 
@@ -15,10 +15,11 @@ UNNAMED = "unnamed"
 Size = Annotated[int, Meta(ge=1, le=MAX_SIZE)]
 InitScheme = Literal["torch", "gpt2"]
 Activation = Literal["gelu_tanh", "gelu"]
+Norm = Literal["layer_norm", "rms_norm"]
 
 
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A GPT-2-style network, by the keys of the lecture and six of ours.
+    """A GPT-2-style network, by the keys of the lecture and seven of ours.
 
     Sizes are counts. ``emb_dim`` is divisible by ``n_heads`` and ``name`` is printable (`str.isprintable`), which
     `gptcli.config.load` checks together with everything that an annotation cannot say.
@@ -35,7 +36,8 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     bias: Annotated[bool, Meta(description="bias on the other linear layers and on the layer norms")] = True
     activation: Annotated[Activation, Meta(description="GELU: its tanh form, or the exact one")] = "gelu_tanh"
     weight_tying: Annotated[bool, Meta(description="the output head is the token embedding")] = False
-    norm_eps: Annotated[float, Meta(gt=0, le=1, description="added to the variance in layer norm")] = 1e-5
+    norm: Annotated[Norm, Meta(description="layer norm, or RMSNorm, which has no bias")] = "layer_norm"
+    norm_eps: Annotated[float, Meta(gt=0, le=1, description="added to the variance, or to the mean square")] = 1e-5
     init: Annotated[InitScheme, Meta(description="how random weights are drawn")] = "torch"
 
 

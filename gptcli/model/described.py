@@ -106,6 +106,12 @@ def _(node: ops.LayerNorm, reads: Sequence[Tensor], given: Given) -> Tensor:
 
 
 @execute.register
+def _(node: ops.RMSNorm, reads: Sequence[Tensor], given: Given) -> Tensor:
+    weight = given.weights["weight"]
+    return F.rms_norm(reads[0], weight.shape, weight, node.eps)
+
+
+@execute.register
 def _(node: ops.Linear, reads: Sequence[Tensor], given: Given) -> Tensor:
     return F.linear(reads[0], given.weights["weight"], given.weights.get("bias"))
 

@@ -75,6 +75,26 @@ class LayerNorm(StepModule):
         return F.layer_norm(x, weight.shape, weight, self.bias, self._eps)
 
 
+class RMSNorm(StepModule):
+    """Mean square 1, and scale, over the last dimension."""
+
+    weight: nn.Parameter
+
+    def __init__(self, operation: ops.RMSNorm, factory: Factory) -> None:
+        super().__init__()
+        self.operation = operation
+        self._eps = operation.eps
+        factory.add_parameters(self, operation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., C)."""
+        return F.rms_norm(x, self.weight.shape, self.weight, self._eps)
+
+
+def _norm(operation: groups.Norm, factory: Factory) -> LayerNorm | RMSNorm:
+    return RMSNorm(operation, factory) if isinstance(operation, ops.RMSNorm) else LayerNorm(operation, factory)
+
+
 class Linear(StepModule):
     """``x @ weight.T + bias``; the weight is (out, in), as in ``torch.nn.Linear``.
 
@@ -200,10 +220,10 @@ class Block(nn.Module):
 
     def __init__(self, group: groups.Block, factory: Factory, path: str, tap: Tap) -> None:
         super().__init__()
-        self.ln_1 = LayerNorm(group.ln_1, factory)
+        self.ln_1 = _norm(group.ln_1, factory)
         self.attn = Attention(group.attn, factory, f"{path}.attn", tap)
         self.drop_1 = Dropout(group.drop_1)
-        self.ln_2 = LayerNorm(group.ln_2, factory)
+        self.ln_2 = _norm(group.ln_2, factory)
         self.mlp = FeedForward(group.mlp, factory)
         self.drop_2 = Dropout(group.drop_2)
         self._path = path
@@ -247,7 +267,7 @@ class GPT(nn.Module):
         depth, block = size(network.h.times, factory.sizes), network.h.body
         assert isinstance(block, groups.Block)
         self.h = nn.ModuleList(Block(block, factory, f"h.{i}", self.tap) for i in range(depth))
-        self.ln_f = LayerNorm(network.ln_f, factory)
+        self.ln_f = _norm(network.ln_f, factory)
         tied = self.get_parameter(network.lm_head.tied_to) if network.lm_head.tied_to else None
         self.lm_head = Linear(network.lm_head, factory, tied)
 

@@ -53,9 +53,9 @@ def _draw(model: GPT, scheme: InitScheme, advance_for_tied_head: bool) -> None:
 
 
 def _draw_as_torch(module: nn.Module, operation: ops.Operation) -> None:
-    """Draw what ``nn.Embedding``, ``nn.Linear`` and ``nn.LayerNorm`` draw in their constructors."""
+    """Draw what ``nn.Embedding``, ``nn.Linear`` and torch's norms draw in their constructors."""
     weight = module.get_parameter("weight")
-    if isinstance(operation, ops.LayerNorm):
+    if isinstance(operation, ops.LayerNorm | ops.RMSNorm):
         _set_identity(module)
     elif isinstance(operation, ops.Embedding):
         with _drawn_on_cpu(weight) as data:
@@ -78,7 +78,7 @@ def _draw_linear_layers(module: nn.Module, fused: int) -> None:
 
 
 def _draw_as_gpt2(module: nn.Module, operation: ops.Operation, residual_std: float) -> None:
-    if isinstance(operation, ops.LayerNorm):
+    if isinstance(operation, ops.LayerNorm | ops.RMSNorm):
         _set_identity(module)
         return
     to_residual = isinstance(operation, ops.Linear) and operation.to_residual

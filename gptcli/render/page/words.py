@@ -33,6 +33,7 @@ _KINDS = {
     "layer_norm": Kind(
         "norm", "Brings each token's vector to mean 0 and deviation 1, then scales and shifts it by learned numbers."
     ),
+    "rms_norm": Kind("norm", "Brings each token's vector to mean square 1, then scales it by learned numbers."),
     "linear": Kind(
         "linear", "A matrix product: each number that comes out is a weighted sum of all that one token brings in."
     ),
