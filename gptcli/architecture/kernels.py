@@ -245,7 +245,9 @@ def _fused_rms_norm(operation: ops.RMSNorm, out: str, read: Value, given: Condit
 
 
 def _composite_rms_norm(operation: ops.RMSNorm, out: str, read: Value, given: Conditions) -> list[Kernel]:
-    """``rms_norm_composite`` of torch's ``aten/src/ATen/native/layer_norm.cpp``, a call a kernel, all in fp32::
+    """List the calls of ``rms_norm_composite`` in torch's ``aten/src/ATen/native/layer_norm.cpp``, all in fp32.
+
+    ::
 
         wide = x.to(float32)
         root = rsqrt(pow(wide, 2).mean(-1, keepdim=True).add_(eps))
@@ -311,7 +313,7 @@ def _composite_rms_norm(operation: ops.RMSNorm, out: str, read: Value, given: Co
     found = [*before, pow_, mean_, rsqrt, normalize, scale]
     if narrow:
         cast = _cast(operation.label, operation.shape, out, Value(scaled, FP32), read.item)
-        found.append(replace(cast, holds=(root,)))
+        found.append(replace(cast, holds=(root, read.name)))
     return found
 
 
