@@ -14,6 +14,7 @@ from gptcli.analysis.step import StepOptions, sweep_step
 from gptcli.analysis.sweep import Memory
 from gptcli.architecture import describe, size, sizes_of, weights
 from gptcli.architecture.dtypes import BITS, bytes_of
+from gptcli.architecture.kernels import norm_kernels
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError
 from gptcli.reports import DtypeRow, LedgerLine, MemoryReport, PhasePeak
@@ -62,7 +63,7 @@ def memory_report(config: ModelConfig, options: StepOptions, *, explain: bool = 
         peak_phase=memory.peak_phase,
         phases=[PhasePeak(phase, peak) for phase, peak in memory.phases.items()],
         ledger=ledger(memory),
-        kernels={"layer_norm": "fused", "activation": "fused"},
+        kernels={config.norm: norm_kernels(config.norm, options.device), "activation": "fused"},
         stores_causal_mask=False,
         process_bytes=process_bytes(options.device),
     )

@@ -260,10 +260,8 @@ class _Blocks:
             if self._recompute:
                 self._sweep.backward_before_rerun(self._section, gradients)
                 nodes = self._rerun(index)
-                self._sweep.backward(nodes, gradients, saved_go_early=True)
-                self._sweep.memory.release(self._sources[index])
-                if self._keeps_states:
-                    self._sweep.memory.release(self._states[index])
+                needed = (self._sources[index], *self._states[index : index + 1])
+                self._sweep.backward(nodes, gradients, saved_go_early=True, rerun_from=needed)
             else:
                 self._sweep.backward(self._nodes[index], gradients)
             if index == self._swept - _SWEPT_AT_AN_END:

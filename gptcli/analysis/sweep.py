@@ -135,7 +135,12 @@ class Node:
 
 def _last_saving(section: Section) -> int:
     """Return the index of the last kernel that keeps something for its backward."""
-    return max(i for i, k in enumerate(section.kernels) if k.saves or len(k.made) > 1)
+    return max(i for i, kernel in enumerate(section.kernels) if _keeps(kernel))
+
+
+def _keeps(kernel: Kernel) -> bool:
+    """Return whether a kernel keeps something for its backward."""
+    return bool(kernel.saves) or len(kernel.made) > 1
 
 
 def _produced(listed: list[Kernel]) -> set[str]:
@@ -246,6 +251,7 @@ class Sweep:
         *,
         saved_go_early: bool = False,
         produced: set[str] | None = None,
+        rerun_from: tuple[Buffer, ...] = (),
     ) -> None:
         """Run the backward of nodes in reverse order.
 
@@ -254,10 +260,14 @@ class Sweep:
             gradients: of values, one reference each; consumed, and filled with those of the section's source.
             saved_go_early: tensors of a rerun are dropped as they are used, before late sums; else after them.
             produced: the values that have a gradient, where they are not those of the nodes alone.
+            rerun_from: what a rerun needed. The hooks of the saved tensors hold it, so it goes with the last of them.
         """
         produced = produced or _produced([node.kernel for node in nodes])
-        for node in reversed(nodes):
+        first_saving = min((i for i, node in enumerate(nodes) if _keeps(node.kernel)), default=0)
+        for index, node in reversed(list(enumerate(nodes))):
             self._step_back(node, gradients, produced, saved_go_early=saved_go_early)
+            if index == first_saving:
+                self._release_all(list(rerun_from))
 
     def _step_back(self, node: Node, gradients: dict[str, Buffer], produced: set[str], *, saved_go_early: bool) -> None:
         kernel = node.kernel

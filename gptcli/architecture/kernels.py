@@ -6,6 +6,7 @@ of torch 2.13, operation by operation; the tests and `gptcli verify` hold them a
 
 from collections.abc import Sequence
 from functools import singledispatch
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -230,7 +231,13 @@ def _(operation: ops.LayerNorm, out: str, reads: Sequence[Value], given: Conditi
 @kernels.register
 def _(operation: ops.RMSNorm, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:
     (read,) = reads
-    return (_fused_rms_norm if given.device == "cuda" else _composite_rms_norm)(operation, out, read, given)
+    how = {"fused": _fused_rms_norm, "composite": _composite_rms_norm}
+    return how[norm_kernels(operation.kind, given.device)](operation, out, read, given)
+
+
+def norm_kernels(kind: str, device: str) -> Literal["fused", "composite"]:
+    """Return whether torch has one kernel for a kind of norm, or makes other calls of it."""
+    return "composite" if kind == "rms_norm" and device == "cpu" else "fused"
 
 
 def _fused_rms_norm(operation: ops.RMSNorm, out: str, read: Value, given: Conditions) -> list[Kernel]:

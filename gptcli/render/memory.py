@@ -141,16 +141,26 @@ def _note(report: MemoryReport) -> str:
         lines.append("prefill: a prompt as long as that, read at once; decode: its last token alone.")
     if report.device == "cuda":
         lines.append("CUDA's rules are reckoned, not measured.")
-    lines += [_WHOSE, _left_out(report)]
+    lines += [_whose(report), _left_out(report)]
     if report.budget is not None:
         lines.append(headroom_note(report.budget.headroom_bytes or 0, report.budget.unit, report.device))
     return "\n".join(lines)
 
 
-_WHOSE = (
-    "The peak is of gptcli's own network: layer norm and GELU are one fused call each, and no block stores a causal "
-    "mask. A network that writes them out and stores its masks, as the lecture's does, takes more."
-)
+def _whose(report: MemoryReport) -> str:
+    norm = report.config.norm
+    calls = _CALLS[report.kernels[norm]].format(norm=_NORMS[norm])
+    return (
+        f"The peak is of gptcli's own network: {calls}, and no block stores a causal mask. A network that writes them "
+        "out and stores its masks, as the lecture's does, takes more."
+    )
+
+
+_NORMS = {"layer_norm": "layer norm", "rms_norm": "RMSNorm"}
+_CALLS = {
+    "fused": "{norm} and GELU are one fused call each",
+    "composite": "GELU is one fused call, {norm} the five calls that torch makes of it on the CPU",
+}
 
 
 def _left_out(report: MemoryReport) -> str:

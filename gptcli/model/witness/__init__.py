@@ -50,6 +50,11 @@ def check_witness(name: WitnessName, config: ModelConfig) -> None:
             "--witness transformers: transformers is not installed; install it with 'pip install transformers', or "
             "use --witness plain"
         )
+    if config.norm != "layer_norm":
+        raise InputError(
+            f"--witness transformers: its GPT-2 has layer norms, {config.name} has norm={config.norm}; "
+            "use --witness plain"
+        )
     missing = [key for key in ("qkv_bias", "bias") if not getattr(config, key)]
     if missing:
         raise InputError(

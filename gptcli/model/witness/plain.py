@@ -9,6 +9,8 @@ Shapes in comments: B batch, T tokens, C embedding width, H heads, V vocabulary.
 
 import math
 from collections.abc import Mapping
+from inspect import signature
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +18,20 @@ from torch import Tensor, nn
 from gptcli.config import ModelConfig
 
 _GELUS = {"gelu": "none", "gelu_tanh": "tanh"}  # the paper's exact form, and its approximation
+
+
+def _norm(config: ModelConfig) -> nn.Module:
+    """Return torch's own norm of the name that the config gives: ``layer_norm`` is ``nn.LayerNorm``.
+
+    Raises:
+        NotImplementedError: torch has none of that name.
+    """
+    kind: Any = next((vars(nn)[name] for name in dir(nn) if name.lower() == config.norm.replace("_", "")), None)
+    if kind is None:
+        raise NotImplementedError(config.norm)
+    bias = {"bias": config.bias} if "bias" in signature(kind).parameters else {}
+    norm: nn.Module = kind(config.emb_dim, eps=config.norm_eps, **bias)
+    return norm
 
 
 class PlainAttention(nn.Module):
@@ -50,9 +66,9 @@ class PlainBlock(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         width = config.emb_dim
-        self.norm_1 = nn.LayerNorm(width, eps=config.norm_eps, bias=config.bias)
+        self.norm_1 = _norm(config)
         self.attention = PlainAttention(config)
-        self.norm_2 = nn.LayerNorm(width, eps=config.norm_eps, bias=config.bias)
+        self.norm_2 = _norm(config)
         self.expand = nn.Linear(width, 4 * width, bias=config.bias)
         self.gelu = nn.GELU(approximate=_GELUS[config.activation])
         self.back = nn.Linear(4 * width, width, bias=config.bias)
@@ -75,7 +91,7 @@ class PlainGPT(nn.Module):
             self.positions = nn.Embedding(config.context_length, config.emb_dim)
             self.dropout = nn.Dropout(config.drop_rate)
             self.blocks = nn.ModuleList(PlainBlock(config) for _ in range(config.n_layers))
-            self.norm = nn.LayerNorm(config.emb_dim, eps=config.norm_eps, bias=config.bias)
+            self.norm = _norm(config)
             self.head = nn.Linear(config.emb_dim, config.vocab_size, bias=False)
         if config.weight_tying:
             self.head.weight = self.tokens.weight
