@@ -148,7 +148,7 @@ def _note(report: MemoryReport) -> str:
 
 
 def _whose(report: MemoryReport) -> str:
-    norm = report.config.norm
+    norm = next(part for part in report.kernels if part in _NORMS)
     calls = _CALLS[report.kernels[norm]].format(norm=_NORMS[norm])
     return (
         f"The peak is of gptcli's own network: {calls}, and no block stores a causal mask. A network that writes them "
