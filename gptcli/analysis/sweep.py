@@ -9,7 +9,7 @@ from collections import Counter
 from math import prod
 
 from gptcli.analysis.program import SOURCE, Section
-from gptcli.architecture.kernels import Amount, Gradient, Kernel, Scratch
+from gptcli.architecture.kernels import Amount, Gradient, Kernel, Temporary
 from gptcli.architecture.symbols import Sizes, shape_sizes
 
 Held = Counter[Amount]
@@ -273,11 +273,11 @@ class Sweep:
         kernel = node.kernel
         incoming = [gradients.pop(name) for name in kernel.outs if name in gradients]
         new: dict[str, Buffer] = {}
-        scratch: dict[str | None, list[Buffer]] = {}
-        self._make_all(kernel, new, scratch, late=False)
+        temporaries: dict[str | None, list[Buffer]] = {}
+        self._make_all(kernel, new, temporaries, late=False)
         if saved_go_early:
             self._release_all([*node.saved, *node.extras])
-        self._make_all(kernel, new, scratch, late=True)
+        self._make_all(kernel, new, temporaries, late=True)
         made_for = {each.of for each in kernel.gradients if isinstance(each, Gradient)}
         for name in kernel.reads:
             if name not in made_for and (name in produced or name == SOURCE):
@@ -290,20 +290,20 @@ class Sweep:
             self._accumulate(gradients, name, buffer)
 
     def _make_all(
-        self, kernel: Kernel, new: dict[str, Buffer], scratch: dict[str | None, list[Buffer]], *, late: bool
+        self, kernel: Kernel, new: dict[str, Buffer], temporaries: dict[str | None, list[Buffer]], *, late: bool
     ) -> None:
-        """Make what belongs to the kernel's own part or to the engine's; ``scratch`` lies by what it waits for."""
+        """Make what belongs to the kernel's own part or to the engine's; ``temporaries`` lie by what they wait for."""
         for each in kernel.gradients:
             if each.late != late:
                 continue
-            if isinstance(each, Scratch):
-                scratch.setdefault(each.until, []).append(self.memory.allocate(each.amount))
+            if isinstance(each, Temporary):
+                temporaries.setdefault(each.until, []).append(self.memory.allocate(each.amount))
                 made = each.name
             else:
                 self._make(each, new)
                 made = each.of
-            self._release_all(scratch.pop(made, []))
-        self._release_all(scratch.pop(None, []))
+            self._release_all(temporaries.pop(made, []))
+        self._release_all(temporaries.pop(None, []))
 
     def _make(self, gradient: Gradient, new: dict[str, Buffer]) -> None:
         buffer = self.memory.allocate(gradient.amount)

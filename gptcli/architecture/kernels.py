@@ -49,13 +49,13 @@ class Gradient(Struct, frozen=True):
     viewed: bool = False
 
 
-class Scratch(Struct, frozen=True):
+class Temporary(Struct, frozen=True):
     """A tensor that a kernel's backward makes on the way to a gradient, and gives back: nobody's gradient.
 
     Attributes:
         amount: its size and label.
         name: what another's ``until`` calls it; needed only where one does.
-        until: the gradient, by what it is of, or the scratch, by its name, that is made of it: as soon as that is
+        until: the gradient, by what it is of, or the temporary, by its name, that is made of it: as soon as that is
             there, this goes. None: it goes when the kernel's own part is over, or a late one when all is.
         late: made by the engine after the kernel's own part, as for a `Gradient`.
     """
@@ -83,8 +83,8 @@ class Kernel(Struct, frozen=True, kw_only=True):
         view_of: the value whose memory ``outs`` share, or None.
         saves: names of the values that its backward needs, its own result included; what it made beside the value is
             always kept.
-        gradients: what its backward allocates, in order, scratch included; a read value without a gradient here gets
-            the incoming one itself.
+        gradients: what its backward allocates, in order, temporaries included; a read value without a gradient among
+            them gets the incoming one itself.
         holds: names of values that live until here although nothing reads them any more.
         differentiable: whether it has a backward at all.
         cached: whether autocast keeps its value until it ends.
@@ -95,7 +95,7 @@ class Kernel(Struct, frozen=True, kw_only=True):
     reads: tuple[str, ...] = ()
     view_of: str | None = None
     saves: tuple[str, ...] = ()
-    gradients: tuple[Gradient | Scratch, ...] = ()
+    gradients: tuple[Gradient | Temporary, ...] = ()
     holds: tuple[str, ...] = ()
     differentiable: bool = True
     cached: bool = False
@@ -153,7 +153,7 @@ class Conditions(Struct, frozen=True, kw_only=True):
 _STREAM = (B, T, C)
 _HEADS = (B, H, T, D)
 _PASSED_BACK = "Gradients of activations"
-_SCRATCH = "Temporaries of the backward pass"
+_TEMPORARIES = "Temporaries of the backward pass"
 
 
 @singledispatch
@@ -267,7 +267,7 @@ def _composite_rms_norm(operation: ops.RMSNorm, out: str, read: Value, given: Co
     weight, width = f"{out}.weight", (operation.features,)
     whole, back = Amount(_RMS_STEPS, operation.shape, FP32), Amount(_PASSED_BACK, operation.shape, FP32)
     row, back_row = Amount(_RMS_STATISTICS, rows, FP32), Amount(_PASSED_BACK, rows, FP32)
-    scratch, scratch_row = Amount(_SCRATCH, operation.shape, FP32), Amount(_SCRATCH, rows, FP32)
+    passing, passing_row = Amount(_TEMPORARIES, operation.shape, FP32), Amount(_TEMPORARIES, rows, FP32)
     wide, squares, mean, root, normed, scaled = (
         f"{out}.{name}" for name in ("wide", "squares", "mean", "root", "normed", "scaled")
     )
@@ -280,7 +280,7 @@ def _composite_rms_norm(operation: ops.RMSNorm, out: str, read: Value, given: Co
         made=(whole,),
         reads=(wide,),
         saves=(wide,),
-        gradients=(Scratch(scratch), Scratch(scratch), Gradient(back, wide)),  # grad * (2 * wide.pow(1))
+        gradients=(Temporary(passing), Temporary(passing), Gradient(back, wide)),  # grad * (2 * wide.pow(1))
     )
     mean_ = Kernel(
         outs=(mean,),
@@ -294,9 +294,13 @@ def _composite_rms_norm(operation: ops.RMSNorm, out: str, read: Value, given: Co
         reads=(mean,),
         holds=(squares,),
         saves=(root,),
-        gradients=(Scratch(scratch_row), Scratch(scratch_row), Gradient(back_row, mean)),  # -0.5 * grad * root.pow(3)
+        gradients=(
+            Temporary(passing_row),
+            Temporary(passing_row),
+            Gradient(back_row, mean),
+        ),  # -0.5 * grad * root.pow(3)
     )
-    over_rows = () if elements(width, given.sizes) == 1 else (Scratch(scratch, until=root),)  # one number is no sum
+    over_rows = () if elements(width, given.sizes) == 1 else (Temporary(passing, until=root),)  # one number is no sum
     normalize = Kernel(
         outs=(normed,),
         made=(whole,),
@@ -304,18 +308,18 @@ def _composite_rms_norm(operation: ops.RMSNorm, out: str, read: Value, given: Co
         saves=(wide, root),
         gradients=(*over_rows, Gradient(back, wide), Gradient(back_row, root, late=bool(over_rows))),
     )
-    to_weight: tuple[Gradient | Scratch, ...] = (_of_parameter(weight, width, given.stream_item, late=True),)
+    to_weight: tuple[Gradient | Temporary, ...] = (_of_parameter(weight, width, given.stream_item, late=True),)
     summed = weight
     if given.stream_item < FP32:  # summed in fp32, then cast
         summed = f"{weight}.fp32"
-        to_weight = (Scratch(Amount(_SCRATCH, width, FP32), name=summed, until=weight, late=True), *to_weight)
+        to_weight = (Temporary(Amount(_TEMPORARIES, width, FP32), name=summed, until=weight, late=True), *to_weight)
     scale = Kernel(
         outs=(scaled,),
         made=(whole if narrow else Amount(operation.label, operation.shape, FP32),),
         reads=(normed,),
         holds=(wide,) if narrow else (wide, root),
         saves=(normed,),
-        gradients=(Scratch(scratch, until=summed), Gradient(back, normed), *to_weight),
+        gradients=(Temporary(passing, until=summed), Gradient(back, normed), *to_weight),
     )
     found = [*before, pow_, mean_, rsqrt, normalize, scale]
     if narrow:

@@ -5,18 +5,20 @@ from typing import Any
 import pytest
 import torch
 from msgspec.structs import replace
+from torch.nn import functional as F
 
 from gptcli.analysis import step
 from gptcli.analysis.memory import ledger
 from gptcli.analysis.program import section_of
 from gptcli.analysis.step import BACKWARD, FORWARD, LOSS, StepOptions, sweep_step
 from gptcli.analysis.sweep import Sweep
-from gptcli.architecture.kernels import Amount, Gradient, Kernel, Scratch
-from gptcli.architecture.symbols import ONE, C
+from gptcli.architecture.kernels import Amount, Conditions, Gradient, Kernel, Temporary, Value, kernels
+from gptcli.architecture.operations import RMSNorm
+from gptcli.architecture.symbols import ONE, B, C, T
 from gptcli.commands._verify import measured_run
 from gptcli.config import ModelConfig
-from gptcli.model.measure import forward_pass, generation, training_step
-from tests.analysis.tensors import readings_of_a_step
+from gptcli.model.measure import forward_pass, generation, storage_bytes, training_step
+from tests.analysis.tensors import Readings, readings_of_a_step
 from tests.analysis.test_phases import Noting, swept_case
 from tests.analysis.test_step import random_case
 
@@ -62,21 +64,49 @@ def test_every_reading_is_measured_to_the_byte(seed: int, monkeypatch: pytest.Mo
     assert memory.readings[BACKWARD] == measured[BACKWARD]
 
 
-@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
-def test_a_width_of_one_is_no_sum(dtype: str) -> None:
-    """A row of one number has the shape of its root, so nothing was broadcast."""
-    config = ModelConfig(
-        vocab_size=2, context_length=4, emb_dim=1, n_heads=1, n_layers=1, weight_tying=True, norm="rms_norm"
-    )
-    options = StepOptions(batch=3, tokens=4, mode="training", dtype=dtype, optimizer="sgd")
-    measured = training_step(config, measured_run(options, fake=False))
-    assert sweep_step(config, options).phases == measured.phases
+def readings_of_the_call(shape: tuple[int, int, int], dtype: torch.dtype) -> list[int]:
+    """What is alive whenever ``F.rms_norm`` or its backward makes a tensor, beside what was there before."""
+    x, weight = torch.zeros(shape, dtype=dtype), torch.zeros(shape[2], dtype=dtype)
+    x.requires_grad_()
+    weight.requires_grad_()
+    existing = [x, weight, incoming := torch.zeros(shape, dtype=dtype)]
+    tracker = Readings(existing)
+    with tracker:
+        value = F.rms_norm(x, (shape[2],), weight, 1e-5)
+        value.backward(incoming)
+    return [reading - storage_bytes(existing) for reading in tracker.readings[len(existing) :]]
+
+
+def readings_of_its_kernels(shape: tuple[int, int, int], item: int) -> list[int]:
+    sizes = dict(zip("BTC", shape, strict=True)) | {"1": 1}
+    given = Conditions(sizes=sizes, item=item, stream_item=item, training=True, device="cpu")
+    operation = RMSNorm(label="RMSNorm", shape=(B, T, C), features=C, eps=1e-5)
+    section = section_of(kernels(operation, "norm", [Value("x", item)], given), "norm")
+    memory = Noting(sizes)
+    memory.begin(FORWARD)
+    x, incoming = (memory.allocate(Amount("Value", (B, T, C), item)) for _ in range(2))
+    x.references += 1
+    incoming.references += 1
+    before = memory.live
+    sweep = Sweep(memory)
+    _, nodes = sweep.forward(section, x, saving=True)
+    sweep.backward(nodes, {"norm": incoming})
+    return [reading - before for reading in memory.readings[FORWARD][2:]]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("shape", [(2, 3, 8), (1, 3, 8), (2, 1, 8), (1, 1, 8), (2, 3, 1), (1, 1, 1)], ids=str)
+def test_the_call_alone_is_measured_to_the_byte(shape: tuple[int, int, int], dtype: torch.dtype) -> None:
+    """A row of one number has the shape of its root, so there nothing was broadcast and nothing is summed."""
+    found = readings_of_the_call(shape, dtype)
+    assert found == readings_of_its_kernels(shape, dtype.itemsize)
+    assert len(found) == (18 if dtype == torch.float32 else 23) - (shape[2] == 1)
 
 
 VALUE, WIDE = Amount("Value", (ONE,), 4), Amount("Wide", (C,), 4)
 
 
-def readings(*gradients: Gradient | Scratch) -> list[int]:
+def readings(*gradients: Gradient | Temporary) -> list[int]:
     """What is alive whenever the backward of a kernel that reads x makes a tensor; the step's own four are left out."""
     memory = Noting({"C": 100, "1": 1})
     memory.begin(FORWARD)
@@ -87,25 +117,25 @@ def readings(*gradients: Gradient | Scratch) -> list[int]:
     incoming = {"y": memory.allocate(VALUE)}
     sweep.backward(nodes, incoming)
     memory.release(result)
-    assert memory.live == sum(memory.bytes_of(buffer.amount) for buffer in incoming.values())  # no scratch is left
+    assert memory.live == sum(memory.bytes_of(buffer.amount) for buffer in incoming.values())  # no temporary is left
     return [reading - 8 for reading in memory.readings[BACKWARD][1:]]
 
 
-def test_scratch_lies_in_memory_from_its_place_on() -> None:
+def test_a_temporary_lies_in_memory_from_its_place_on() -> None:
     to_x, late = Gradient(VALUE, "x"), Gradient(VALUE, "x", late=True)
     assert readings(to_x) == [4]
-    assert readings(Scratch(WIDE), to_x) == [400, 404]
-    assert readings(to_x, Scratch(WIDE)) == [4, 404]
-    assert readings(Scratch(WIDE), Scratch(WIDE), to_x) == [400, 800, 804]
-    assert readings(Scratch(WIDE), late) == [400, 4]  # gone with the kernel's own part
-    assert readings(Scratch(WIDE, until="x"), late) == [400, 404]
-    assert readings(Scratch(WIDE, late=True), late) == [400, 404]
+    assert readings(Temporary(WIDE), to_x) == [400, 404]
+    assert readings(to_x, Temporary(WIDE)) == [4, 404]
+    assert readings(Temporary(WIDE), Temporary(WIDE), to_x) == [400, 800, 804]
+    assert readings(Temporary(WIDE), late) == [400, 4]  # gone with the kernel's own part
+    assert readings(Temporary(WIDE, until="x"), late) == [400, 404]
+    assert readings(Temporary(WIDE, late=True), late) == [400, 404]
 
 
-def test_scratch_goes_as_soon_as_what_is_made_of_it_is_there() -> None:
-    sum_, cast = Scratch(WIDE, name="sum", until="x", late=True), Gradient(VALUE, "x", late=True)
-    assert readings(Scratch(WIDE, until="sum"), sum_, cast) == [400, 800, 404]
-    assert readings(Scratch(WIDE, until="x"), sum_, cast) == [400, 800, 804]
+def test_a_temporary_goes_as_soon_as_what_is_made_of_it_is_there() -> None:
+    sum_, cast = Temporary(WIDE, name="sum", until="x", late=True), Gradient(VALUE, "x", late=True)
+    assert readings(Temporary(WIDE, until="sum"), sum_, cast) == [400, 800, 404]
+    assert readings(Temporary(WIDE, until="x"), sum_, cast) == [400, 800, 804]
 
 
 CONFIG = ModelConfig(

@@ -78,7 +78,8 @@ class NaiveRMSNorm(nn.RMSNorm):
 @pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
 @pytest.mark.parametrize("eps", [1e-5, 1e-2])
 def test_with_torchs_own_rms_norm(tied: bool, eps: float) -> None:
-    config = ModelConfig(**(SMALL | {"weight_tying": tied, "norm": "rms_norm", "norm_eps": eps}))
+    sizes: dict[str, Any] = SMALL | {"weight_tying": tied, "norm": "rms_norm", "norm_eps": eps}
+    config = ModelConfig(**sizes)
     torch.manual_seed(123)
     naive = NaiveGPT(asdict(config)).eval()  # a norm draws nothing, so the rest is drawn as ours
     for module in list(naive.modules()):
