@@ -62,7 +62,7 @@ def peer_of(model: GPT) -> Any:
         tie_word_embeddings=config.weight_tying,
     )
     peer: Any = GPT2LMHeadModel._from_config(sizes, attn_implementation="sdpa")  # type: ignore[no-untyped-call]
-    peer.eval().to(model.wte.weight.device)
+    peer.eval().to(model.device)
     ours = dict(model.named_parameters())
     with torch.no_grad():
         for path, tensor in peer.named_parameters():

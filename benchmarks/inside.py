@@ -16,10 +16,10 @@ from benchmarks.decode import peer_of, runs_of
 from benchmarks.machine import GEMM_FLOPS, gemm
 from benchmarks.products import multiply_all
 from gptcli.analysis.flops import flops_report
-from gptcli.architecture.operations import Linear as LinearOperation
 from gptcli.config import load_config
 from gptcli.model.forward import BuildOptions, build
-from gptcli.model.gpt import GPT, Linear
+from gptcli.model.gpt import GPT
+from gptcli.model.parts.linear import Linear
 
 Once = Callable[[], float]
 PROMPT, NEW = 64, 64
@@ -148,7 +148,7 @@ def compiled(device: str, batch: int, tokens: int) -> tuple[Once, Once]:
 def linear_layers(model: GPT) -> Iterator[Linear]:
     """Yield every linear layer, in order of execution."""
     for module in model.modules():
-        if isinstance(module, Linear) and isinstance(module.operation, LinearOperation):
+        if isinstance(module, Linear):
             yield module
 
 

@@ -17,7 +17,7 @@ from gptcli.model.forward import ForwardOptions, build
 from gptcli.model.gpt import GPT
 from gptcli.model.tap import observed
 from gptcli.model.trace import Tracer
-from gptcli.reports import FlowReport
+from gptcli.reports.flow import FlowReport
 
 LENGTHS = {4: 31, 64: 15, 256: 7, 1024: 3}  # tokens -> pairs of runs
 LIMIT = 1.5

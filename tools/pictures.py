@@ -8,7 +8,7 @@ from gptcli.commands._ids import encode_batch, pad_id, token_text
 from gptcli.config import load_config
 from gptcli.render.flow import draw
 from gptcli.render.forward import forward_text
-from gptcli.reports import ForwardReport
+from gptcli.reports.forward import ForwardReport
 from gptcli.tokenizer import token_of
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"

@@ -7,12 +7,12 @@ from msgspec.structs import replace
 
 from gptcli.analysis.flops import flops_report
 from gptcli.analysis.memory import checked_options, kv_cache_bytes
-from gptcli.analysis.optimizers import implementation
 from gptcli.analysis.params import count_parameters, count_tied_and_untied
+from gptcli.analysis.run_facts import run_facts
 from gptcli.analysis.step import StepOptions, sweep_step
 from gptcli.architecture.dtypes import bytes_of
 from gptcli.config import ModelConfig
-from gptcli.reports import ComparedModel, CompareReport
+from gptcli.reports.compare import ComparedModel, CompareReport
 
 
 def compare_report(configs: Sequence[ModelConfig], options: StepOptions, seq_len: int | None) -> CompareReport:
@@ -28,15 +28,7 @@ def compare_report(configs: Sequence[ModelConfig], options: StepOptions, seq_len
     """
     models = [_figures(config, replace(options, tokens=seq_len or config.context_length)) for config in configs]
     return CompareReport(
-        batch_size=options.batch,
-        seq_len=seq_len,
-        dtype=options.dtype,
-        amp=options.amp,
-        attention=options.attention,
-        device=options.device,
-        optimizer=options.optimizer,
-        optimizer_impl=implementation(options.optimizer_impl, options.device),
-        recompute=options.recompute,
+        **run_facts(replace(options, mode="training"), CompareReport) | {"seq_len": seq_len},
         models=models,
         differing=_differing(models),
     )

@@ -1,17 +1,19 @@
 """The ways in which people count the parameters of one model."""
 
-from collections.abc import Iterator
 from itertools import product
 from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gptcli.architecture import Dim, Shape, Sizes, describe, elements, size, sizes_of, walk
-from gptcli.architecture.operations import Embedding, Linear, Operation
-from gptcli.architecture.symbols import ONE, L, S
+from gptcli.architecture import Shape, Sizes, describe, elements, size, sizes_of
+from gptcli.architecture.axes import ONE, L, S
+from gptcli.architecture.listing import parts_of
+from gptcli.architecture.network import sizes_of_layer
+from gptcli.architecture.parts.part import Part as Step
+from gptcli.architecture.roles import HEAD, POSITION_TABLE, TOKEN_TABLE
 from gptcli.config import ModelConfig
-from gptcli.reports import ConventionRow
+from gptcli.reports.params import ConventionRow
 
 Parts = Literal["all", "no positions", "no vocabulary", "no tables", "body", "matrices"]
 Masks = Literal["none", "mask", "mask and scalar"]
@@ -120,8 +122,9 @@ def count_by(config: ModelConfig, convention: Convention) -> int:
     chosen = _normal(config, convention)
     supposed = replace(supposed_config(config, chosen.biases, padded=chosen.padded), weight_tying=bool(chosen.tied))
     sizes = sizes_of(supposed)
-    counted = sum(_many(times, sizes) * elements(shape, sizes) for shape, times in _weights(supposed, chosen))
-    return counted + size(L, sizes) * sum(elements(shape, sizes) for shape in _BUFFERS[chosen.masks])
+    return _counted(supposed, chosen, sizes) + size(L, sizes) * sum(
+        elements(shape, sizes) for shape in _BUFFERS[chosen.masks]
+    )
 
 
 def supposed_config(config: ModelConfig, biases: Biases | None, *, padded: bool) -> ModelConfig:
@@ -172,25 +175,27 @@ def _tying(convention: Convention) -> str:
     return "tied" if convention.tied else "untied"
 
 
-def _weights(config: ModelConfig, convention: Convention) -> Iterator[tuple[Shape, Dim | None]]:
-    """Yield shape and multiplicity of each weight that counts."""
-    network = describe(config)
-    for _, node, times in walk(network):
-        if not isinstance(node, Operation) or (isinstance(node, Linear) and node.tied_to):
+def _counted(config: ModelConfig, convention: Convention, sizes: Sizes) -> int:
+    """Sum up the weights that count."""
+    total = 0
+    for found, part in parts_of(describe(config)):
+        if part.tied_to or not _counts(part, convention.parts):
             continue
-        if not _counts(node, convention.parts, head=node is network.lm_head):
-            continue
-        for shape in node.weights().values():
-            vector_left_out = convention.parts == "matrices" and (times is None or len(shape) == 1)
+        own = sizes_of_layer(sizes, found.kind.layer) if found.kind else sizes
+        for shape in part.weights().values():
+            vector_left_out = convention.parts == "matrices" and (found.kind is None or len(shape) == 1)
             if not vector_left_out:
-                yield shape, times
+                total += found.amount * elements(shape, own)
+    return total
 
 
-def _counts(operation: Operation, parts: Parts, *, head: bool) -> bool:
-    """Return whether an operation's weights count."""
-    if isinstance(operation, Embedding):
-        return parts == "all" or parts == ("no vocabulary" if operation.rows == S else "no positions")
-    return not head or parts in _WITH_VOCABULARY
+def _counts(part: Step, parts: Parts) -> bool:
+    """Return whether a part's weights count."""
+    if part.role == TOKEN_TABLE:
+        return parts in ("all", "no positions")
+    if part.role == POSITION_TABLE:
+        return parts in ("all", "no vocabulary")
+    return part.role != HEAD or parts in _WITH_VOCABULARY
 
 
 def _normal(config: ModelConfig, convention: Convention) -> Convention:
@@ -216,7 +221,3 @@ def _own_biases(config: ModelConfig) -> Biases:
 
 def _padded(entries: int) -> int:
     return -(-entries // PADDED_TO) * PADDED_TO
-
-
-def _many(times: Dim | None, sizes: Sizes) -> int:
-    return size(times, sizes) if times else 1

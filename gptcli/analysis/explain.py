@@ -1,17 +1,23 @@
 """Figures as formulas: symbolic, with the values put in, with unit and source."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from gptcli.analysis.formulas import evaluate, linear_in_layers, product, summed, used_values
 from gptcli.analysis.optimizers import STEP_COUNTER_BYTES, optimizer_named
 from gptcli.analysis.sweep import Memory
-from gptcli.architecture import Sizes, Weight, describe, sizes_of, weights
+from gptcli.architecture import Dim, Shape, Sizes, Weight, describe, sizes_of, weights
 from gptcli.architecture.dtypes import BITS
+from gptcli.architecture.listing import parts_of, read_shape
 from gptcli.config import ModelConfig
-from gptcli.reports import Explanation, MemoryReport
+from gptcli.reports.explanation import Explanation
 
-_COUNTED = "sum over the described weights (gptcli/architecture/network.py)"
-_RULES = "torch 2.13's own allocations, kernel by kernel (gptcli/architecture/kernels.py); held by 'gptcli verify'"
+if TYPE_CHECKING:
+    from gptcli.reports.memory import MemoryReport
+
+_COUNTED = "sum over the described weights (gptcli/architecture/plan.py)"
+_RULES = "torch 2.13's own allocations, kernel by kernel (gptcli/architecture/parts); held by 'gptcli verify'"
 
 
 def explanation(name: str, formula: str, sizes: Sizes, unit: str, source: str) -> Explanation:
@@ -21,32 +27,50 @@ def explanation(name: str, formula: str, sizes: Sizes, unit: str, source: str) -
 
 
 def parameter_formula(config: ModelConfig) -> str:
-    """Return the parameter count in symbols: what stands once, and L times what a block holds."""
-    own = [weight for weight in weights(describe(config)) if not weight.tied_to]
-    once = [product(weight.shape) for weight in own if weight.times is None]
-    each = [product(weight.shape) for weight in own if weight.times is not None]
-    return f"{summed(once)} + L*({summed(each)})"
+    """Return the parameter count in symbols: what stands once, and for each kind of layer how many times what."""
+    return _over_layers((weight.times, product(weight.shape)) for weight in _own_weights(config))
 
 
 def tensor_formula(config: ModelConfig) -> str:
     """Return the number of parameter tensors in symbols."""
-    own = [weight for weight in weights(describe(config)) if not weight.tied_to]
-    return f"{sum(w.times is None for w in own)} + L*{sum(w.times is not None for w in own)}"
+    own = Counter(str(weight.times or "") for weight in _own_weights(config))
+    return summed(f"{times}*{amount}" if times else str(amount) for times, amount in own.items())
+
+
+def cache_formula(config: ModelConfig, item: int) -> str:
+    """Return the bytes of a KV cache in symbols: of each kind of layer how many tensors of one shape."""
+    network = describe(config)
+    kept: Counter[tuple[str, Shape]] = Counter()
+    for found, part in parts_of(network):
+        layer = found.kind.layer if found.kind else None
+        kept.update((str(found.times or "1"), read_shape(network, layer, shape)) for shape in part.cached())
+    return summed(f"{amount}*{times}*{product(shape, item)}" for (times, shape), amount in kept.items())
+
+
+def _own_weights(config: ModelConfig) -> list[Weight]:
+    return [weight for weight in weights(describe(config)) if not weight.tied_to]
+
+
+def _over_layers(terms: Iterable[tuple[Dim | None, str]]) -> str:
+    together: dict[str, list[str]] = {}
+    for times, term in terms:
+        together.setdefault(str(times or ""), []).append(term)
+    return summed(f"{times}*({summed(each)})" if times else summed(each) for times, each in together.items())
 
 
 def explain_params(config: ModelConfig) -> list[Explanation]:
     """Explain the total and each weight of one block."""
     sizes = sizes_of(config)
     lines = [explanation("Parameters", parameter_formula(config), sizes, "parameters", _COUNTED)]
-    return lines + [_explain_weight(weight, sizes) for weight in weights(describe(config)) if not weight.tied_to]
+    return lines + [_explain_weight(weight, sizes) for weight in _own_weights(config)]
 
 
 def _explain_weight(weight: Weight, sizes: Sizes) -> Explanation:
-    formula = product(weight.shape) if weight.times is None else f"L*{product(weight.shape)}"
+    formula = product(weight.shape) if weight.times is None else f"{weight.times}*{product(weight.shape)}"
     return explanation(weight.path, formula, sizes, "parameters", "the weight's described shape")
 
 
-def explain_memory(report: MemoryReport) -> list[Explanation]:
+def explain_memory(report: "MemoryReport") -> list[Explanation]:
     """Explain weights, gradients, optimizer state and KV cache."""
     config = report.config
     assert config is not None
@@ -62,11 +86,11 @@ def explain_memory(report: MemoryReport) -> list[Explanation]:
     if report.kv_cache_bytes is not None:
         item = BITS[report.activation_dtype] // 8
         source = "keys and values of every token in every block (Pope et al. 2022, section 3.3)"
-        lines.append(explanation("KV cache", f"2*L*B*T*C*{item}", sizes, "bytes", source))
+        lines.append(explanation("KV cache", cache_formula(config, item), sizes, "bytes", source))
     return lines
 
 
-def _explain_optimizer(report: MemoryReport, weights_formula: str, sizes: Mapping[str, int]) -> Explanation:
+def _explain_optimizer(report: "MemoryReport", weights_formula: str, sizes: Mapping[str, int]) -> Explanation:
     assert report.config is not None
     assert report.optimizer is not None
     optimizer = optimizer_named(report.optimizer)

@@ -8,13 +8,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gptcli.analysis.limits import MAX_BATCH
-from gptcli.analysis.memory import checked_options, run_fields
+from gptcli.analysis.memory import checked_options
 from gptcli.analysis.peaks import Peaks
+from gptcli.analysis.run_facts import run_facts
 from gptcli.analysis.step import StepOptions
 from gptcli.config import ModelConfig
 from gptcli.config.model_config import MAX_SIZE
 from gptcli.errors import GptcliError, InputError
-from gptcli.reports import FitCell, FitReport
+from gptcli.reports.fit import FitCell, FitReport
 
 Variable = Literal["batch", "seq", "layers", "width"]
 
@@ -101,7 +102,7 @@ def fit_report(config: ModelConfig, options: StepOptions, request: FitRequest) -
         peak_bytes=peaks.peak(chosen, run),
         next_value=following,
         next_peak_bytes=None if following is None else peaks.peak(*question.build(following)),
-        **run_fields(run),
+        **run_facts(run, FitReport),
         table=_table(chosen, run, request.budget - request.headroom, peaks),
     )
 

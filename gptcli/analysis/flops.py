@@ -13,17 +13,18 @@ from gptcli.analysis.conventions import BODY, MATRICES, count_by
 from gptcli.analysis.formulas import evaluate, product, summed, used_values
 from gptcli.analysis.limits import check_length
 from gptcli.analysis.params import count_parameters
-from gptcli.architecture import AttentionPath, Dim, Sizes, describe, size, sizes_of, walk
-from gptcli.architecture.flops import MULTIPLY_ADD, MatrixProduct, Over, matrix_products
-from gptcli.architecture.operations import Operation
+from gptcli.architecture import AttentionPath, Dim, Group, Network, Sizes, describe, size, walk
+from gptcli.architecture.listing import parts_of, read_shape
+from gptcli.architecture.products import MULTIPLY_ADD, MatrixProduct, Over
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError
-from gptcli.reports import Explanation, FlopsReport, FlopsRow
+from gptcli.reports.explanation import Explanation
+from gptcli.reports.flops import FlopsReport, FlopsRow
 
 _TERA = 10**12
 
 _UNIT = "FLOPs"
-_OWN = "matrix products of the described operations, a multiply-add being two (gptcli/architecture/flops.py)"
+_OWN = "matrix products of the described operations, a multiply-add being two (gptcli/architecture/products.py)"
 _GRADIENTS = "one product as large as the forward's for the gradient of either factor (Kaplan et al. 2020, section 2.1)"
 _CAUSAL_SOURCE = "query t sees t keys: T*(T+1)/2 pairs, not T*T"
 _CACHE_SOURCE = "one query against T cached keys, its own included (Pope et al. 2022, section 3.3)"
@@ -116,7 +117,8 @@ def flops_report(
         InputError: the sequence is over the context length.
     """
     check_length(config, tokens)
-    steps, sizes = _steps(config, attention), sizes_of(config, batch, tokens)
+    network = describe(config, attention)
+    steps, sizes = _steps(network), network.sizes_for(batch, tokens)
     lines = _explain(steps, _conventions(config, steps), _quantities(config, sizes))
     value = {line.name: line.value for line in lines}
     report = FlopsReport(
@@ -134,6 +136,7 @@ def flops_report(
         prefill_flops=value["forward"],
         decode_flops=value["decode"],
         parts=[_row(step, sizes) for step in steps],
+        groups={each.path: each.node.label for each in walk(network) if each.path and isinstance(each.node, Group)},
         conventions={name: value[name] for name in _CONVENTIONS},
         mfu=None if reached is None else _utilization(value["training"], batch * tokens, reached),
         utilization=None
@@ -143,11 +146,15 @@ def flops_report(
     return replace(report, explanations=lines) if explain else report
 
 
-def _steps(config: ModelConfig, attention: AttentionPath) -> list[_Step]:
+def _steps(network: Network) -> list[_Step]:
     """Return the operations that have matrix products."""
-    nodes = walk(describe(config, attention))
-    found = [_Step(p, node.label, n, matrix_products(node)) for p, node, n in nodes if isinstance(node, Operation)]
-    return [step for step in found if step.products]
+    steps = []
+    for found, part in parts_of(network):
+        layer = found.kind.layer if found.kind else None
+        products = tuple(replace(each, dims=read_shape(network, layer, each.dims)) for each in part.products())
+        if products:
+            steps.append(_Step(found.path, part.label, found.times, products))
+    return steps
 
 
 def _row(step: _Step, sizes: Sizes) -> FlopsRow:

@@ -1,35 +1,34 @@
 """The flow map: every step of every block with its shape, its formula and its figures, from the description alone."""
 
 from collections.abc import Sequence
+from math import prod
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from gptcli.analysis.limits import check_length
 from gptcli.analysis.params import count_parameters
 from gptcli.architecture import (
     AttentionPath,
+    Group,
     Network,
+    Part,
     Sizes,
+    Stack,
     Step,
     describe,
     elements,
     shape_sizes,
-    shared_path,
-    size,
     sizes_of,
     steps,
     walk,
 )
+from gptcli.architecture.axes import read_sizes
 from gptcli.architecture.dtypes import bytes_of
-from gptcli.architecture.equations import equation
-from gptcli.architecture.flops import matrix_products
-from gptcli.architecture.listing import INDEX
-from gptcli.architecture.network import Group
-from gptcli.architecture.operations import Linear, Operation
+from gptcli.architecture.network import INDEX, Node
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError
-from gptcli.reports import FlowBlock, FlowReport, FlowStep, Token
+from gptcli.reports.flow import FlowBlock, FlowReport, FlowStep
+from gptcli.reports.tokens import Token
 
 MAX_LAYERS = 10_000  # of 18 steps each; a drawing folds them, but every step of every block is in the report
 
@@ -71,13 +70,13 @@ def flow_report(
         attention=attention,
         dtype=dtype,
         text_tokens=None if texts is None else [list(text) for text in texts],
-        sizes={symbol: value for symbol, value in sizes.items() if symbol.isalpha()},
+        sizes=read_sizes(sizes),
         parameters=count_parameters(config),
         forward_flops=sum(step.flops for step in listed if not step.group),
         block=FlowBlock(
-            path=next(path for path, _, _ in walk(network) if path.endswith(INDEX)),
-            label=network.h.body.label,
-            times=size(network.h.times, sizes),
+            path=next(found.path for found in walk(network) if found.path.endswith(INDEX)),
+            label=next(network.stack.layers()).body.label,
+            times=network.stack.depth,
             parameters=sum(step.parameters for step in block),
             flops=sum(step.flops for step in block),
         ),
@@ -86,7 +85,7 @@ def flow_report(
 
 
 class _Facts(Struct, frozen=True):
-    """What the step of a path has in every block alike."""
+    """What a node has in every layer alike; a group's figures are those of its parts."""
 
     formula: str
     weights: dict[str, tuple[int, ...]]
@@ -96,39 +95,41 @@ class _Facts(Struct, frozen=True):
 
 
 def _listed(network: Network, sizes: Sizes, dtype: str) -> list[FlowStep]:
-    facts = {path: _facts(node, sizes) for path, node, _ in walk(network) if path and not path.endswith(INDEX)}
-    facts |= {path: _summed(path, of_group, facts) for path, of_group in facts.items()}
-    return [_step(step, facts[shared_path(step)], sizes, dtype) for step in steps(network, sizes)]
+    known: dict[int, _Facts] = {}  # equal layers are one node of the tree
+    listed = []
+    for step in steps(network, sizes):
+        if id(step.node) not in known:
+            known[id(step.node)] = _facts(step.node, step.sizes)
+        listed.append(_step(step, known[id(step.node)], dtype))
+    return listed
 
 
-def _facts(node: Operation | Group, sizes: Sizes) -> _Facts:
+def _facts(node: Part | Group, sizes: Sizes) -> _Facts:
+    parameters, flops = _figures(node, sizes)
     if isinstance(node, Group):
-        return _Facts(equation(node), {}, None, 0, 0)
+        return _Facts(node.formula(), {}, None, parameters, flops)
     weights = {name: shape_sizes(shape, sizes) for name, shape in node.weights().items()}
-    tied_to = node.tied_to if isinstance(node, Linear) else None
-    parameters = 0 if tied_to else sum(elements(shape, sizes) for shape in node.weights().values())
-    flops = sum(product.flops(sizes) for product in matrix_products(node))
-    return _Facts(equation(node), weights, tied_to, parameters, flops)
+    return _Facts(node.formula(), weights, node.tied_to, parameters, flops)
 
 
-def _summed(path: str, own: _Facts, facts: dict[str, _Facts]) -> _Facts:
-    """Add to a group's figures those of its parts; an operation has none."""
-    parts = [part for other, part in facts.items() if other.startswith(f"{path}.")]
-    return replace(
-        own,
-        parameters=own.parameters + sum(part.parameters for part in parts),
-        flops=own.flops + sum(part.flops for part in parts),
-    )
+def _figures(node: Node, sizes: Sizes) -> tuple[int, int]:
+    """Return the parameters and the FLOPs of a node."""
+    assert not isinstance(node, Stack)
+    if isinstance(node, Group):
+        figures = [_figures(part, sizes) for _, part in node.parts]
+        return sum(parameters for parameters, _ in figures), sum(flops for _, flops in figures)
+    parameters = 0 if node.tied_to else sum(elements(shape, sizes) for shape in node.weights().values())
+    return parameters, sum(product.flops(sizes) for product in node.products())
 
 
-def _step(step: Step, facts: _Facts, sizes: Sizes, dtype: str) -> FlowStep:
+def _step(step: Step, facts: _Facts, dtype: str) -> FlowStep:
     return FlowStep(
         path=step.path,
         label=step.label,
         operation=step.kind,
         formula=facts.formula,
         reads=list(step.reads),
-        shape=shape_sizes(step.shape, sizes),
+        shape=step.numbers,
         symbols=[str(dim) for dim in step.shape],
         block=step.block,
         parent=step.path.rpartition(".")[0] or None,
@@ -137,5 +138,5 @@ def _step(step: Step, facts: _Facts, sizes: Sizes, dtype: str) -> FlowStep:
         tied_to=facts.tied_to,
         parameters=facts.parameters,
         flops=facts.flops,
-        bytes=bytes_of(elements(step.shape, sizes), dtype),
+        bytes=bytes_of(prod(step.numbers), dtype),
     )

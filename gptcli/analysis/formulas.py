@@ -36,9 +36,8 @@ def evaluate(formula: str, values: Mapping[str, int]) -> int:
 
 
 def _dim(dim: Dim) -> str:
-    if dim.symbol == "1":
-        return str(dim.factor)
-    return dim.symbol if dim.factor == 1 else f"{dim.factor}*{dim.symbol}"
+    terms = ["*".join([*([str(factor)] if factor != 1 or not axes else []), *axes]) for factor, axes in dim.terms]
+    return terms[0] if len(terms) == 1 else f"({' + '.join(terms)})"
 
 
 def _mentions(formula: str, symbol: str) -> bool:

@@ -1,25 +1,25 @@
 """Bytes of the weights, and the peak of a pass or a step with the ledger of what is alive at it."""
 
 from collections import Counter
-from typing import Any
 
 from msgspec.structs import replace
 
 from gptcli.analysis.explain import explain_ledger, explain_memory
 from gptcli.analysis.limits import check_length
-from gptcli.analysis.optimizers import STEP_COUNTER_BYTES, implementation, optimizer_named
+from gptcli.analysis.optimizers import STEP_COUNTER_BYTES, optimizer_named
 from gptcli.analysis.params import count_parameters, count_tied_and_untied
 from gptcli.analysis.process import process_bytes
+from gptcli.analysis.run_facts import activation_dtype, run_facts
 from gptcli.analysis.step import StepOptions, sweep_step
 from gptcli.analysis.sweep import Memory
-from gptcli.architecture import describe, size, sizes_of, weights
-from gptcli.architecture.dtypes import BITS, bytes_of
-from gptcli.architecture.kernels import norm_kernels
+from gptcli.architecture import describe, elements
+from gptcli.architecture.dtypes import BITS, QUANTIZED, bytes_of
+from gptcli.architecture.listing import parts_of
+from gptcli.architecture.network import sizes_of_layer
+from gptcli.architecture.parts.part import part_kind
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError
-from gptcli.reports import DtypeRow, LedgerLine, MemoryReport, PhasePeak
-
-QUANTIZED = ("int8", "int4")
+from gptcli.reports.memory import DtypeRow, LedgerLine, MemoryReport, PhasePeak
 
 
 def checked_options(config: ModelConfig, options: StepOptions) -> StepOptions:
@@ -46,7 +46,7 @@ def memory_report(config: ModelConfig, options: StepOptions, *, explain: bool = 
     training = options.mode == "training"
     report = MemoryReport(
         config=config,
-        **run_fields(options),
+        **run_facts(options, MemoryReport),
         parameters=count_parameters(config),
         weights_bytes=bytes_of(count_parameters(config), options.dtype),
         dtypes=[
@@ -63,7 +63,7 @@ def memory_report(config: ModelConfig, options: StepOptions, *, explain: bool = 
         peak_phase=memory.peak_phase,
         phases=[PhasePeak(phase, peak) for phase, peak in memory.phases.items()],
         ledger=ledger(memory),
-        kernels={config.norm: norm_kernels(config.norm, options.device), "activation": "fused"},
+        kernels={config.norm: how_computed(config.norm, options.device), "activation": "fused"},
         stores_causal_mask=False,
         process_bytes=process_bytes(options.device),
     )
@@ -74,28 +74,9 @@ def memory_report(config: ModelConfig, options: StepOptions, *, explain: bool = 
     return replace(report, explanations=lines)
 
 
-def run_fields(options: StepOptions) -> dict[str, Any]:
-    """Return what runs, by the keys of the reports that say so; what only a training step has is null elsewhere."""
-    training = options.mode == "training"
-    return {
-        "mode": options.mode,
-        "dtype": options.dtype,
-        "activation_dtype": activation_dtype(options),
-        "amp": options.amp,
-        "batch_size": options.batch,
-        "seq_len": options.tokens,
-        "attention": options.attention,
-        "device": options.device,
-        "optimizer": options.optimizer if training else None,
-        "optimizer_impl": implementation(options.optimizer_impl, options.device) if training else None,
-        "recompute": options.recompute if training else None,
-        "free_logits": options.free_logits if training else None,
-    }
-
-
-def activation_dtype(options: StepOptions) -> str:
-    """Return the format that matrix products run in; quantized weights are multiplied in bf16."""
-    return "bf16" if options.amp or options.dtype in QUANTIZED else options.dtype
+def how_computed(kind: str, device: str) -> str:
+    """Return whether torch computes a kind of part in one call, ``fused``, or in several, ``composite``."""
+    return "composite" if device in part_kind(kind).composite_on else "fused"
 
 
 def gradients_bytes(config: ModelConfig, dtype: str) -> int:
@@ -112,13 +93,16 @@ def optimizer_bytes(config: ModelConfig, name: str, dtype: str) -> int:
 
 def count_tensors(config: ModelConfig) -> int:
     """Return how many parameter tensors the model has; a tied head is none of its own."""
-    sizes = sizes_of(config)
-    return sum(size(w.times, sizes) if w.times else 1 for w in weights(describe(config)) if not w.tied_to)
+    return sum(found.amount * len(part.weights()) for found, part in parts_of(describe(config)) if not part.tied_to)
 
 
 def kv_cache_bytes(config: ModelConfig, options: StepOptions) -> int:
-    """Return the bytes of the keys and values of every token in every block: 2 L B T C numbers."""
-    numbers = 2 * config.n_layers * options.batch * options.tokens * config.emb_dim
+    """Return the bytes of what every layer keeps of every token: keys and values, 2 L B T C numbers in GPT-2."""
+    network, numbers = describe(config), 0
+    for found, part in parts_of(network):
+        sizes = network.sizes_for(options.batch, options.tokens)
+        own = sizes_of_layer(sizes, found.kind.layer) if found.kind else sizes
+        numbers += found.amount * sum(elements(shape, own) for shape in part.cached())
     return bytes_of(numbers, activation_dtype(options))
 
 

@@ -1,16 +1,27 @@
 """Parameters: the sum of the described weights."""
 
+from collections.abc import Iterable, Iterator
 from math import prod
 
 from msgspec.structs import replace
 
-from gptcli.architecture import Dim, Network, Sizes, describe, each_weight, shape_sizes, size, sizes_of, weights
-from gptcli.architecture.listing import INDEX
-from gptcli.architecture.network import Group, Node, Repeat
-from gptcli.architecture.operations import Linear, Operation
+from gptcli.architecture import (
+    Group,
+    Network,
+    Sizes,
+    Stack,
+    describe,
+    each_weight,
+    shape_sizes,
+    sizes_of,
+    weights,
+)
+from gptcli.architecture import Part as Step
+from gptcli.architecture.listing import parts_of
+from gptcli.architecture.network import Kind, Node, sizes_of_layer
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError
-from gptcli.reports import ParamsReport, Part, TiedTotals, WeightRow
+from gptcli.reports.params import ParamsReport, Part, TiedTotals, WeightRow
 
 MAX_LISTED = 2_000_000  # weights; a document of 200 MB is more than any reader of it wants
 
@@ -49,13 +60,13 @@ def params_report(config: ModelConfig, *, list_weights: bool = False) -> ParamsR
         active=count_parameters(config),
         weight_tying=config.weight_tying,
         totals=count_tied_and_untied(config),
-        parts=_parts(network, "", None, sizes),
+        parts=_parts(network.parts, "", None, sizes),
         weights=_listed(network, sizes) if list_weights else None,
     )
 
 
 def _listed(network: Network, sizes: Sizes) -> list[WeightRow]:
-    length = sum(size(weight.times, sizes) if weight.times else 1 for weight in weights(network))
+    length = sum(found.amount * len(part.weights()) for found, part in parts_of(network))
     if length > MAX_LISTED:
         raise InputError(
             f"n_layers {network.config.n_layers:,} makes {length:,} weights, more than the {MAX_LISTED:,} that --json "
@@ -67,23 +78,27 @@ def _listed(network: Network, sizes: Sizes) -> list[WeightRow]:
     ]
 
 
-def _parts(group: Group | Network, path: str, times: Dim | None, sizes: Sizes) -> list[Part]:
-    children = (_part(child, f"{path}.{name}" if path else name, times, sizes) for name, child in group.children())
-    return [part for part in children if part.parts or part.shapes]
+def _parts(nodes: Iterable[tuple[str, Node]], path: str, kind: Kind | None, sizes: Sizes) -> list[Part]:
+    parts = (part for name, node in nodes for part in _each(node, f"{path}.{name}" if path else name, kind, sizes))
+    return [part for part in parts if part.parts or part.shapes]
 
 
-def _part(node: Node, path: str, times: Dim | None, sizes: Sizes) -> Part:
-    if isinstance(node, Repeat):
-        return _part(node.body, f"{path}.{INDEX}", node.times, sizes)
-    many = size(times, sizes) if times else 1
-    if isinstance(node, Group):
-        parts = _parts(node, path, times, sizes)
-        return Part(path, node.label, {}, sum(part.count for part in parts), many, None, parts)
-    return _own_weights(node, path, many, sizes)
+def _each(node: Node, path: str, kind: Kind | None, sizes: Sizes) -> Iterator[Part]:
+    if isinstance(node, Stack):
+        for each in node.kinds():
+            yield _group(each.layer.body, f"{path}.{each.index}", each, sizes_of_layer(sizes, each.layer))
+    elif isinstance(node, Group):
+        yield _group(node, path, kind, sizes)
+    else:
+        yield _own_weights(node, path, kind, sizes)
 
 
-def _own_weights(operation: Operation, path: str, times: int, sizes: Sizes) -> Part:
-    tied_to = operation.tied_to if isinstance(operation, Linear) else None
-    shapes = {name: shape_sizes(shape, sizes) for name, shape in operation.weights().items()}
-    count = 0 if tied_to else sum(prod(shape) for shape in shapes.values())
-    return Part(path, operation.label, shapes, count, times, tied_to, [])
+def _group(group: Group, path: str, kind: Kind | None, sizes: Sizes) -> Part:
+    parts = _parts(group.parts, path, kind, sizes)
+    return Part(path, group.label, {}, sum(part.count for part in parts), kind.amount if kind else 1, None, parts)
+
+
+def _own_weights(part: Step, path: str, kind: Kind | None, sizes: Sizes) -> Part:
+    shapes = {name: shape_sizes(shape, sizes) for name, shape in part.weights().items()}
+    count = 0 if part.tied_to else sum(prod(shape) for shape in shapes.values())
+    return Part(path, part.label, shapes, count, kind.amount if kind else 1, part.tied_to, [])

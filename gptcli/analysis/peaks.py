@@ -9,9 +9,9 @@ from msgspec.structs import asdict
 from gptcli.analysis.step import StepOptions, sweep_step
 from gptcli.analysis.sweep import Memory, rounded_bytes
 from gptcli.architecture import sizes_of
+from gptcli.architecture.axes import Sizes
+from gptcli.architecture.books import WIDENED_ROWS, Amount
 from gptcli.architecture.dtypes import BITS
-from gptcli.architecture.kernels import WIDENED_ROWS, Amount
-from gptcli.architecture.symbols import Sizes
 from gptcli.config import ModelConfig
 
 _FREE_IN_CONFIG = ("name", "vocab_size", "context_length", "emb_dim", "norm_eps", "init")

@@ -18,16 +18,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gptcli.analysis.optimizers import STEP_COUNTER_BYTES, Optimizer, implementation, optimizer_named
-from gptcli.analysis.program import SOURCE, Program, program_of, section_of
+from gptcli.analysis.program import SOURCE, Program, Repeated, Section, program_of, section_of
 from gptcli.analysis.sweep import Buffer, Memory, Node, Sweep
-from gptcli.architecture import AttentionPath, Network, Sizes, Weight, describe, elements, size, sizes_of, weights
+from gptcli.architecture import AttentionPath, Network, Part, Sizes, Stack, Weight, describe, elements, size, weights
+from gptcli.architecture.axes import ONE, B, K, T, number
+from gptcli.architecture.books import INDEX, Amount, Conditions
 from gptcli.architecture.dtypes import BITS, bytes_of
-from gptcli.architecture.kernels import INDEX, Amount, Conditions, loss_kernels
-from gptcli.architecture.symbols import ONE, B, C, K, T
+from gptcli.architecture.listing import parts_of, read_shape
+from gptcli.architecture.loss import loss_kernels
 from gptcli.config import ModelConfig
 
-# Between equal blocks memory moves by equal amounts, so its extremes lie at the ends: the first two and the last two
-# blocks are swept, and what the others add is the change of one of them, so many times.
+# Between equal periods of a run memory moves by equal amounts, so its extremes lie at the ends: the first two and the
+# last two periods are swept, and what the others add is the change of one of them, so many times.
 _SWEPT_AT_AN_END = 2
 
 FORWARD, LOSS, BACKWARD, OPTIMIZER = "forward", "loss", "backward", "optimizer step"
@@ -36,7 +38,7 @@ PREFILL, DECODE = "prefill", "decode"
 _CUDA_GRANULARITY = 512  # torch's caching allocator rounds every tensor up to this (kMinBlockSize)
 _HALF = BITS["bf16"] // 8
 # What torch.get_rng_state() gives of the CPU's generator; a card's 16 bytes lie in the CPU's memory as well.
-_GENERATOR_STATE = Amount("Random number states", (5056 * ONE,), 1)
+_GENERATOR_STATE = Amount("Random number states", (number(5056),), 1)
 
 
 class StepOptions(Struct, frozen=True, kw_only=True):
@@ -64,14 +66,13 @@ class StepOptions(Struct, frozen=True, kw_only=True):
 def sweep_step(config: ModelConfig, options: StepOptions) -> Memory:
     """Sweep a forward pass or a training step and return the books, peak and all."""
     network = describe(config, options.attention)
-    sizes = sizes_of(config, options.batch, options.tokens)
+    sizes = network.sizes_for(options.batch, options.tokens)
     training = options.mode == "training"
     given = _conditions(options, sizes)
     memory = Memory(sizes, _granularity(options.device))
     _add_weights(memory, network, options.dtype)
     memory.add(Amount("Token ids", (B, T), INDEX), 1)
-    tied = ("wte.weight", "lm_head.weight") if config.weight_tying else ()
-    sweep = Sweep(memory, tied=tied)
+    sweep = Sweep(memory, tied=_sharing(network))
     program = program_of(network, given)
     if training:
         _training_step(sweep, program, network, given, options)
@@ -79,8 +80,13 @@ def sweep_step(config: ModelConfig, options: StepOptions) -> Memory:
         _generation(sweep, network, options, given)
     else:
         memory.begin(FORWARD)
-        _inference(sweep, program, config.n_layers)
+        _inference(sweep, program)
     return memory
+
+
+def _sharing(network: Network) -> tuple[str, ...]:
+    """Return the paths of weights that share memory with another."""
+    return tuple(path for weight in weights(network) if weight.tied_to for path in (weight.tied_to, weight.path))
 
 
 def _granularity(device: str) -> int:
@@ -126,27 +132,35 @@ def _generation(sweep: Sweep, network: Network, options: StepOptions, given: Con
 
     The output head runs for the last position alone. A decoding token never takes more than the prefill.
     """
-    memory, layers = sweep.memory, network.config.n_layers
-    memory.add(Amount("KV cache", (B, T, C), given.item), 2 * layers)
+    memory = sweep.memory
+    _add_cache(memory, network, given.item)
     network, given = _last_position_only(network), replace(given, cached=True)
     memory.begin(PREFILL)
-    _inference(sweep, program_of(network, given), layers)
+    _inference(sweep, program_of(network, given))
     memory.begin(DECODE)
-    alone_sizes = {**sizes_of(network.config, options.batch, 1), K.symbol: options.tokens}
+    alone_sizes = {**network.sizes_for(options.batch, 1), "K": options.tokens}
     alone = Sweep(Memory(alone_sizes, memory.granularity))
     alone.memory.begin(DECODE)
-    _inference(alone, program_of(network, replace(given, sizes=alone_sizes, keys=K)), layers)
+    _inference(alone, program_of(network, replace(given, sizes=alone_sizes, keys=K)))
     memory.phases[DECODE] = memory.live + alone.memory.peak
+
+
+def _add_cache(memory: Memory, network: Network, item: int) -> None:
+    for found, part in parts_of(network):
+        layer = found.kind.layer if found.kind else None
+        for shape in part.cached():
+            memory.add(Amount("KV cache", read_shape(network, layer, shape), item), found.amount)
 
 
 def _last_position_only(network: Network) -> Network:
     """Return the network that gives the logits of each text's last token only."""
-    norm, head = network.ln_f, network.lm_head
-    return replace(
-        network,
-        ln_f=replace(norm, shape=(B, ONE, norm.features)),
-        lm_head=replace(head, shape=(B, ONE, head.outputs)),
-    )
+    place = next(index for index, (_, node) in enumerate(network.parts) if isinstance(node, Stack))
+    after = tuple((name, _of_one_token(node)) for name, node in network.parts[place + 1 :] if isinstance(node, Part))
+    return replace(network, parts=(*network.parts[: place + 1], *after))
+
+
+def _of_one_token(part: Part) -> Part:
+    return replace(part, shape=tuple(ONE if dim == T else dim for dim in part.shape))
 
 
 def _own_weights(network: Network, memory: Memory) -> list[tuple[Weight, int]]:
@@ -155,11 +169,11 @@ def _own_weights(network: Network, memory: Memory) -> list[tuple[Weight, int]]:
     return [(w, size(w.times, sizes) if w.times else 1) for w in weights(network) if not w.tied_to]
 
 
-def _inference(sweep: Sweep, program: Program, layers: int) -> None:
+def _inference(sweep: Sweep, program: Program) -> None:
     x, _ = sweep.forward(program.before, None, saving=False)
-    blocks = _Blocks(sweep, program, layers, saving=False, recompute=False)
-    logits, _ = sweep.forward(program.after, blocks.forward(x), saving=False)
-    blocks.leave_autocast()
+    layers = _Layers(sweep, program, saving=False, recompute=False)
+    logits, _ = sweep.forward(program.after, layers.forward(x), saving=False)
+    layers.leave_autocast()
     sweep.memory.release(logits)
 
 
@@ -169,21 +183,18 @@ def _training_step(sweep: Sweep, program: Program, network: Network, given: Cond
     memory.add(Amount("Targets", (B, T), INDEX), 1)
     _add_optimizer_state(memory, network, optimizer, given.stream_item)
     recompute = options.recompute == "block"
-    draws = options.device == "cpu" and network.config.drop_rate > 0
-    blocks = _Blocks(
-        sweep, program, network.config.n_layers, saving=not recompute, recompute=recompute, keeps_states=draws
-    )
+    layers = _Layers(sweep, program, saving=not recompute, recompute=recompute, keeps_states=options.device == "cpu")
 
     memory.begin(FORWARD)
     x, nodes_before = sweep.forward(program.before, None, saving=True)
-    x = blocks.forward(x)
+    x = layers.forward(x)
     logits, nodes_after = sweep.forward(program.after, x, saving=True)
 
     memory.begin(LOSS)
     loss_section = section_of(loss_kernels(program.after.result, given), "loss")
     logits.references += 1
     _, nodes_loss = sweep.forward(loss_section, logits, saving=True, source_name=program.after.result)
-    blocks.leave_autocast()
+    layers.leave_autocast()
     if options.free_logits:
         memory.release(logits)
 
@@ -193,7 +204,7 @@ def _training_step(sweep: Sweep, program: Program, network: Network, given: Cond
     gradients = {"loss": root}
     sweep.backward(nodes_loss, gradients)
     sweep.backward(nodes_after, gradients)
-    blocks.backward(gradients)
+    layers.backward(gradients)
     gradients[program.before.result] = gradients.pop(SOURCE)
     sweep.backward(nodes_before, gradients)
     memory.release(root)
@@ -204,74 +215,108 @@ def _training_step(sweep: Sweep, program: Program, network: Network, given: Cond
     )
 
 
-class _Blocks:
-    """The repeated block, forward and backward, at a cost that does not depend on how often it is repeated."""
+class _Layers:
+    """All runs of layers, forward and backward."""
 
     def __init__(
-        self,
-        sweep: Sweep,
-        program: Program,
-        layers: int,
-        *,
-        saving: bool,
-        recompute: bool,
-        keeps_states: bool = False,
+        self, sweep: Sweep, program: Program, *, saving: bool, recompute: bool, keeps_states: bool = False
     ) -> None:
         """``keeps_states``: a rerun must draw the same dropout masks, so the state of the generator is kept."""
         self._sweep = sweep
+        self._runs = [
+            _Run(sweep, run, saving=saving, recompute=recompute, keeps_states=keeps_states) for run in program.runs
+        ]
+
+    def forward(self, x: Buffer) -> Buffer:
+        for run in self._runs:
+            x = run.forward(x)
+        return x
+
+    def leave_autocast(self) -> None:
+        """Give back what only autocast's cache held, of the layers that were not swept too."""
+        for run in self._runs:
+            run.leave_autocast()
+        self._sweep.release_cached()
+
+    def backward(self, gradients: dict[str, Buffer]) -> None:
+        for run in reversed(self._runs):
+            run.backward(gradients)
+
+
+class _Swept(Struct):
+    """A layer that has run forward: its section, and what its backward needs."""
+
+    section: Section
+    nodes: list[Node]
+    source: Buffer | None
+    state: Buffer | None
+
+
+class _Run:
+    """A run of layers, forward and backward, at a cost that does not depend on how often its period is repeated."""
+
+    def __init__(self, sweep: Sweep, run: Repeated, *, saving: bool, recompute: bool, keeps_states: bool) -> None:
+        self._sweep = sweep
         self._keeps_states = recompute and keeps_states
-        self._states: list[Buffer] = []
-        self._section = program.block
+        self._period = run.period
         self._saving = saving
         self._recompute = recompute
-        self._skipped = max(0, layers - 2 * _SWEPT_AT_AN_END)
-        self._swept = layers - self._skipped
-        self._nodes: list[list[Node]] = []
-        self._sources: list[Buffer] = []
+        self._skipped = max(0, run.times - 2 * _SWEPT_AT_AN_END)
+        self._periods = run.times - self._skipped
+        self._swept: list[_Swept] = []
         self._cached_by_one: list[Buffer] = []
 
     def forward(self, x: Buffer) -> Buffer:
         sweep = self._sweep
-        for index in range(self._swept):
+        for index in range(self._periods):
             before, cached = sweep.memory.held.copy(), len(sweep.cached)
-            if self._recompute:  # the block's input is all that is kept
-                x.references += 1
-                self._sources.append(x)
-            if self._keeps_states:
-                self._states.append(sweep.memory.allocate(_GENERATOR_STATE))
-            x, nodes = sweep.forward(self._section, x, saving=self._saving)
-            self._nodes.append(nodes)
+            for section in self._period:
+                x = self._run(section, x)
             if index == _SWEPT_AT_AN_END - 1:
                 sweep.memory.repeat(before, self._skipped)
                 self._cached_by_one = sweep.cached[cached:]
         return x
 
+    def _run(self, section: Section, x: Buffer) -> Buffer:
+        source = state = None
+        if self._recompute:  # the layer's input is all that is kept
+            x.references += 1
+            source = x
+        if self._keeps_states and section.random:
+            state = self._sweep.memory.allocate(_GENERATOR_STATE)
+        x, nodes = self._sweep.forward(section, x, saving=self._saving)
+        self._swept.append(_Swept(section, nodes, source, state))
+        return x
+
     def leave_autocast(self) -> None:
-        """Give back what only autocast's cache held, of the blocks that were not swept too."""
         for buffer in self._cached_by_one:
             if buffer.references == 1:
                 self._sweep.memory.add(buffer.amount, -self._skipped)
-        self._sweep.release_cached()
 
     def backward(self, gradients: dict[str, Buffer]) -> None:
-        for index in reversed(range(self._swept)):
+        for index in reversed(range(self._periods)):
             before = self._sweep.memory.held.copy()
-            gradients[self._section.result] = gradients.pop(SOURCE)
-            if self._recompute:
-                self._sweep.backward_before_rerun(self._section, gradients)
-                nodes = self._rerun(index)
-                needed = (self._sources[index], *self._states[index : index + 1])
-                self._sweep.backward(nodes, gradients, saved_go_early=True, rerun_from=needed)
-            else:
-                self._sweep.backward(self._nodes[index], gradients)
-            if index == self._swept - _SWEPT_AT_AN_END:
+            for _ in self._period:
+                self._back(self._swept.pop(), gradients)
+            if index == self._periods - _SWEPT_AT_AN_END:
                 self._sweep.memory.repeat(before, self._skipped)
 
-    def _rerun(self, index: int) -> list[Node]:
-        """Run a block again; where its state is put back for that, today's is set aside."""
+    def _back(self, swept: _Swept, gradients: dict[str, Buffer]) -> None:
+        sweep = self._sweep
+        gradients[swept.section.result] = gradients.pop(SOURCE)
+        if swept.source is None:
+            sweep.backward(swept.nodes, gradients)
+            return
+        sweep.backward_before_rerun(swept.section, gradients)
+        nodes = self._rerun(swept.section, swept.source, with_state=swept.state is not None)
+        needed = (swept.source,) if swept.state is None else (swept.source, swept.state)
+        sweep.backward(nodes, gradients, saved_go_early=True, rerun_from=needed)
+
+    def _rerun(self, section: Section, source: Buffer, *, with_state: bool) -> list[Node]:
+        """Run a layer again; where its state is put back for that, today's is set aside."""
         memory = self._sweep.memory
-        aside = memory.allocate(_GENERATOR_STATE) if self._keeps_states else None
-        nodes = self._sweep.rerun(self._section, self._sources[index])
+        aside = memory.allocate(_GENERATOR_STATE) if with_state else None
+        nodes = self._sweep.rerun(section, source)
         if aside is not None:
             memory.release(aside)
         return nodes
@@ -304,8 +349,15 @@ def _optimizer_step(memory: Memory, network: Network, optimizer: Optimizer, how:
 
 
 def _in_parameter_order(network: Network) -> list[Weight]:
-    """Return the weights in the order of ``parameters()``, of the blocks two: what follows repeats them."""
-    own = [weight for weight in weights(network) if not weight.tied_to]
-    repeated = [weight for weight in own if weight.times]
-    first = own.index(repeated[0])
-    return own[: first + len(repeated)] + repeated * (network.config.n_layers > 1) + own[first + len(repeated) :]
+    """Return the weights in the order of ``parameters()``, of each run two periods: what follows repeats them."""
+    order: list[Weight] = []
+    listed = [weight for weight in weights(network) if not weight.tied_to]
+    kinds = {kind.layer: kind.index for kind in network.stack.kinds()}
+    for name, node in network.parts:
+        if not isinstance(node, Stack):
+            order += [weight for weight in listed if weight.path.startswith(f"{name}.")]
+            continue
+        for run in node.runs:
+            for layer in run.once() * min(run.times, 2):
+                order += [weight for weight in listed if weight.path.startswith(f"{name}.{kinds[layer]}.")]
+    return order

@@ -9,8 +9,8 @@ from collections import Counter
 from math import prod
 
 from gptcli.analysis.program import SOURCE, Section
-from gptcli.architecture.kernels import Amount, Gradient, Kernel, Temporary
-from gptcli.architecture.symbols import Sizes, shape_sizes
+from gptcli.architecture.axes import Sizes, shape_sizes
+from gptcli.architecture.books import Amount, Gradient, Kernel, Temporary
 
 Held = Counter[Amount]
 

@@ -22,7 +22,7 @@ from gptcli.analysis.conventions import (
 from gptcli.analysis.params import count_parameters, count_tied_and_untied, params_report
 from gptcli.analysis.published import PUBLISHED, PublishedName
 from gptcli.config import ModelConfig, load_config, preset_paths
-from gptcli.reports import Part, WhyRow
+from gptcli.reports.params import Part, WhyRow
 
 _NEAREST = 5
 # A number says something about another model if it is written in steps of at most a tenth of itself, and about a part

@@ -1,15 +1,20 @@
-"""A torch-free description of the network: its weights, its steps, their symbolic shapes."""
+"""A torch-free description of the network: its parts, their weights and steps, over named axes."""
 
+from gptcli.architecture.axes import Dim, Shape, Sizes, elements, shape_sizes, size
 from gptcli.architecture.listing import Step, Weight, each_weight, shared_path, steps, walk, weights
-from gptcli.architecture.network import AttentionPath, Network, attention_path, describe
-from gptcli.architecture.symbols import Dim, Shape, Sizes, elements, shape_sizes, size, sizes_of
+from gptcli.architecture.network import AttentionPath, Group, Network, Stack, attention_path
+from gptcli.architecture.parts.part import Part
+from gptcli.architecture.plan import describe, sizes_of
 
 __all__ = [
     "AttentionPath",
     "Dim",
+    "Group",
     "Network",
+    "Part",
     "Shape",
     "Sizes",
+    "Stack",
     "Step",
     "Weight",
     "attention_path",

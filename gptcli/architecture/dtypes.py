@@ -6,6 +6,7 @@ from gptcli.errors import InputError, closest
 
 BITS: dict[str, int] = {"fp32": 32, "fp16": 16, "bf16": 16, "int8": 8, "int4": 4}
 COMPUTE_DTYPES = ("fp32", "fp16", "bf16")
+QUANTIZED = ("int8", "int4")  # of weights alone; products run in bf16
 
 # Other programs' names of the same formats, in small letters and without what joins words.
 _SPELLINGS = {

@@ -1,30 +1,31 @@
-"""The description read as lists: every weight, every step."""
+"""The tree read as lists: every weight, every step. Shapes are written as people read them (`axes.plain`)."""
 
 from collections.abc import Iterator
 
 from msgspec import Struct
 
-from gptcli.architecture.network import Group, Network, Node, Repeat
-from gptcli.architecture.operations import Linear, Operation
-from gptcli.architecture.symbols import Dim, Shape, Sizes, elements, size
-
-INDEX = "{i}"  # stands in paths of a repeated group: h.{i}.attn.c_attn
+from gptcli.architecture.axes import Dim, Shape, Sizes, bound, elements, plain, shape_sizes, size
+from gptcli.architecture.network import INDEX, Group, Kind, Layer, Network, Node, Stack, sizes_of_layer
+from gptcli.architecture.parts.part import Part
+from gptcli.architecture.roles import Role
 
 
 class Weight(Struct, frozen=True):
     """A parameter tensor.
 
     Attributes:
-        path: its name in ``named_parameters()``, with ``{i}`` where its group is repeated.
-        shape: symbolic, in torch's order: (out, in) for a linear layer.
+        path: its name in ``named_parameters()``; the index of its kind of layer stands in place of the layer's number.
+        shape: symbolic, in torch's order: (out, in) for a linear layer; sizes that are one layer's own are numbers.
         tied_to: the path of the weight it shares storage with, or None.
-        times: how often its group stands in the network, or None for once.
+        times: how many layers of its kind there are, or None outside the layers.
+        role: of the part that owns it.
     """
 
     path: str
     shape: Shape
     tied_to: str | None = None
     times: Dim | None = None
+    role: Role | None = None
 
     def count(self, sizes: Sizes) -> int:
         """Return the numbers one instance adds to the model: none where it is tied."""
@@ -40,94 +41,172 @@ class Step(Struct, frozen=True):
 
     Attributes:
         path: where it stands: ``h.0.attn.softmax``.
-        label: the words people read.
-        kind: the kind of operation.
+        node: the part; or the group, of which the last part gave its output.
         reads: paths of the steps whose output it takes; ``ids`` and ``positions`` for the network's input.
         shape: the symbolic shape of its output.
-        block: index of its block, or None outside the blocks.
-        group: whether it stands for the steps of a group, of which the last gave its output.
+        sizes: the value of every axis at this step.
+        block: the number of its layer, or None outside the layers.
     """
 
     path: str
-    label: str
-    kind: str
+    node: Part | Group
     reads: tuple[str, ...]
     shape: Shape
+    sizes: Sizes
     block: int | None = None
-    group: bool = False
+
+    @property
+    def label(self) -> str:
+        """The words people read."""
+        return self.node.label
+
+    @property
+    def kind(self) -> str:
+        """The kind of part or group."""
+        return self.node.kind
+
+    @property
+    def group(self) -> bool:
+        """Whether it stands for the steps of a group."""
+        return isinstance(self.node, Group)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The shape in numbers."""
+        return shape_sizes(self.shape, self.sizes)
+
+
+class Found(Struct, frozen=True):
+    """A node of the tree and where it stands.
+
+    Attributes:
+        path: the index of its kind of layer stands in place of the layer's number.
+        node: a part or a group.
+        kind: of its layer, or None outside the layers.
+    """
+
+    path: str
+    node: Part | Group
+    kind: Kind | None
+
+    @property
+    def times(self) -> Dim | None:
+        """How many layers of its kind there are, or None outside the layers."""
+        return self.kind.times if self.kind else None
+
+    @property
+    def amount(self) -> int:
+        """How often it stands in the network."""
+        return self.kind.amount if self.kind else 1
 
 
 def shared_path(step: Step) -> str:
-    """Return a step's path as that of every block: ``h.3.attn.heads`` -> ``h.{i}.attn.heads``."""
+    """Return a step's path as that of every layer: ``h.3.attn.heads`` -> ``h.{i}.attn.heads``."""
     return step.path if step.block is None else step.path.replace(f".{step.block}.", f".{INDEX}.", 1)
 
 
-def walk(node: Node, path: str = "", times: Dim | None = None) -> Iterator[tuple[str, Operation | Group, Dim | None]]:
-    """Yield path, node and multiplicity of every operation and group, a group before its parts."""
-    if isinstance(node, Repeat):
-        yield from walk(node.body, f"{path}.{INDEX}", node.times)
+def walk(network: Network) -> Iterator[Found]:
+    """Yield every part and group, a group before its parts, those of each kind of layer once."""
+    return _walk(network, "", None)
+
+
+def _walk(node: Node, path: str, kind: Kind | None) -> Iterator[Found]:
+    if isinstance(node, Stack):
+        for each in node.kinds():
+            yield from _walk(each.layer.body, f"{path}.{each.index}", each)
         return
-    yield path, node, times
+    yield Found(path, node, kind)
     if isinstance(node, Group):
-        for name, child in node.children():
-            yield from walk(child, f"{path}.{name}" if path else name, times)
+        for name, child in node.parts:
+            yield from _walk(child, f"{path}.{name}" if path else name, kind)
+
+
+def parts_of(network: Network) -> Iterator[tuple[Found, Part]]:
+    """Yield the parts among what `walk` finds."""
+    for found in walk(network):
+        if isinstance(found.node, Part):
+            yield found, found.node
+
+
+def read_shape(network: Network, layer: Layer | None, shape: Shape) -> Shape:
+    """Return a shape of a layer as people read it: its own sizes as numbers, ``3C`` for ``(H + 2G)D`` where it is."""
+    sizes = network.sizes if layer is None else sizes_of_layer(network.sizes, layer)
+    own = dict(layer.sizes) if layer is not None else {}
+    return plain(bound(shape, own), sizes)
 
 
 def weights(network: Network) -> list[Weight]:
-    """List every weight once, a repeated block's with its multiplicity."""
-    found = []
-    for path, node, times in walk(network):
-        if isinstance(node, Operation):
-            tied_to = node.tied_to if isinstance(node, Linear) else None
-            found += [Weight(f"{path}.{name}", shape, tied_to, times) for name, shape in node.weights().items()]
-    return found
+    """List every weight once, those of each kind of layer with how many layers there are."""
+    return [
+        Weight(f"{found.path}.{name}", read_shape(network, _layer(found), shape), part.tied_to, found.times, part.role)
+        for found, part in parts_of(network)
+        for name, shape in part.weights().items()
+    ]
+
+
+def _layer(found: Found) -> Layer | None:
+    return found.kind.layer if found.kind else None
 
 
 def each_weight(network: Network, sizes: Sizes) -> Iterator[Weight]:
-    """Yield every weight of every block, by the names and in the order of ``named_parameters()``."""
-    listed = weights(network)
-    repeated = [weight for weight in listed if weight.times]
-    done = False
-    for weight in listed:
-        if weight.times is None:
-            yield weight
-        elif not done:
-            done = True
-            for index in range(size(weight.times, sizes)):
-                for each in repeated:
-                    yield Weight(each.path.replace(INDEX, str(index)), each.shape, each.tied_to)
+    """Yield every weight of every layer, by the names and in the order of ``named_parameters()``."""
+    for name, node in network.parts:
+        if isinstance(node, Stack):
+            of_layer: dict[int, list[Weight]] = {}
+            for index, layer in enumerate(node.layers()):
+                known = of_layer.get(id(layer))
+                if known is None:
+                    known = of_layer[id(layer)] = list(_own_weights(network, layer.body, "", layer))
+                for weight in known:
+                    yield Weight(f"{name}.{index}.{weight.path}", weight.shape, weight.tied_to, None, weight.role)
+        else:
+            yield from _own_weights(network, node, name, None)
+
+
+def _own_weights(network: Network, node: Part | Group, path: str, layer: Layer | None) -> Iterator[Weight]:
+    if isinstance(node, Part):
+        for name, shape in node.weights().items():
+            yield Weight(f"{path}.{name}", read_shape(network, layer, shape), node.tied_to, None, node.role)
+        return
+    for name, child in node.parts:
+        assert not isinstance(child, Stack)
+        yield from _own_weights(network, child, f"{path}.{name}" if path else name, layer)
 
 
 def steps(network: Network, sizes: Sizes) -> list[Step]:
-    """List every step of every block in order of execution; a group stands where its output appears."""
-    return list(_group_steps(network, "", "", None, sizes))
+    """List every step of every layer in order of execution; a group stands where its output appears."""
+    return list(_steps(network, "", "", None, sizes, {}))
 
 
-def _group_steps(group: Group, path: str, source: str, block: int | None, sizes: Sizes) -> Iterator[Step]:
+def _steps(
+    group: Group, path: str, source: str, block: int | None, sizes: Sizes, known: dict[Shape, Shape]
+) -> Iterator[Step]:
     """Yield the steps of a group at ``path`` whose input is the output of the step ``source``."""
     outputs = {"x": source}
-    for name, node in group.children():
+    for name, node in group.parts:
         here = f"{path}.{name}" if path else name
         reads = tuple(outputs.get(read, read) for read in node.reads)
-        if isinstance(node, Repeat):
+        if isinstance(node, Stack):
             outputs[name] = reads[0]
-            for index in range(size(node.times, sizes)):
-                yield from _group_steps(node.body, f"{here}.{index}", outputs[name], index, sizes)
-                outputs[name] = f"{here}.{index}.{_last(node.body)[0]}"
+            for index, layer in enumerate(node.layers()):
+                own = known if not layer.sizes else {}
+                yield from _steps(
+                    layer.body, f"{here}.{index}", outputs[name], index, sizes_of_layer(sizes, layer), own
+                )
+                outputs[name] = f"{here}.{index}.{layer.body.output}"
             continue
         if isinstance(node, Group):
-            yield from _group_steps(node, here, reads[0], block, sizes)
-        yield Step(here, node.label, node.kind, reads, output_shape(node), block, isinstance(node, Group))
+            yield from _steps(node, here, reads[0], block, sizes, known)
+        shape = output_shape(node)
+        if shape not in known:
+            known[shape] = plain(shape, sizes)
+        yield Step(here, node, reads, known[shape], sizes, block)
         outputs[name] = here
 
 
-def output_shape(node: Operation | Group) -> Shape:
-    """Return the shape of what a node gives: a group's is that of its last operation."""
-    if isinstance(node, Operation):
+def output_shape(node: Part | Group) -> Shape:
+    """Return the shape of what a node gives: a group's is that of its last part."""
+    if isinstance(node, Part):
         return node.shape
-    last = _last(node)[1]
-    return output_shape(last.body if isinstance(last, Repeat) else last)
-
-
-def _last(group: Group) -> tuple[str, Node]:
-    return list(group.children())[-1]
+    last = node.parts[-1][1]
+    return output_shape(next(last.layers()).body if isinstance(last, Stack) else last)

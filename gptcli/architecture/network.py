@@ -1,32 +1,17 @@
-"""The network as the lecture draws it: groups of operations whose field names are the module paths.
+"""The network as data: a tree of parts wired by what they read, its layers a list of runs.
 
-The order of the fields is the order of execution. Everything else in gptcli - the torch modules, the counts, the
-memory ledger, the drawings - is derived from what stands here.
+Names in the tree are the module paths, and their order is the order of execution. Everything else in gptcli - the torch
+modules, the counts, the memory ledger, the drawings - is derived from the tree; `gptcli.architecture.plan` makes it.
 """
 
-from collections.abc import Callable, Iterator
-from functools import partial
-from typing import ClassVar, Literal, get_args
+from collections.abc import Iterator
+from typing import Literal, get_args
 
 from msgspec import Struct
 
-from gptcli.architecture.operations import (
-    Add,
-    AttentionScores,
-    CausalMask,
-    Dropout,
-    Embedding,
-    FusedAttention,
-    Gelu,
-    LayerNorm,
-    Linear,
-    Operation,
-    RMSNorm,
-    Softmax,
-    SplitHeads,
-    WeightedSum,
-)
-from gptcli.architecture.symbols import ONE, B, C, D, Dim, F, H, L, S, T, V
+from gptcli.architecture.axes import Dim, L, Sizes, number
+from gptcli.architecture.parts.part import Part
+from gptcli.architecture.roles import Role
 from gptcli.config import ModelConfig
 
 AttentionPath = Literal["sdpa", "explicit"]
@@ -45,183 +30,206 @@ def attention_path(name: str) -> AttentionPath:
 
 
 class Group(Struct, frozen=True, kw_only=True):
-    """Operations that belong together; its output is that of its last one."""
+    """Parts that belong together; its output is that of the last one.
 
-    kind: ClassVar[str]
+    Attributes:
+        kind: the name of this kind of group.
+        label: the words people read.
+        computes: the whole of it as one line of mathematics; empty where it is no step of its own.
+        reads: what it takes: names in the group around it.
+        parts: name and node, in order of execution.
+    """
+
+    kind: str
     label: str
+    computes: str = ""
     reads: tuple[str, ...] = ("x",)
+    parts: tuple[tuple[str, "Node"], ...]
 
-    def children(self) -> Iterator[tuple[str, "Node"]]:
-        """Yield name and node of each part, in order of execution."""
-        for name in self.__struct_fields__:
-            node = getattr(self, name)
-            if isinstance(node, Operation | Group | Repeat):
-                yield name, node
+    def __getitem__(self, name: str) -> "Node":
+        """Return the node of a name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return dict(self.parts)[name]
+
+    def formula(self) -> str:
+        """Return what the group computes, as one line.
+
+        Raises:
+            NotImplementedError: it is no step of its own.
+        """
+        if not self.computes:
+            raise NotImplementedError(self.kind)
+        return self.computes
+
+    @property
+    def output(self) -> str:
+        """The name of the last part."""
+        return self.parts[-1][0]
 
 
-class Repeat(Struct, frozen=True, kw_only=True):
-    """A group that stands ``times`` times in a row with weights of its own, described once."""
+class Layer(Struct, frozen=True):
+    """A layer: its parts, and the sizes that it has of its own, by their axes."""
 
-    times: Dim
     body: Group
+    sizes: tuple[tuple[str, int], ...] = ()
+
+
+class Run(Struct, frozen=True):
+    """Layers that come again and again in the same order.
+
+    Attributes:
+        period: each layer and how often it stands there in a row.
+        times: how often the period stands in a row.
+    """
+
+    period: tuple[tuple[Layer, int], ...]
+    times: int
+
+    def once(self) -> list[Layer]:
+        """Return the layers of one period."""
+        return [layer for layer, amount in self.period for _ in range(amount)]
+
+
+class Kind(Struct, frozen=True):
+    """All layers of a network that are alike.
+
+    Attributes:
+        layer: one of them.
+        amount: how many there are.
+        times: the same in symbols: L where all layers of the network are alike.
+        index: what stands for their number in a path: ``{i}``, or ``{0..4,6}``.
+    """
+
+    layer: Layer
+    amount: int
+    times: Dim
+    index: str
+
+
+class Block(Struct, frozen=True):
+    """Equal layers in a row: the first one's number, how many there are, and their kind."""
+
+    first: int
+    times: int
+    kind: Kind
+
+
+INDEX = "{i}"  # stands for a layer's number in paths: h.{i}.attn.c_attn
+_NAMED = 3  # ranges of layers that a path names
+
+
+class Stack(Struct, frozen=True, kw_only=True, dict=True):
+    """The layers, each with weights of its own, one after the other."""
+
+    runs: tuple[Run, ...]
     reads: tuple[str, ...]
 
+    @property
+    def depth(self) -> int:
+        """How many layers there are."""
+        return sum(run.times * sum(amount for _, amount in run.period) for run in self.runs)
 
-Node = Operation | Group | Repeat
-Norm = LayerNorm | RMSNorm
+    def layers(self) -> Iterator[Layer]:
+        """Yield every layer in order."""
+        for run in self.runs:
+            for _ in range(run.times):
+                yield from run.once()
+
+    def blocks(self) -> list[Block]:
+        """Return the layers as runs of equal ones."""
+        kinds = {kind.layer: kind for kind in self.kinds()}
+        return [Block(first, times, kinds[layer]) for first, times, layer in self._equal_in_a_row()]
+
+    def kinds(self) -> list[Kind]:
+        """Return the kinds of layer, each once, in the order in which they first stand; independent of the depth
+        where all are alike.
+        """
+        ranges: dict[Layer, list[tuple[int, int]]] = {}
+        for first, times, layer in self._equal_in_a_row():
+            ranges.setdefault(layer, []).append((first, times))
+        if len(ranges) == 1:
+            return [Kind(layer, self.depth, L, INDEX) for layer in ranges]
+        amounts = {layer: sum(times for _, times in found) for layer, found in ranges.items()}
+        return [Kind(layer, n, number(n), _index(ranges[layer])) for layer, n in amounts.items()]
+
+    def _equal_in_a_row(self) -> Iterator[tuple[int, int, Layer]]:
+        first, times, last = 0, 0, None
+        for layer, amount in self._portions():
+            if layer is not last and layer != last and last is not None:
+                yield first, times, last
+                first, times = first + times, 0
+            last, times = layer, times + amount
+        if last is not None:
+            yield first, times, last
+
+    def _portions(self) -> Iterator[tuple[Layer, int]]:
+        for run in self.runs:
+            if len(run.period) == 1:
+                layer, amount = run.period[0]
+                yield layer, amount * run.times
+            else:
+                for _ in range(run.times):
+                    yield from run.period
 
 
-class Attention(Group, frozen=True, kw_only=True):
-    """Masked multi-head attention; on the fused path ``mix`` does the work of the four steps that are None."""
-
-    kind: ClassVar[str] = "attention"
-    c_attn: Linear
-    heads: SplitHeads
-    scores: AttentionScores | None
-    mask: CausalMask | None
-    softmax: Softmax | None
-    drop: Dropout | None
-    mix: WeightedSum | FusedAttention
-    c_proj: Linear
+def _index(ranges: list[tuple[int, int]]) -> str:
+    """``{0..4,6}`` for layers 0 to 4 and 6; of many ranges the first few are named."""
+    named = [str(first) if times == 1 else f"{first}..{first + times - 1}" for first, times in ranges]
+    return "{" + ",".join([*named[:_NAMED], *(["..."] if len(named) > _NAMED else [])]) + "}"
 
 
-class FeedForward(Group, frozen=True, kw_only=True):
-    """Two linear layers with GELU between them."""
-
-    kind: ClassVar[str] = "feed_forward"
-    c_fc: Linear
-    act: Gelu
-    c_proj: Linear
-
-
-class Block(Group, frozen=True, kw_only=True):
-    """The lecture's eight steps."""
-
-    kind: ClassVar[str] = "block"
-    ln_1: Norm
-    attn: Attention
-    drop_1: Dropout
-    add_1: Add
-    ln_2: Norm
-    mlp: FeedForward
-    drop_2: Dropout
-    add_2: Add
+Node = Part | Group | Stack
 
 
 class Network(Group, frozen=True, kw_only=True):
-    """Token ids to logits."""
+    """Token ids to logits: a model's config with the tree and the sizes that follow from it.
 
-    kind: ClassVar[str] = "network"
-    config: ModelConfig
-    wte: Embedding
-    wpe: Embedding
-    embed: Add
-    drop: Dropout
-    h: Repeat
-    ln_f: Norm
-    lm_head: Linear
-
-
-def describe(config: ModelConfig, attention: AttentionPath = "explicit") -> Network:
-    """Describe the GPT-2-style network of a config.
-
-    Args:
-        config: a checked config.
-        attention: ``explicit`` lists scores, mask, softmax and weighted sum; ``sdpa`` has one fused step.
-
-    Raises:
-        NotImplementedError: an unknown path of attention.
+    Attributes:
+        config: what the network is described from.
+        attention: the path of attention that is described.
+        sizes: the value of every axis but B and T.
     """
-    stream = (B, T, C)
-    norm, norm_words = _norm(config), _NORM_WORDS[config.norm]
-    block = Block(
-        label="Transformer block",
-        ln_1=norm(label=f"{_capital(norm_words)} 1"),
-        attn=_attention(config, attention, reads="ln_1"),
-        drop_1=Dropout(label="Dropout", reads=("attn",), shape=stream, rate=config.drop_rate),
-        add_1=Add(label="Shortcut connection", reads=("x", "drop_1"), shape=stream),
-        ln_2=norm(label=f"{_capital(norm_words)} 2", reads=("add_1",)),
-        mlp=_feed_forward(config, reads="ln_2"),
-        drop_2=Dropout(label="Dropout", reads=("mlp",), shape=stream, rate=config.drop_rate),
-        add_2=Add(label="Shortcut connection", reads=("add_1", "drop_2"), shape=stream),
-    )
-    return Network(
-        label="GPT",
-        config=config,
-        wte=Embedding(label="Token embedding", reads=("ids",), shape=stream, rows=V, width=C),
-        wpe=Embedding(label="Positional embedding", reads=("positions",), shape=(T, C), rows=S, width=C),
-        embed=Add(label="Token + positional embedding", reads=("wte", "wpe"), shape=stream),
-        drop=Dropout(label="Dropout", reads=("embed",), shape=stream, rate=config.drop_rate),
-        h=Repeat(times=L, body=block, reads=("drop",)),
-        ln_f=norm(label=f"Final {norm_words}", reads=("h",)),
-        lm_head=Linear(
-            label="Output head",
-            reads=("ln_f",),
-            shape=(B, T, V),
-            inputs=C,
-            outputs=V,
-            bias=False,
-            tied_to="wte.weight" if config.weight_tying else None,
-        ),
-    )
+
+    config: ModelConfig
+    attention: AttentionPath
+    sizes: dict[str, int]
+
+    def sizes_for(self, batch: int | None = None, tokens: int | None = None) -> dict[str, int]:
+        """Return the value of each axis; ``B`` and ``T`` only where they are given."""
+        given = {"B": batch, "T": tokens}
+        return {**self.sizes, **{symbol: value for symbol, value in given.items() if value is not None}}
+
+    @property
+    def stack(self) -> Stack:
+        """The layers."""
+        return next(node for _, node in self.parts if isinstance(node, Stack))
+
+    def path_of(self, role: Role) -> str:
+        """Return the path of the part outside the layers that has a role.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return self._with_role(role)[0]
+
+    def part_of(self, role: Role) -> Part:
+        """Return the part outside the layers that has a role.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return self._with_role(role)[1]
+
+    def _with_role(self, role: Role) -> tuple[str, Part]:
+        for path, node in self.parts:
+            if isinstance(node, Part) and node.role == role:
+                return path, node
+        raise KeyError(role)
 
 
-_NORM_WORDS = {"layer_norm": "layer norm", "rms_norm": "RMSNorm"}
-
-
-def _capital(words: str) -> str:
-    return words[0].upper() + words[1:]
-
-
-def _norm(config: ModelConfig) -> Callable[..., Norm]:
-    """Return what makes a norm of the stream; its words and what it reads are still to be said."""
-    if config.norm == "rms_norm":
-        return partial(RMSNorm, shape=(B, T, C), features=C, eps=config.norm_eps)
-    return partial(LayerNorm, shape=(B, T, C), features=C, eps=config.norm_eps, bias=config.bias)
-
-
-def _attention(config: ModelConfig, path: AttentionPath, reads: str) -> Attention:
-    explicit = attention_path(path) == "explicit"
-    square = (B, H, T, T)
-    mixed = (B, T, C)
-    fused = FusedAttention(label="Scaled dot-product attention", reads=("heads",), shape=mixed, rate=config.drop_rate)
-    return Attention(
-        label="Masked multi-head attention",
-        reads=(reads,),
-        c_attn=Linear(
-            label="Query, key, value", shape=(B, T, 3 * C), inputs=C, outputs=3 * C, bias=config.qkv_bias, fused=3
-        ),
-        heads=SplitHeads(label="Split into heads", reads=("c_attn",), shape=(3 * ONE, B, H, T, D)),
-        scores=AttentionScores(label="Attention scores", reads=("heads",), shape=square) if explicit else None,
-        mask=CausalMask(label="Causal mask", reads=("scores",), shape=square) if explicit else None,
-        softmax=Softmax(label="Softmax", reads=("mask",), shape=square) if explicit else None,
-        drop=Dropout(label="Dropout", reads=("softmax",), shape=square, rate=config.drop_rate) if explicit else None,
-        mix=WeightedSum(label="Weighted sum of values", reads=("drop", "heads"), shape=mixed) if explicit else fused,
-        c_proj=Linear(
-            label="Output projection",
-            reads=("mix",),
-            shape=mixed,
-            inputs=C,
-            outputs=C,
-            bias=config.bias,
-            to_residual=True,
-        ),
-    )
-
-
-def _feed_forward(config: ModelConfig, reads: str) -> FeedForward:
-    return FeedForward(
-        label="Feed forward",
-        reads=(reads,),
-        c_fc=Linear(label="Expand", shape=(B, T, F), inputs=C, outputs=F, bias=config.bias),
-        act=Gelu(label="GELU", reads=("c_fc",), shape=(B, T, F), exact=config.activation == "gelu"),
-        c_proj=Linear(
-            label="Project back",
-            reads=("act",),
-            shape=(B, T, C),
-            inputs=F,
-            outputs=C,
-            bias=config.bias,
-            to_residual=True,
-        ),
-    )
+def sizes_of_layer(sizes: Sizes, layer: Layer) -> Sizes:
+    """Return the sizes with those that a layer has of its own."""
+    return {**sizes, **dict(layer.sizes)} if layer.sizes else sizes

@@ -9,7 +9,7 @@ from gptcli.checkpoints.layouts import split_index
 from gptcli.checkpoints.matching import Part
 from gptcli.checkpoints.numbers import Numbers
 from gptcli.config.printable import printable
-from gptcli.reports import Finding
+from gptcli.reports.finding import Finding
 
 _STACKED = ("query", "key", "value")
 # How the stacked rows of query, key and value can have been mixed up.

@@ -12,7 +12,8 @@ from gptcli.checkpoints.numbers import Numbers
 from gptcli.checkpoints.stored import Source, StoredTensor
 from gptcli.config import ModelConfig
 from gptcli.config.printable import printable
-from gptcli.reports import Finding, TensorStats
+from gptcli.reports.checkpoint import TensorStats
+from gptcli.reports.finding import Finding
 
 _SAMPLE = 2**14  # numbers read from the beginning, the middle and the end of a tensor that is not read in whole
 _WHOLE_BYTES = 2**30  # checkpoints up to this size are read in whole

@@ -9,7 +9,7 @@ from gptcli.checkpoints.matching import Matched, Part
 from gptcli.checkpoints.stored import COMMON_NAMES, COMPLEX, WEIGHT_DTYPES, StoredTensor
 from gptcli.config import ModelConfig
 from gptcli.config.printable import printable
-from gptcli.reports import Finding
+from gptcli.reports.finding import Finding
 
 _MOST_TOLD = 20  # findings of one kind; the rest is counted
 _HEAD = "lm_head.weight"

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from gptcli.checkpoints.matching import Matched, Part
 from gptcli.config import ModelConfig
 from gptcli.config.model_config import MAX_SIZE
-from gptcli.reports import Finding
+from gptcli.reports.finding import Finding
 
 _MOST_HEADS = 4096
 _USUAL_HEAD = 64  # the width of a head in every published GPT-2 (Radford et al. 2019, table 2)

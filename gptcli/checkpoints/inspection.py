@@ -15,7 +15,8 @@ from gptcli.checkpoints.stored import COMMON_NAMES, Opened, StoredTensor
 from gptcli.config import ModelConfig, config_from_mapping
 from gptcli.config.printable import printable
 from gptcli.errors import InputError, InputProblemsError
-from gptcli.reports import CheckpointReport, Finding, TensorStats
+from gptcli.reports.checkpoint import CheckpointReport, TensorStats
+from gptcli.reports.finding import Finding
 
 SHAPES = "shapes"
 _LAYOUT_BY_SETTINGS = (("model_type", "huggingface"), ("block_size", "nanogpt"), ("n_layers", "gptcli"))

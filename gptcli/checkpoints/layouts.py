@@ -10,9 +10,9 @@ from functools import cache
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gptcli.architecture import describe, walk
-from gptcli.architecture.listing import INDEX
-from gptcli.architecture.operations import LayerNorm, Linear, Operation
+from gptcli.architecture import describe
+from gptcli.architecture.listing import parts_of
+from gptcli.architecture.network import INDEX
 from gptcli.config import ModelConfig
 
 # What training wrappers put before every name: torch.compile, DataParallel and DistributedDataParallel.
@@ -144,13 +144,12 @@ def _places(layout_name: str) -> dict[str, Place]:
         ModelConfig(vocab_size=1, context_length=1, emb_dim=1, n_heads=1, n_layers=1, bias=True, qkv_bias=True)
     )
     found: dict[str, Place] = {}
-    for path, node, times in walk(everything):
-        if not isinstance(node, Operation):
-            continue
+    for place, node in parts_of(everything):
+        path = place.path
         stored = layout.modules.get(path, (path,))
-        norm_names = layout.norm_names if isinstance(node, LayerNorm) else {}
+        norm_names = layout.norm_names if node.family == "norm" else {}
         for leaf, shape in node.weights().items():
-            turned = layout.transposed and times is not None and isinstance(node, Linear) and len(shape) > 1
+            turned = layout.transposed and place.kind is not None and node.family == "linear" and len(shape) > 1
             for part, module in enumerate(stored):
                 name = f"{module}.{norm_names.get(leaf, leaf)}"
                 found[name] = Place(f"{path}.{leaf}", part, len(stored), turned)

@@ -9,7 +9,7 @@ from gptcli.checkpoints.safetensors_file import BrokenFileError, has_safetensors
 from gptcli.config.printable import printable, shortened
 from gptcli.errors import InputError
 from gptcli.files import note_folder, open_input
-from gptcli.reports import Finding
+from gptcli.reports.finding import Finding
 
 # In the order in which transformers looks for them.
 WHOLE = ("model.safetensors", "pytorch_model.bin")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from gptcli.architecture.listing import INDEX
+from gptcli.architecture.network import INDEX
 from gptcli.checkpoints.layouts import LAYOUTS, WRAPPERS, Layout, Place, split_index
 from gptcli.checkpoints.stored import StoredTensor
 

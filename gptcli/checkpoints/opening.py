@@ -7,7 +7,7 @@ from gptcli.checkpoints.safetensors_file import BrokenFileError, SafetensorsSour
 from gptcli.checkpoints.stored import Opened, StoredTensor
 from gptcli.config.names import model_name
 from gptcli.config.printable import printable
-from gptcli.reports import Finding
+from gptcli.reports.finding import Finding
 
 CONFIG_KEY = "gptcli.config"  # in the metadata of a file in our own layout
 _END_OF_TEXT = "eos_token_id"

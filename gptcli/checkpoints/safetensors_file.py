@@ -14,7 +14,7 @@ import msgspec
 from gptcli.checkpoints.stored import BITS, StoredTensor
 from gptcli.config.printable import printable, shortened
 from gptcli.files import open_input
-from gptcli.reports import Finding
+from gptcli.reports.finding import Finding
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
-from gptcli.reports import Finding
+from gptcli.reports.finding import Finding
 
 if TYPE_CHECKING:
     import numpy as np

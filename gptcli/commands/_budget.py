@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from gptcli.commands._quantities import Quantity, parse_bytes
 from gptcli.errors import GptcliError, InputError
 from gptcli.render.units import BYTE_SCALES, as_asked, in_unit
-from gptcli.reports import Budget
+from gptcli.reports.budget import Budget
 
 
 def hold(limit: Quantity | None, value: int, *, headroom: int | None = None) -> Budget | None:

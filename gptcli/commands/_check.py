@@ -10,7 +10,7 @@ import msgspec
 
 from gptcli.child import ChildError, started
 from gptcli.errors import GptcliError, InputError, InputProblemsError
-from gptcli.reports import CheckReport
+from gptcli.reports.check import CheckReport
 
 
 class _Verdict(msgspec.Struct, frozen=True):

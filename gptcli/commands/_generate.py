@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gptcli.analysis.step import StepOptions
     from gptcli.commands._weights import ChosenModel
     from gptcli.model.generate import GenerateOptions
-    from gptcli.reports import GenerateReport
+    from gptcli.reports.generate import GenerateReport
 
 
 def build_and_generate(

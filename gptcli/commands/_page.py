@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from gptcli.architecture import attention_path
-from gptcli.reports import FlowReport, TraceReport
+from gptcli.reports.flow import FlowReport
+from gptcli.reports.trace import TraceReport
 
 if TYPE_CHECKING:
     from gptcli.render.page.document import Studies

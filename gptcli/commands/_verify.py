@@ -16,7 +16,7 @@ from gptcli.checkpoints import Recognised
 from gptcli.config import ModelConfig
 from gptcli.model import measure
 from gptcli.model.measure import MeasuredRun
-from gptcli.reports import Check
+from gptcli.reports.verify import Check
 
 # The allocator rounds to 512 bytes and libraries keep workspaces; LLMem's published figure for one GPU is the bound.
 CUDA_TOLERANCE = 0.016

@@ -6,7 +6,7 @@ from typing import Any
 import typer
 
 from gptcli.commands._options import is_typed
-from gptcli.reports import OptionValue
+from gptcli.reports.verify import OptionValue
 
 _OF_THE_OUTPUT = ("json",)
 

@@ -8,7 +8,7 @@ from gptcli.commands._verify import check
 from gptcli.config import ModelConfig
 from gptcli.model import witnessed
 from gptcli.model.witness import Witness
-from gptcli.reports import Check, WitnessUsed
+from gptcli.reports.verify import Check, WitnessUsed
 
 WITNESS_CHECKS = 4
 

@@ -18,7 +18,7 @@ from gptcli.commands._options import (
 )
 from gptcli.config import DEFAULT_CONFIG, ModelConfig, ResolvedConfig
 from gptcli.errors import GptcliError
-from gptcli.reports import CheckReport
+from gptcli.reports.check import CheckReport
 
 app = command_app()
 

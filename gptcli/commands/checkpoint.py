@@ -12,7 +12,7 @@ from gptcli.commands._options import JsonOption, SetOption
 from gptcli.errors import InputError, closest, did_you_mean
 
 if TYPE_CHECKING:
-    from gptcli.reports import CheckpointReport
+    from gptcli.reports.checkpoint import CheckpointReport
 
 _DEFAULT = "inspect"
 

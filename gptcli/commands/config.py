@@ -9,7 +9,7 @@ from gptcli.commands._options import ConfigOption, JsonOption, SetOption, TiedOp
 from gptcli.config import DEFAULT_CONFIG, STDIN, load_config, preset_paths, preset_summary
 from gptcli.config.printable import printable
 from gptcli.errors import GptcliError, InputError, InputProblemsError
-from gptcli.reports import ConfigListReport, ConfigShowReport, ConfigSummary, ConfigValidateReport, ValidatedFile
+from gptcli.reports.config import ConfigListReport, ConfigShowReport, ConfigSummary, ConfigValidateReport, ValidatedFile
 
 app = command_app()
 

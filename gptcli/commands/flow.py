@@ -23,7 +23,7 @@ from gptcli.errors import InputError
 from gptcli.render.flow import FORMATS, format_named
 
 if TYPE_CHECKING:
-    from gptcli.reports import Token
+    from gptcli.reports.tokens import Token
 
 app = command_app()
 

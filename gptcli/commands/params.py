@@ -10,7 +10,7 @@ from gptcli.commands._run_options import ExplainOption
 from gptcli.config import DEFAULT_CONFIG
 
 if TYPE_CHECKING:
-    from gptcli.reports import ParamsReport
+    from gptcli.reports.params import ParamsReport
 
 app = command_app()
 

@@ -35,7 +35,7 @@ from gptcli.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from gptcli.model.trace import TraceOptions
-    from gptcli.reports import FlowReport
+    from gptcli.reports.flow import FlowReport
 
 app = command_app()
 

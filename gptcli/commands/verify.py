@@ -70,13 +70,14 @@ def verify(
 
     from gptcli.analysis.memory import checked_options
     from gptcli.analysis.optimizers import implementation
+    from gptcli.analysis.run_facts import run_facts
     from gptcli.analysis.step import sweep_step
     from gptcli.model.device import free_bytes, resolve_device
     from gptcli.model.witness import check_witness, witness_named
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.progress import counted
     from gptcli.render.units import binary
-    from gptcli.reports import VerifyReport
+    from gptcli.reports.verify import VerifyReport
 
     chosen = choose_model(context, weights, config, set_values, tied)
     model = chosen.config
@@ -127,12 +128,8 @@ def verify(
     report = VerifyReport(
         config=model,
         quick=quick,
-        device=where,
+        **run_facts(training, VerifyReport),
         device_name=device_name(where),
-        dtype=dtype,
-        batch_size=batch_size,
-        seq_len=training.tokens,
-        attention=attention,
         workspace_bytes=workspaces(training, fake=quick),
         instrument=instrument(where, fake=quick),
         options=options_used(

@@ -7,12 +7,13 @@ that comes later changes it (Pope et al. 2022, section 3.3).
 import torch
 from torch import Tensor
 
-from gptcli.architecture import Network, shape_sizes, size, sizes_of
-from gptcli.architecture.symbols import B, D, H, T
+from gptcli.architecture import Network, shape_sizes
+from gptcli.architecture.axes import B, D, G, T
+from gptcli.architecture.network import sizes_of_layer
 
 
 class LayerCache:
-    """The keys and values of one block: two tensors of (B, H, capacity, D), of which the first ``length`` are known."""
+    """The keys and values of one block: two tensors of (B, G, capacity, D), of which the first ``length`` are known."""
 
     def __init__(self, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device | str) -> None:
         self.keys = torch.empty(shape, dtype=dtype, device=device)
@@ -42,9 +43,11 @@ class KVCache:
     def __init__(
         self, network: Network, batch: int, capacity: int, dtype: torch.dtype, device: torch.device | str
     ) -> None:
-        sizes = sizes_of(network.config, batch, capacity)
-        shape = shape_sizes((B, H, T, D), sizes)
-        self.layers = [LayerCache(shape, dtype, device) for _ in range(size(network.h.times, sizes))]
+        sizes = network.sizes_for(batch, capacity)
+        self.layers = [
+            LayerCache(shape_sizes((B, G, T, D), sizes_of_layer(sizes, layer)), dtype, device)
+            for layer in network.stack.layers()
+        ]
 
     @property
     def length(self) -> int:

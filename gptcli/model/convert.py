@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gptcli.architecture import describe, each_weight, shape_sizes, sizes_of
-from gptcli.architecture.listing import INDEX
+from gptcli.architecture.network import INDEX
 from gptcli.checkpoints import Layout, Recognised
 from gptcli.checkpoints.content import head_is_copy
 from gptcli.checkpoints.layouts import split_index
@@ -23,7 +23,8 @@ from gptcli.config.printable import printable
 from gptcli.errors import GptcliError
 from gptcli.files import WriteError
 from gptcli.model.load import TORCH_DTYPES, WeightReader
-from gptcli.reports import DEPARTS, ConvertReport, Finding
+from gptcli.reports.checkpoint import ConvertReport
+from gptcli.reports.finding import DEPARTS, Finding
 
 _HEAD = "lm_head.weight"
 _DIALECTS = {"huggingface": "Hugging Face", "nanogpt": "nanoGPT"}

@@ -18,7 +18,8 @@ from gptcli.model.initialize import initialize
 from gptcli.model.loss import mean_loss, text_loss
 from gptcli.model.products import choose_products
 from gptcli.model.tap import Listener, observed
-from gptcli.reports import ForwardReport, LogitsPreview, LogitsReport, NextToken, Stage, WeightsFile
+from gptcli.reports.forward import ForwardReport, LogitsPreview, LogitsReport, NextToken, Stage
+from gptcli.reports.weights_file import WeightsFile
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 

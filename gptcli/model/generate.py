@@ -15,7 +15,7 @@ from gptcli.model.cache import KVCache
 from gptcli.model.forward import DTYPES, BuildOptions, device_name, weights_of
 from gptcli.model.gpt import GPT
 from gptcli.model.sampling import Sampling, distribution, draw
-from gptcli.reports import GeneratedText, GenerateReport
+from gptcli.reports.generate import GeneratedText, GenerateReport
 
 FinishReason = Literal["length", "stop", "end of text"]
 
@@ -224,7 +224,7 @@ def _equally_long(texts: Iterable[_Text]) -> list[list[_Text]]:
 def _continue(model: GPT, texts: list[_Text], max_new_tokens: int, cached: bool, cost: Cost) -> None:
     """Continue texts of equal length together."""
     started = last = perf_counter()
-    ids = torch.tensor([text.window for text in texts], device=model.wte.weight.device)  # (B, T)
+    ids = torch.tensor([text.window for text in texts], device=model.device)  # (B, T)
     cache = _cache_for(model, ids, max_new_tokens) if cached else None
     if cache is not None:
         cost.kv_cache_bytes = max(cost.kv_cache_bytes, sum(tensor.nbytes for tensor in cache.tensors()))
@@ -246,8 +246,7 @@ def _continue(model: GPT, texts: list[_Text], max_new_tokens: int, cached: bool,
 def _cache_for(model: GPT, ids: Tensor, max_new_tokens: int) -> KVCache:
     """Return a cache for the prompts (B, T) and all that is to come, or for as much as the network can see."""
     capacity = min(ids.shape[1] + max_new_tokens, model.network.config.context_length)
-    weight = model.wte.weight
-    return KVCache(model.network, len(ids), capacity, weight.dtype, weight.device)
+    return KVCache(model.network, len(ids), capacity, model.dtype, model.device)
 
 
 def _read(model: GPT, ids: Tensor, cache: KVCache | None) -> Tensor:

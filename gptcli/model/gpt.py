@@ -1,241 +1,134 @@
-"""The network in torch, built from its description. No shape is typed here: all come from `gptcli.architecture`.
+"""The network in torch: its tree, run by what each part reads. No shape and no order is typed here.
 
-Shapes in comments: B batch, T tokens, C embedding width, H heads, D = C / H, F = 4C, V vocabulary,
-K keys that a token may attend to: T, and with a cache those of the tokens that were read before too.
+Shapes in comments: B batch, T tokens, C embedding width, V vocabulary.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from gptcli.architecture import Network, Sizes, shape_sizes, size, sizes_of
-from gptcli.architecture import network as groups
-from gptcli.architecture import operations as ops
+from gptcli.architecture import Group, Network, Part, Shape, Sizes, shape_sizes
+from gptcli.architecture.network import Node, sizes_of_layer
 from gptcli.model.cache import KVCache, LayerCache
+from gptcli.model.parts import leaf_class
+from gptcli.model.parts.leaf import Leaf
 from gptcli.model.tap import Tap
 
-
-class Factory:
-    """Makes uninitialised parameters in one dtype, on one device, of the sizes of one model."""
-
-    def __init__(self, sizes: Sizes, dtype: torch.dtype, device: torch.device | str) -> None:
-        self.sizes = sizes
-        self._dtype = dtype
-        self._device = device
-
-    def add_parameters(self, module: nn.Module, operation: ops.Operation) -> None:
-        """Register the weights that the operation owns."""
-        for name, shape in operation.weights().items():
-            data = torch.empty(shape_sizes(shape, self.sizes), dtype=self._dtype, device=self._device)
-            module.register_parameter(name, nn.Parameter(data))
+# Gives the parameter of a path and of a symbolic shape, whose axes have these sizes.
+Source = Callable[[str, Shape, Sizes], nn.Parameter]
+Parts = Iterable[tuple[str, Node]]
 
 
-class StepModule(nn.Module):
-    """A module whose output is a step of the description; ``operation`` is the one whose weights it owns."""
+class _Call(NamedTuple):
+    """A part or group of a group: what it takes, and which of that nobody takes after it."""
 
-    is_step = True
-    operation: ops.Operation
-
-
-class Embedding(StepModule):
-    """Rows of a table, by index."""
-
-    weight: nn.Parameter
-
-    def __init__(self, operation: ops.Embedding, factory: Factory) -> None:
-        super().__init__()
-        self.operation = operation
-        factory.add_parameters(self, operation)
-
-    def forward(self, index: Tensor) -> Tensor:
-        """(...) integers -> (..., C)."""
-        return F.embedding(index, self.weight)
+    name: str
+    path: str
+    module: Any
+    reads: tuple[str, ...]
+    last: frozenset[str]
+    group: bool
+    consumes: bool
+    cached: bool
 
 
-class LayerNorm(StepModule):
-    """Zero mean, unit variance, scale and shift, over the last dimension."""
+class Runner(nn.Module):
+    """The parts of a group, run one after the other; a value goes with its last reader.
 
-    weight: nn.Parameter
-    bias: nn.Parameter | None
-
-    def __init__(self, operation: ops.LayerNorm, factory: Factory) -> None:
-        super().__init__()
-        self.operation = operation
-        self._eps = operation.eps
-        factory.add_parameters(self, operation)
-        if not operation.bias:
-            self.register_parameter("bias", None)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., C) -> (..., C)."""
-        weight = self.weight
-        return F.layer_norm(x, weight.shape, weight, self.bias, self._eps)
-
-
-class RMSNorm(StepModule):
-    """Mean square 1, and scale, over the last dimension."""
-
-    weight: nn.Parameter
-
-    def __init__(self, operation: ops.RMSNorm, factory: Factory) -> None:
-        super().__init__()
-        self.operation = operation
-        self._eps = operation.eps
-        factory.add_parameters(self, operation)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., C) -> (..., C)."""
-        return F.rms_norm(x, self.weight.shape, self.weight, self._eps)
-
-
-def _norm(operation: groups.Norm, factory: Factory) -> LayerNorm | RMSNorm:
-    return RMSNorm(operation, factory) if isinstance(operation, ops.RMSNorm) else LayerNorm(operation, factory)
-
-
-class Linear(StepModule):
-    """``x @ weight.T + bias``; the weight is (out, in), as in ``torch.nn.Linear``.
-
-    Attributes:
-        product: what multiplies; `gptcli.model.products` puts a faster one in this place.
+    Args:
+        parts: name and node of each.
+        path: of the group.
+        sizes: the value of every axis but B and T.
+        source: gives the parameters.
+        tap: is called with what every part and group gave.
     """
 
-    weight: nn.Parameter
-    bias: nn.Parameter | None
-    product: Callable[[Tensor, Tensor, Tensor | None], Tensor]
-
-    def __init__(self, operation: ops.Linear, factory: Factory, tied: nn.Parameter | None = None) -> None:
+    def __init__(self, parts: Parts, path: str, sizes: Sizes, source: Source, tap: Tap) -> None:
         super().__init__()
-        self.operation = operation
-        self.product = F.linear
-        if tied is None:
-            factory.add_parameters(self, operation)
+        self.tap = tap
+        self.calls = list(self._built(list(parts), path, sizes, source))
+
+    def _built(self, parts: list[tuple[str, Node]], path: str, sizes: Sizes, source: Source) -> Iterable[_Call]:
+        last_reader = {read: name for name, node in parts for read in node.reads}
+        for name, node in parts:
+            here = f"{path}.{name}" if path else name
+            module = _module(node, here, sizes, source, self.tap)
+            self.add_module(name, module)
+            last = frozenset(read for read in node.reads if last_reader[read] == name)
+            consumes = isinstance(module, Leaf) and module.consumes
+            cached = isinstance(node, Part) and bool(node.cached())
+            yield _Call(name, here, module, node.reads, last, not isinstance(node, Part), consumes, cached)
+
+    def forward(self, x: Tensor, cache: LayerCache | None = None) -> Tensor:
+        """Return what the last part gives, from what the group reads."""
+        values: dict[str, Any] = {"x": x}
+        for call in self.calls:
+            values[call.name] = self.run(call, values, cache)
+        out: Tensor = values[call.name]
+        return out
+
+    def run(self, call: _Call, values: dict[str, Any], cache: LayerCache | None) -> Any:
+        """Run one part on what it reads; nothing but what it gives is alive for it after that."""
+        taken = [values.pop(name) if name in call.last else values[name] for name in call.reads]
+        if call.group:
+            out = call.module(*taken, cache)
+        elif call.consumes:
+            out = call.module(taken)
         else:
-            self.weight = tied
-        if not operation.bias:
-            self.register_parameter("bias", None)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., in) -> (..., out)."""
-        return self.product(x, self.weight, self.bias)
+            out = call.module(*taken)
+        if self.tap.listener is not None:
+            self.tap.listener(call.path, out)
+        return call.module.for_readers(out, cache) if call.cached else out
 
 
-class Dropout(StepModule):
-    """Dropout with the rate of the description."""
-
-    def __init__(self, operation: ops.Dropout) -> None:
-        super().__init__()
-        self._rate = operation.rate
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Any shape to the same."""
-        return F.dropout(x, self._rate) if self.training else x
-
-
-class Gelu(StepModule):
-    """GELU, exact or in its tanh form."""
-
-    def __init__(self, operation: ops.Gelu) -> None:
-        super().__init__()
-        self._approximate = "none" if operation.exact else "tanh"
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Any shape to the same."""
-        return F.gelu(x, approximate=self._approximate)
+def _module(node: Node, path: str, sizes: Sizes, source: Source, tap: Tap) -> nn.Module:
+    if isinstance(node, Part):
+        return leaf(node, path, sizes, source)
+    if isinstance(node, Group):
+        return Runner(node.parts, path, sizes, source, tap)
+    return nn.ModuleList(
+        Runner(layer.body.parts, f"{path}.{index}", sizes_of_layer(sizes, layer), source, tap)
+        for index, layer in enumerate(node.layers())
+    )
 
 
-class Attention(StepModule):
-    """Masked multi-head attention, in explicit steps or in one fused call, as the description says."""
+def leaf(part: Part, path: str, sizes: Sizes, source: Source) -> Leaf:
+    """Build the torch module of a part.
 
-    def __init__(self, group: groups.Attention, factory: Factory, path: str, tap: Tap) -> None:
-        super().__init__()
-        self.c_attn = Linear(group.c_attn, factory)
-        self.drop = Dropout(group.drop) if group.drop is not None else None
-        self.c_proj = Linear(group.c_proj, factory)
-        self._fused_rate = group.mix.rate if isinstance(group.mix, ops.FusedAttention) else 0.0
-        self._qkv_heads = (group.c_attn.fused, factory.sizes["H"], factory.sizes["D"])
-        self._path = path
-        self._tap = tap
+    Raises:
+        NotImplementedError: there is none for this kind.
+    """
 
-    def forward(self, x: Tensor, cache: LayerCache | None = None) -> Tensor:
-        """(B, T, C) -> (B, T, C)."""
-        out: Tensor = self.c_proj(self._attend(self.c_attn(x), cache))
-        return out
+    def parameters(name: str, shape: Shape) -> nn.Parameter:
+        return source(part.tied_to or f"{path}.{name}", shape, sizes)
 
-    def _attend(self, qkv: Tensor, cache: LayerCache | None) -> Tensor:
-        """(B, T, 3C) -> (B, T, C)."""
-        heads = qkv.view(*qkv.shape[:2], *self._qkv_heads).permute(2, 0, 3, 1, 4)  # (3, B, H, T, D), a view
-        q, k, v = self._tap(self._path, "heads", heads)  # each (B, H, T, D)
-        if cache is not None:
-            k, v = cache.extend(k, v)  # (B, H, K, D), views of the cache
-        y = self._sdpa(q, k, v) if self.drop is None else self._explicit(q, k, v, self.drop)  # (B, H, T, D)
-        return self._tap(self._path, "mix", y.transpose(1, 2).flatten(2))  # (B, T, C)
-
-    def _sdpa(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        rate = self._fused_rate if self.training else 0.0
-        causal = k.shape[2] == q.shape[2]
-        # One token alone may see every key. Torch's own causal mask would let it see the first only: it is aligned
-        # with the first key, where ours is with the last; so more tokens with a cache bring a mask of their own.
-        mask = None if causal or q.shape[2] == 1 else _later(q, k).logical_not()  # (T, K)
-        return F.scaled_dot_product_attention(q, k, v, mask, dropout_p=rate, is_causal=causal)  # (B, H, T, D)
-
-    def _explicit(self, q: Tensor, k: Tensor, v: Tensor, drop: "Dropout") -> Tensor:
-        # One name for all that is T x K, so that each is given back as soon as the next is there.
-        tap, path = self._tap, self._path
-        # Divided by a number: what `/` takes is made a tensor first, which autograd would keep.
-        att = torch.ops.aten.div.Scalar(q @ k.transpose(-2, -1), q.shape[-1] ** 0.5)
-        att = tap(path, "scores", att)  # (B, H, T, K)
-        att = tap(path, "mask", att.masked_fill(_later(q, k), float("-inf")))  # (B, H, T, K)
-        att = tap(path, "softmax", att.softmax(dim=-1))  # (B, H, T, K)
-        att = drop(att)  # (B, H, T, K)
-        mixed: Tensor = att @ v  # (B, H, T, D)
-        return mixed
+    return leaf_class(type(part))(part, sizes, parameters)
 
 
-def _later(q: Tensor, k: Tensor) -> Tensor:
-    """Return where a key comes after the query: (T, K); the last query is as late as the last key."""
-    queries, keys = q.shape[2], k.shape[2]
-    return torch.ones(queries, keys, dtype=torch.bool, device=q.device).triu(keys - queries + 1)
+class _Allocated:
+    """Makes uninitialised parameters in one dtype, on one device; one of a path that is known is that one."""
+
+    def __init__(self, dtype: torch.dtype, device: torch.device | str) -> None:
+        self._dtype = dtype
+        self._device = device
+        self._known: dict[str, nn.Parameter] = {}
+
+    def __call__(self, path: str, shape: Shape, sizes: Sizes) -> nn.Parameter:
+        if path not in self._known:
+            data = torch.empty(shape_sizes(shape, sizes), dtype=self._dtype, device=self._device)
+            self._known[path] = nn.Parameter(data)
+        return self._known[path]
 
 
-class FeedForward(StepModule):
-    """Two linear layers with GELU between them."""
-
-    def __init__(self, group: groups.FeedForward, factory: Factory) -> None:
-        super().__init__()
-        self.c_fc = Linear(group.c_fc, factory)
-        self.act = Gelu(group.act)
-        self.c_proj = Linear(group.c_proj, factory)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, T, C) -> (B, T, C) through (B, T, F)."""
-        out: Tensor = self.c_proj(self.act(self.c_fc(x)))
-        return out
+def existing(parameters: Mapping[str, nn.Parameter]) -> Source:
+    """Return a source of parameters that are there already, by their paths."""
+    return lambda path, _shape, _sizes: parameters[path]
 
 
-class Block(nn.Module):
-    """The lecture's eight steps: norm, attention, dropout, shortcut, norm, feed forward, dropout, shortcut."""
-
-    def __init__(self, group: groups.Block, factory: Factory, path: str, tap: Tap) -> None:
-        super().__init__()
-        self.ln_1 = _norm(group.ln_1, factory)
-        self.attn = Attention(group.attn, factory, f"{path}.attn", tap)
-        self.drop_1 = Dropout(group.drop_1)
-        self.ln_2 = _norm(group.ln_2, factory)
-        self.mlp = FeedForward(group.mlp, factory)
-        self.drop_2 = Dropout(group.drop_2)
-        self._path = path
-        self._tap = tap
-
-    def forward(self, x: Tensor, cache: LayerCache | None = None) -> Tensor:
-        """(B, T, C) -> (B, T, C)."""
-        x = self._tap(self._path, "add_1", x + self.drop_1(self.attn(self.ln_1(x), cache)))
-        return self._tap(self._path, "add_2", x + self.drop_2(self.mlp(self.ln_2(x))))
-
-
-class GPT(nn.Module):
+class GPT(Runner):
     """Token ids to logits.
 
     The parameters are not initialised: `gptcli.model.initialize` draws them, or a checkpoint fills them.
@@ -244,8 +137,9 @@ class GPT(nn.Module):
         network: the description, whose attention path is the one that runs.
         dtype: of parameters and activations.
         device: where the parameters are allocated; ``meta`` allocates nothing.
-        recompute: keep only each block's input in training and run the block again in the backward pass
+        recompute: keep only each layer's input in training and run the layer again in the backward pass
             (Chen et al. 2016).
+        source: gives the parameters, in place of ``dtype`` and ``device``.
     """
 
     def __init__(
@@ -255,23 +149,31 @@ class GPT(nn.Module):
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
         recompute: bool = False,
+        source: Source | None = None,
     ) -> None:
-        super().__init__()
-        factory = Factory(sizes_of(network.config), dtype, device)
+        super().__init__(network.parts, "", network.sizes, source or _Allocated(dtype, device), Tap())
         self.network = network
-        self.tap = Tap()
         self.recompute = recompute
-        self.wte = Embedding(network.wte, factory)
-        self.wpe = Embedding(network.wpe, factory)
-        self.drop = Dropout(network.drop)
-        depth, block = size(network.h.times, factory.sizes), network.h.body
-        assert isinstance(block, groups.Block)
-        self.h = nn.ModuleList(Block(block, factory, f"h.{i}", self.tap) for i in range(depth))
-        self.ln_f = _norm(network.ln_f, factory)
-        tied = self.get_parameter(network.lm_head.tied_to) if network.lm_head.tied_to else None
-        self.lm_head = Linear(network.lm_head, factory, tied)
+        self._random = [_draws(layer.body) for layer in network.stack.layers()]
+        place = next(index for index, call in enumerate(self.calls) if isinstance(call.module, nn.ModuleList))
+        self._before, self._stack, self._after = self.calls[:place], self.calls[place], self.calls[place + 1 :]
 
-    def forward(self, ids: Tensor, cache: KVCache | None = None) -> Tensor:
+    @property
+    def layers(self) -> list[Runner]:
+        """The layers in order."""
+        return list(self._stack.module)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """That of the parameters."""
+        return next(self.parameters()).dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters lie."""
+        return next(self.parameters()).device
+
+    def forward(self, ids: Tensor, cache: KVCache | None = None) -> Tensor:  # type: ignore[override]
         """(B, T) token ids -> (B, T, V) logits.
 
         Args:
@@ -279,26 +181,44 @@ class GPT(nn.Module):
             cache: what earlier tokens left, to which these are added. The logits are then those of the last token
                 alone, (B, 1, V): the head is the dearest layer, and only they say what comes next.
         """
-        logits: Tensor = self.lm_head(self.ln_f(self._hidden(ids, cache)))  # (B, T, V)
+        x = self.embedded(ids, cache.length if cache is not None else 0)  # (B, T, C)
+        again = self.recompute and torch.is_grad_enabled()
+        for index, layer in enumerate(self.layers):
+            if again:  # the input alone is kept, and the generator's state where dropout draws from it
+                keeps_state = self.training and self._random[index]
+                x = checkpoint(layer, x, use_reentrant=False, preserve_rng_state=keeps_state)
+            else:
+                x = layer(x, cache.layers[index] if cache is not None else None)
+        values = {self._stack.name: x if cache is None else x[:, -1:]}
+        del x  # it goes with its last reader
+        logits: Tensor = self._through(self._after, values)
         return logits
 
-    def _hidden(self, ids: Tensor, cache: KVCache | None) -> Tensor:
-        """(B, T) -> (B, T, C), with a cache (B, 1, C)."""
-        x = self.drop(self._embed(ids, cache.length if cache is not None else 0))  # (B, T, C)
-        layers = cache.layers if cache is not None else [None] * len(self.h)
-        again = self.recompute and torch.is_grad_enabled()
-        for block, known in zip(self.h, layers, strict=True):
-            x = self._checkpointed(block, x) if again else block(x, known)  # (B, T, C)
-        hidden: Tensor = x
-        return hidden if cache is None else hidden[:, -1:]
-
-    def _checkpointed(self, block: nn.Module, x: Tensor) -> Tensor:
-        """(B, T, C) -> (B, T, C), keeping the input alone, and the generator's state where dropout draws from it."""
-        draws = self.training and self.network.config.drop_rate > 0
-        out: Tensor = checkpoint(block, x, use_reentrant=False, preserve_rng_state=draws)
-        return out
-
-    def _embed(self, ids: Tensor, start: int) -> Tensor:
-        """(B, T) tokens from position ``start`` on -> (B, T, C)."""
+    def embedded(self, ids: Tensor, start: int = 0) -> Tensor:
+        """(B, T) tokens from position ``start`` on -> (B, T, C), what the first layer takes."""
         positions = torch.arange(start, start + ids.shape[-1], device=ids.device)  # (T,)
-        return self.tap("", "embed", self.wte(ids) + self.wpe(positions))
+        values = {"ids": ids, "positions": positions}
+        del positions
+        x: Tensor = self._through(self._before, values)
+        return x
+
+    def finished(self, x: Tensor) -> Tensor:
+        """(..., C), what the last layer gives -> (..., V) logits; no listener hears of it."""
+        listener, self.tap.listener = self.tap.listener, None
+        try:
+            logits: Tensor = self._through(self._after, {self._stack.name: x})
+            return logits
+        finally:
+            self.tap.listener = listener
+
+    def _through(self, calls: list[_Call], values: dict[str, Any]) -> Any:
+        for call in calls:
+            values[call.name] = self.run(call, values, None)
+        return values[calls[-1].name]
+
+
+def _draws(group: Group) -> bool:
+    """Return whether a part of a group draws random numbers while training."""
+    return any(
+        _draws(node) if isinstance(node, Group) else isinstance(node, Part) and node.random for _, node in group.parts
+    )

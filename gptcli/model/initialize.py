@@ -10,13 +10,14 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from gptcli.architecture import operations as ops
-from gptcli.architecture import size, sizes_of
+from gptcli.architecture import Dim, size
+from gptcli.architecture.parts.part import Draw
 from gptcli.config import InitScheme
-from gptcli.model.gpt import GPT, StepModule
+from gptcli.model.gpt import GPT
 from gptcli.model.pages import taken_ahead
+from gptcli.model.parts.leaf import Leaf
 
-_GPT2_STD = 0.02  # Radford et al. 2018, section 4.1; kept in GPT-2's release
+_GPT2_DEVIATION = 0.02  # Radford et al. 2018, section 4.1; kept in GPT-2's release
 _KAIMING_SLOPE = sqrt(5)  # torch.nn.Linear.reset_parameters
 _SCRATCH = 2**20  # numbers drawn at a time where only the generator has to move on
 
@@ -38,60 +39,35 @@ def initialize(model: GPT, scheme: InitScheme, seed: int, *, advance_for_tied_he
 
 
 def _draw(model: GPT, scheme: InitScheme, advance_for_tied_head: bool) -> None:
-    residual_std = _GPT2_STD / sqrt(2 * size(model.network.h.times, sizes_of(model.network.config)))
+    residual_deviation = _GPT2_DEVIATION / sqrt(2 * model.network.stack.depth)
     for module in model.modules():
-        if not isinstance(module, StepModule) or not list(module.parameters(recurse=False)):
+        if not isinstance(module, Leaf) or not module.part.weights():
             continue
-        operation = module.operation
-        if isinstance(operation, ops.Linear) and operation.tied_to:
+        if module.part.tied_to:
             if advance_for_tied_head and scheme == "torch":
                 _discard_uniform(module.get_parameter("weight").numel())
-        elif scheme == "torch":
-            _draw_as_torch(module, operation)
-        else:
-            _draw_as_gpt2(module, operation, residual_std)
+            continue
+        for draw in module.part.draws(scheme, residual_deviation):
+            _fill(module, draw)
 
 
-def _draw_as_torch(module: nn.Module, operation: ops.Operation) -> None:
-    """Draw what ``nn.Embedding``, ``nn.Linear`` and torch's norms draw in their constructors."""
-    weight = module.get_parameter("weight")
-    if isinstance(operation, ops.LayerNorm | ops.RMSNorm):
-        _set_identity(module)
-    elif isinstance(operation, ops.Embedding):
-        with _drawn_on_cpu(weight) as data:
-            nn.init.normal_(data)
-    elif isinstance(operation, ops.Linear):
-        _draw_linear_layers(module, operation.fused)
-
-
-def _draw_linear_layers(module: nn.Module, fused: int) -> None:
-    """Draw each of the layers that are stacked in the rows of a weight: its weight, then its bias."""
-    weight, bias = module.get_parameter("weight"), getattr(module, "bias", None)
-    biases = bias.detach().chunk(fused) if bias is not None else [None] * fused
-    for weight_rows, bias_rows in zip(weight.detach().chunk(fused), biases, strict=True):
-        with _drawn_on_cpu(weight_rows) as data:
-            nn.init.kaiming_uniform_(data, a=_KAIMING_SLOPE)
-        if bias_rows is not None:
-            bound = 1 / sqrt(weight_rows.shape[1])
-            with _drawn_on_cpu(bias_rows) as data:
-                nn.init.uniform_(data, -bound, bound)
-
-
-def _draw_as_gpt2(module: nn.Module, operation: ops.Operation, residual_std: float) -> None:
-    if isinstance(operation, ops.LayerNorm | ops.RMSNorm):
-        _set_identity(module)
+def _fill(module: Leaf, draw: Draw) -> None:
+    """Draw the numbers of a weight, or of some of its rows."""
+    target = module.get_parameter(draw.weight).detach()
+    if draw.rows is not None:
+        start, end = (size(row, module.sizes) for row in draw.rows)
+        target = target[start:end]
+    if draw.how in ("zeros", "ones"):
+        target.fill_(draw.how == "ones")
         return
-    to_residual = isinstance(operation, ops.Linear) and operation.to_residual
-    with _drawn_on_cpu(module.get_parameter("weight")) as data:
-        nn.init.normal_(data, std=residual_std if to_residual else _GPT2_STD)
-    if getattr(module, "bias", None) is not None:
-        nn.init.zeros_(module.get_parameter("bias"))
-
-
-def _set_identity(module: nn.Module) -> None:
-    nn.init.ones_(module.get_parameter("weight"))
-    if getattr(module, "bias", None) is not None:
-        nn.init.zeros_(module.get_parameter("bias"))
+    scale = 1 / sqrt(size(draw.scale, module.sizes)) if isinstance(draw.scale, Dim) else draw.scale
+    with _drawn_on_cpu(target) as data:
+        if draw.how == "normal":
+            nn.init.normal_(data, std=scale)
+        elif draw.how == "kaiming_uniform":
+            nn.init.kaiming_uniform_(data, a=_KAIMING_SLOPE)
+        else:
+            nn.init.uniform_(data, -scale, scale)
 
 
 class _drawn_on_cpu:  # noqa: N801  # reads as a verb where it is used

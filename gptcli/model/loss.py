@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gptcli.reports import TextLoss, TokenLoss
+from gptcli.reports.forward import TextLoss, TokenLoss
 
 _ROWS = 64  # logits of so many positions are turned to fp32 at a time, so that no second (T, V) is needed
 

@@ -21,7 +21,7 @@ from gptcli.checkpoints.stored import Opened, StoredTensor
 from gptcli.checkpoints.torch_archive import check_archive, check_older_file
 from gptcli.config.printable import printable, shortened
 from gptcli.files import open_input
-from gptcli.reports import Finding
+from gptcli.reports.finding import Finding
 
 if TYPE_CHECKING:
     import numpy as np

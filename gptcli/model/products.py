@@ -12,10 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gptcli import processor
-from gptcli.architecture.kernels import WIDENED_ROWS
-from gptcli.architecture.network import Block
-from gptcli.architecture.operations import FusedAttention
-from gptcli.model.gpt import GPT, Linear
+from gptcli.architecture.books import WIDENED_ROWS
+from gptcli.model.gpt import GPT
+from gptcli.model.parts.linear import Linear
 
 _MANY_ROWS = 384  # from here on slices of a wide matrix are faster than the whole
 _LEAST_PARTS = 8  # a few for each thread, so that none waits long for another
@@ -31,16 +30,15 @@ def choose_products(model: GPT) -> None:
     A network on the explicit attention path is left alone: it is there to be held against other people's networks, to
     the last bit where that can be.
     """
-    weight, block = model.wte.weight, model.network.h.body
-    assert isinstance(block, Block)
-    if weight.device.type != "cpu" or not isinstance(block.attn.mix, FusedAttention):
+    weight = next(model.parameters())
+    if weight.device.type != "cpu" or model.network.attention != "sdpa":
         return
     for module in model.modules():
         if isinstance(module, Linear):
             if weight.dtype == torch.float32 and torch.backends.mkl.is_available():  # type: ignore[no-untyped-call]
                 module.product = Product(module.weight, module.bias)
             elif processor.lacks_instructions(_NAMES[weight.dtype]):
-                module.product = Widened(model.network.config.emb_dim)
+                module.product = Widened(model.network.sizes["C"])
 
 
 class Widened:
@@ -48,7 +46,7 @@ class Widened:
 
     torch's own product takes several times as long there as one in fp32, from a few rows on. What this one needs
     besides the result is made once and goes when it returns: the rows, a slice of the matrix and its result in fp32,
-    4 (B T in + C in + B T C) bytes (`gptcli.architecture.kernels`).
+    4 (B T in + C in + B T C) bytes (`gptcli.architecture.parts.linear`).
 
     Args:
         width: C, the outputs of a slice.

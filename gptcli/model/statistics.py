@@ -23,7 +23,7 @@ Portion = tuple[Tensor | int, Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
 class Statistics(Struct, frozen=True):
-    """What a tensor's numbers are like; see `gptcli.reports.TraceStep`."""
+    """What a tensor's numbers are like; see `gptcli.reports.trace.TraceStep`."""
 
     mean: float | None
     std: float | None

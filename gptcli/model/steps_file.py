@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gptcli.checkpoints.writing import Planned, file_start
 from gptcli.files import WriteError
-from gptcli.reports import FlowStep
+from gptcli.reports.flow import FlowStep
 
 _NAMES = {torch.int64: "I64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
 _IDS, _LOGITS = "input_ids", "logits"

@@ -20,18 +20,10 @@ from gptcli.model.gpt import GPT
 from gptcli.model.statistics import Portion, combined, portions
 from gptcli.model.steps_file import StepsFile, opened
 from gptcli.model.tap import Listener
-from gptcli.reports import (
-    AttentionMap,
-    FlowReport,
-    FlowStep,
-    ForwardReport,
-    LensRow,
-    NextToken,
-    TensorText,
-    Token,
-    TraceReport,
-    TraceStep,
-)
+from gptcli.reports.flow import FlowReport, FlowStep
+from gptcli.reports.forward import ForwardReport, NextToken
+from gptcli.reports.tokens import Token
+from gptcli.reports.trace import AttentionMap, LensRow, TensorText, TraceReport, TraceStep
 
 _MASK, _WEIGHTS = "causal_mask", "softmax"  # kinds of operation
 
@@ -212,7 +204,7 @@ def run_trace(
 
 def _warm_up(model: GPT, ids: Tensor) -> None:
     """Run one token through a block, so that no step's time is that of loading what computes it."""
-    model.h[0](model.wte(ids[:, :1]))  # (B, 1, C)
+    model.layers[0](model.embedded(ids[:, :1]))  # (B, 1, C)
     if ids.is_cuda:
         torch.cuda.synchronize()
 
@@ -287,10 +279,10 @@ class _Asked:
                 self.maps.append(AttentionMap(path, text, block, head, weights))
 
     def _note_lens(self, model: GPT, path: str, x: Tensor) -> None:
-        """Ask the head about the last token of each text in a (B, T, C) stream, by `forward`, which no hook sees."""
+        """Ask the head about the last token of each text in a (B, T, C) stream."""
         if path not in self._streams:
             return
         last = torch.stack([x[text, length - 1] for text, length in enumerate(self._lengths)])  # (B, C)
-        logits = model.lm_head.forward(model.ln_f.forward(last))  # (B, V)
+        logits = model.finished(last)  # (B, V)
         candidates: list[list[NextToken]] = [top_tokens(row, self._top, self._token_text) for row in logits]
         self.lens.append(LensRow(path, self._streams[path], candidates))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from gptcli.architecture import AttentionPath, describe, each_weight, shape_sizes, sizes_of
 from gptcli.config import ModelConfig
-from gptcli.model.described import Weights, described_logits
+from gptcli.model.described import described_logits
 from gptcli.model.gpt import GPT
 from gptcli.model.witness import Witness
 
@@ -28,6 +28,8 @@ _TEXTS, _TOKENS = 2, 11
 _TOLERANCE = 1e-9
 
 _SEED = 0
+
+Weights = Mapping[str, Tensor]
 
 
 class Compared(Struct, frozen=True):
@@ -116,6 +118,16 @@ def _randomised(network: nn.Module) -> nn.Module:
 
 
 def _by_the_network(config: ModelConfig, path: AttentionPath, weights: Weights, ids: Tensor, training: bool) -> Tensor:
+    result: Tensor = _with(config, path, weights, training)(ids)
+    return result
+
+
+def _by_the_steps(config: ModelConfig, path: AttentionPath, weights: Weights, ids: Tensor, training: bool) -> Tensor:
+    return described_logits(_with(config, path, weights, training), ids)
+
+
+def _with(config: ModelConfig, path: AttentionPath, weights: Weights, training: bool) -> GPT:
+    """Build our network with some weights."""
     model = GPT(describe(config, path), dtype=torch.float64)
     own = dict(model.named_parameters())
     if _shapes(own) != _shapes(weights):
@@ -123,13 +135,7 @@ def _by_the_network(config: ModelConfig, path: AttentionPath, weights: Weights, 
     with torch.no_grad():
         for name, parameter in own.items():
             parameter.copy_(weights[name])
-    result: Tensor = model.train(training)(ids)
-    return result
-
-
-def _by_the_steps(config: ModelConfig, path: AttentionPath, weights: Weights, ids: Tensor, training: bool) -> Tensor:
-    sizes = sizes_of(config, *ids.shape)
-    return described_logits(describe(config, path), sizes, weights, ids, training=training)
+    return model.train(training)
 
 
 def _seeded(run: Callable[[], Tensor]) -> Tensor | None:

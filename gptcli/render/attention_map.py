@@ -10,7 +10,8 @@ from rich.text import Text
 from gptcli.render.console import PATH, QUIET, TITLE
 from gptcli.render.tokens import visible_token
 from gptcli.render.units import count
-from gptcli.reports import AttentionMap, Token
+from gptcli.reports.tokens import Token
+from gptcli.reports.trace import AttentionMap
 
 # Of a quarter, half, three quarters, all of the row's largest weight.
 _SHADES = "\u2591\u2592\u2593\u2588"

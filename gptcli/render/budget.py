@@ -4,7 +4,7 @@ from rich.text import Text
 
 from gptcli.render.console import TOTAL
 from gptcli.render.units import BYTE_SCALES, as_asked, sized
-from gptcli.reports import Budget
+from gptcli.reports.budget import Budget
 
 
 def budget_words(limit: int, unit: str) -> str:

@@ -14,7 +14,7 @@ from gptcli.render.findings import findings_text
 from gptcli.render.model_line import model_line
 from gptcli.render.table import Narrowing, PlainTable
 from gptcli.render.units import count, shape
-from gptcli.reports import CheckedStep, CheckReport, Corner, Divergence
+from gptcli.reports.check import CheckedStep, CheckReport, Corner, Divergence
 
 _BAD = "bold red"
 _AT_DROPOUT = (".attn.softmax", ".attn.drop")  # seen at no module with weights

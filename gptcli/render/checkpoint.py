@@ -14,7 +14,8 @@ from gptcli.render.layout import pairs
 from gptcli.render.model_line import model_line
 from gptcli.render.table import Narrowing, PlainTable
 from gptcli.render.units import both, count, shape
-from gptcli.reports import DEPARTS, CheckpointReport, ConvertReport, TensorStats
+from gptcli.reports.checkpoint import CheckpointReport, ConvertReport, TensorStats
+from gptcli.reports.finding import DEPARTS
 
 
 def checkpoint_text(report: CheckpointReport) -> Group:

@@ -10,7 +10,7 @@ from rich.text import Text
 from gptcli.render.console import ACCENT, QUIET, TITLE, plain_table
 from gptcli.render.table import Narrowing, PlainTable
 from gptcli.render.units import count, scaled, short_count
-from gptcli.reports import ComparedModel, CompareReport
+from gptcli.reports.compare import ComparedModel, CompareReport
 
 _FLOPS = ((10**24, "Y"), (10**21, "Z"), (10**18, "E"), (10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"))
 _MARK = "*"

@@ -12,7 +12,7 @@ from gptcli.config.scalars import resolve_scalar, suggest_spelling
 from gptcli.render.console import PATH, QUIET, TITLE, TOTAL, plain_table
 from gptcli.render.layout import pairs
 from gptcli.render.units import count, short_count
-from gptcli.reports import ConfigListReport, ConfigShowReport, ConfigValidateReport
+from gptcli.reports.config import ConfigListReport, ConfigShowReport, ConfigValidateReport
 
 
 def config_list_text(report: ConfigListReport) -> Group:

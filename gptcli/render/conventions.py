@@ -9,7 +9,7 @@ from gptcli.render.console import QUIET, TITLE, TOTAL
 from gptcli.render.layout import Hanging, indented
 from gptcli.render.model_line import model_line
 from gptcli.render.units import count
-from gptcli.reports import ParamsReport, WhyRow
+from gptcli.reports.params import ParamsReport, WhyRow
 
 _ALSO = 3  # parts of one count that are named beside the first
 _UNUSED = "combination"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from gptcli.config.printable import harmless
 from gptcli.render.errors import colour_wanted
-from gptcli.reports import Report
+from gptcli.reports.report import Report
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from gptcli.architecture.symbols import MEANING
+from gptcli.architecture.axes import MEANING
 from gptcli.render.console import PATH, QUIET, TITLE, TOTAL
 from gptcli.render.layout import Hanging, indented
 from gptcli.render.units import count
-from gptcli.reports import Explanation
+from gptcli.reports.explanation import Explanation
 
 _INDENT = 2
 _SHORT = 56  # characters up to which a formula and its values share a line

@@ -8,7 +8,7 @@ from rich.text import Text
 from gptcli.config.printable import printable
 from gptcli.render.layout import pairs
 from gptcli.render.styles import ACCENT, PATH, TITLE
-from gptcli.reports import Finding
+from gptcli.reports.finding import Finding
 
 STYLES = {"error": "bold red", "warning": ACCENT, "note": PATH}
 

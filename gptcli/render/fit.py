@@ -9,7 +9,7 @@ from gptcli.render.memory import run_facts
 from gptcli.render.model_line import model_line
 from gptcli.render.table import PlainTable
 from gptcli.render.units import BYTE_SCALES, count, decimals_apart, in_unit, sized
-from gptcli.reports import FitReport
+from gptcli.reports.fit import FitReport
 
 _WORDS = {"batch": "text{s} at once", "seq": "token{s} in a text", "layers": "layer{s}"}
 

@@ -6,16 +6,14 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
-from gptcli.architecture import describe, walk
-from gptcli.architecture.listing import INDEX
-from gptcli.architecture.network import attention_path
+from gptcli.architecture.network import INDEX
 from gptcli.render.console import QUIET, TITLE, TOTAL, plain_table
 from gptcli.render.flops_conventions import conventions_lines
 from gptcli.render.layout import beside_or_below, by_its_indent
 from gptcli.render.model_line import model_line
 from gptcli.render.table import PlainTable, first_that_fits
 from gptcli.render.units import count, share
-from gptcli.reports import FlopsReport, FlopsRow
+from gptcli.reports.flops import FlopsReport, FlopsRow
 
 _SCALES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
 _FIGURE: dict[str, Any] = {"justify": "right", "no_wrap": True}
@@ -125,12 +123,12 @@ class PartsTable:
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         """Yield a row for each group that has FLOPs, before those of its steps."""
-        assert self._report.config is not None
-        rows = {row.path: row for row in self._report.parts}
-        for path, node, _ in walk(describe(self._report.config, attention_path(self._report.attention))):
-            below = [row for row in rows.values() if path and (row.path == path or row.path.startswith(f"{path}."))]
-            if below:
-                yield self._row(path, node.label, below)
+        groups = dict(self._report.groups)
+        for row in self._report.parts:
+            for group in [path for path in groups if row.path.startswith(f"{path}.")]:
+                below = [each for each in self._report.parts if each.path.startswith(f"{group}.")]
+                yield self._row(group, groups.pop(group), below)
+            yield self._row(row.path, row.label, [row])
 
     def _row(self, path: str, label: str, below: list[FlopsRow]) -> dict[str, Any]:
         one, times = sum(row.flops for row in below), below[0].times

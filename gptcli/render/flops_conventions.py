@@ -6,7 +6,7 @@ from rich.text import Text
 from gptcli.render.console import QUIET, TITLE
 from gptcli.render.layout import Hanging, indented
 from gptcli.render.units import count
-from gptcli.reports import FlopsReport
+from gptcli.reports.flops import FlopsReport
 
 # Name of a convention -> the words people read, and who uses it.
 _WORDS = {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gptcli.errors import InputError, did_you_mean
 from gptcli.files import check_ending
-from gptcli.reports import FlowReport
+from gptcli.reports.flow import FlowReport
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -7,7 +7,7 @@ from gptcli.render.flops import short_flops
 from gptcli.render.flow_text import symbol_text
 from gptcli.render.flow_tree import INPUT, Node, flow_tree
 from gptcli.render.units import count, shape
-from gptcli.reports import FlowReport
+from gptcli.reports.flow import FlowReport
 
 _INDENT = "  "
 _IDS = "ids"

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import NamedTuple
 
-from gptcli.architecture.symbols import MEANING
+from gptcli.architecture.axes import MEANING
 from gptcli.render.flops import short_flops
 from gptcli.render.flow_text import BLOCK_DEPTH, symbol_text
 from gptcli.render.flow_tree import INPUT, Lane, Node, flow_tree, lanes
 from gptcli.render.tokens import visible_token
 from gptcli.render.units import count, shape
-from gptcli.reports import FlowReport
+from gptcli.reports.flow import FlowReport
 
 _BOX_WIDTH, _BOX_HEIGHT, _GAP = 440, 54, 20
 _LANE, _LANE_RADIUS = 26, 12  # how far beside the boxes a line passes, and how round its corners are

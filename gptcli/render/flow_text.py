@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
-from gptcli.architecture.listing import INDEX
-from gptcli.architecture.symbols import MEANING
+from gptcli.architecture.axes import MEANING
+from gptcli.architecture.network import INDEX
 from gptcli.render.console import PATH, QUIET, TITLE, TOTAL, plain_table
 from gptcli.render.flops import short_flops
 from gptcli.render.flow_tree import INPUT, Lane, Node, flow_tree, lanes
@@ -16,7 +16,7 @@ from gptcli.render.model_line import model_line
 from gptcli.render.table import PlainTable, first_that_fits
 from gptcli.render.tokens import Chips
 from gptcli.render.units import count, shape, short_count
-from gptcli.reports import FlowReport, FlowStep
+from gptcli.reports.flow import FlowReport, FlowStep
 
 BLOCK_DEPTH = 2  # from which the block is opened; from the next on, attention and feed forward
 

@@ -4,9 +4,12 @@ Every drawing is made from this form, so all show the same steps with the same l
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from gptcli.reports import FlowBlock, FlowReport, FlowStep, TraceReport
+from gptcli.reports.flow import FlowBlock, FlowReport, FlowStep
+
+if TYPE_CHECKING:
+    from gptcli.reports.trace import TraceReport
 
 INPUT = -1  # stands for what flows into a group; into the network, for the token ids
 _IDS = "ids"
@@ -48,7 +51,7 @@ class Lane(NamedTuple):
     splits: bool
 
 
-def flow_tree(report: FlowReport | TraceReport, block: int = 0) -> tuple[Node, ...]:
+def flow_tree(report: "FlowReport | TraceReport", block: int = 0) -> tuple[Node, ...]:
     """Return the parts of the network in order of execution, one block standing for all of them."""
     at_top = [step for step in report.steps if step.parent is None]
     folded = _block(report, block)
@@ -62,7 +65,7 @@ def flow_tree(report: FlowReport | TraceReport, block: int = 0) -> tuple[Node, .
     return (*nodes[:first_after], folded, *nodes[first_after:])
 
 
-def _block(report: FlowReport | TraceReport, index: int) -> Node:
+def _block(report: "FlowReport | TraceReport", index: int) -> Node:
     inside = [step for step in report.steps if step.block == index]
     parts = [step for step in inside if step.parent == inside[0].parent]
     nodes = tuple(_node(step, _places(parts), inside) for step in parts)

@@ -15,7 +15,9 @@ from gptcli.render.model_line import attention_words, model_line
 from gptcli.render.table import Narrowing, PlainTable
 from gptcli.render.tokens import Chips, visible_token
 from gptcli.render.units import binary, count, seconds, shape, significant
-from gptcli.reports import ForwardReport, NextToken, Stage, TextLoss, Token, WeightsFile
+from gptcli.reports.forward import ForwardReport, NextToken, Stage, TextLoss
+from gptcli.reports.tokens import Token
+from gptcli.reports.weights_file import WeightsFile
 
 TokenOf = Callable[[int], Token]
 

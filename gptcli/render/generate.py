@@ -9,7 +9,7 @@ from gptcli.render.forward import weights_line
 from gptcli.render.layout import pairs
 from gptcli.render.model_line import model_line
 from gptcli.render.units import binary, count, seconds
-from gptcli.reports import GenerateReport
+from gptcli.reports.generate import GenerateReport
 
 _ATTENTION = {"sdpa": "fused attention", "explicit": "explicit attention"}
 _ENDED = {"length": "as many as asked for", "stop": "a stop text came", "end of text": "the end of the text came"}

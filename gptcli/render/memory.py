@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -13,7 +14,10 @@ from gptcli.render.layout import by_its_indent
 from gptcli.render.model_line import attention_words, model_line
 from gptcli.render.table import Narrowing, PlainTable
 from gptcli.render.units import binary, count, decimal, share
-from gptcli.reports import DtypeRow, FitReport, LedgerLine, MemoryReport, PhasePeak
+from gptcli.reports.memory import DtypeRow, LedgerLine, MemoryReport, PhasePeak
+
+if TYPE_CHECKING:
+    from gptcli.reports.fit import FitReport
 
 _BARS = (30, 20, 10)  # columns of the longest bar, as there is room
 _DTYPE_COLUMNS = ((True, True), (False, True), (False, False))  # megabytes beside mebibytes, and bits, likewise
@@ -66,7 +70,7 @@ def _peak(report: MemoryReport) -> list[RenderableType]:
     return [head, Text(run_facts(report, cache), style=QUIET)]
 
 
-def run_facts(report: MemoryReport | FitReport, more: Sequence[str] = ()) -> str:
+def run_facts(report: "MemoryReport | FitReport", more: Sequence[str] = ()) -> str:
     """Say what runs, in one line."""
     facts = [f"{report.batch_size} x {report.seq_len} tokens"]
     facts.append("autocast to bf16" if report.amp else f"{report.activation_dtype} activations")

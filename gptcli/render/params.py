@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
-from gptcli.architecture.listing import INDEX
+from gptcli.architecture.network import INDEX
 from gptcli.config import ModelConfig
 from gptcli.render.console import PATH, QUIET, TITLE, TOTAL, plain_table
 from gptcli.render.layout import Hanging
 from gptcli.render.model_line import model_line
 from gptcli.render.table import first_that_fits
 from gptcli.render.units import count, shape, share
-from gptcli.reports import ParamsReport, Part
+from gptcli.reports.params import ParamsReport, Part
 
 if TYPE_CHECKING:
     from gptcli.render.table import PlainTable

@@ -1,14 +1,17 @@
 """JSON Schemas (draft 2020-12) of what gptcli reads and prints, from the types themselves."""
 
+import pkgutil
 from collections.abc import Iterable
+from importlib import import_module
 from inspect import cleandoc
 from typing import Any
 
 import msgspec
 
+from gptcli import reports
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError, did_you_mean
-from gptcli.reports import Report
+from gptcli.reports.report import Report
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCE = "#/$defs/{name}"
@@ -46,7 +49,9 @@ def _describe_output(component: dict[str, Any]) -> None:
 
 
 def _reports_by_command() -> dict[str, list[type[Report]]]:
-    """Return every type of report by the command that its own default names."""
+    """Return every type of report by the command that its own default names; a file of reports needs no list."""
+    for module in pkgutil.iter_modules(reports.__path__, f"{reports.__name__}."):
+        import_module(module.name)
     types: dict[str, list[type[Report]]] = {}
     for report in _subclasses(Report):
         default = {field.name: field.default for field in msgspec.structs.fields(report)}["command"]

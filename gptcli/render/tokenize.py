@@ -6,7 +6,7 @@ from rich.text import Text
 from gptcli.render.console import NUMBER, QUIET, TITLE, TOTAL, plain_table
 from gptcli.render.tokens import Chips, visible_token
 from gptcli.render.units import count
-from gptcli.reports import TokenizedText, TokenizeReport
+from gptcli.reports.tokenize import TokenizedText, TokenizeReport
 
 _MAX_ROWS = 200  # a table of more is no longer read
 

@@ -6,7 +6,7 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from gptcli.reports import Token
+from gptcli.reports.tokens import Token
 
 SPACE = "\u2423"  # open box, the sign for a visible space
 _CHIPS = ("black on bright_cyan", "black on bright_yellow", "black on bright_green", "black on bright_magenta")

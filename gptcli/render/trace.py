@@ -25,7 +25,9 @@ from gptcli.render.model_line import model_line
 from gptcli.render.table import Narrowing, PlainTable, first_that_fits
 from gptcli.render.tokens import visible_token
 from gptcli.render.units import count, scaled, shape, short_seconds
-from gptcli.reports import FlowReport, LensRow, NextToken, TraceReport, TraceStep
+from gptcli.reports.flow import FlowReport
+from gptcli.reports.forward import NextToken
+from gptcli.reports.trace import LensRow, TraceReport, TraceStep
 
 _FIGURE: dict[str, Any] = {"justify": "right", "no_wrap": True}
 _WIDE = 100  # columns from which the path of each step is shown

@@ -12,7 +12,7 @@ from gptcli.render.console import QUIET, TOTAL, plain_table
 from gptcli.render.model_line import model_line
 from gptcli.render.table import Narrowing, PlainTable
 from gptcli.render.units import binary, count, seconds
-from gptcli.reports import OptionValue, VerifyReport, WitnessUsed
+from gptcli.reports.verify import OptionValue, VerifyReport, WitnessUsed
 
 _BAD = "bold red"
 _GAPS = (1, 0)  # columns between figures besides one, as there is room

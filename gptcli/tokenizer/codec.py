@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from gptcli.errors import InputError
-from gptcli.reports import Token, TokenizedText, TokenizeReport
+from gptcli.reports.tokenize import TokenizedText, TokenizeReport
+from gptcli.reports.tokens import Token
 from gptcli.tokenizer.vocabulary import END_OF_TEXT, END_OF_TEXT_ID, NAME, SIZE, encoding
 
 # The pattern's engine gives up on a run of about a million whitespace characters that something follows; runs from

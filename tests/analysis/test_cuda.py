@@ -18,8 +18,8 @@ from gptcli.analysis.optimizers import implementation
 from gptcli.analysis.program import section_of
 from gptcli.analysis.step import StepOptions, sweep_step
 from gptcli.analysis.sweep import Memory, Sweep
-from gptcli.architecture.kernels import Amount, Gradient, Kernel
-from gptcli.architecture.symbols import ONE, C
+from gptcli.architecture.axes import ONE, C
+from gptcli.architecture.books import Amount, Gradient, Kernel
 from gptcli.config import ModelConfig
 
 # Every tensor of the stream is a multiple of 512 bytes, so only scalars are rounded up; the vocabulary is so large that

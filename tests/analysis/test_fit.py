@@ -9,7 +9,7 @@ from gptcli.analysis.process import default_headroom, process_bytes
 from gptcli.analysis.step import StepOptions, sweep_step
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError
-from gptcli.reports import FitReport
+from gptcli.reports.fit import FitReport
 
 _SMALL = ModelConfig(name="small", vocab_size=97, context_length=32, emb_dim=24, n_heads=3, n_layers=2, drop_rate=0.1)
 _RUN = StepOptions(tokens=16, mode="training")

@@ -16,7 +16,7 @@ from gptcli.architecture import AttentionPath
 from gptcli.config import ModelConfig, load_config
 from gptcli.errors import InputError
 from gptcli.model.forward import ForwardOptions, build
-from gptcli.reports import FlopsReport
+from gptcli.reports.flops import FlopsReport
 from tests.strategies import configs
 
 GPT2 = load_config("gpt2-124m", environ={}).config

@@ -9,7 +9,7 @@ from gptcli.analysis.params import count_parameters, params_report
 from gptcli.architecture import AttentionPath, describe, shape_sizes, sizes_of, steps
 from gptcli.config import ModelConfig, load_config
 from gptcli.errors import InputError
-from gptcli.reports import FlowReport
+from gptcli.reports.flow import FlowReport
 from tests.strategies import configs
 
 TINY = load_config("tiny", environ={}).config

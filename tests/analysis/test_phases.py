@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from gptcli.analysis import step
 from gptcli.analysis.step import BACKWARD, FORWARD, LOSS, StepOptions, sweep_step
 from gptcli.analysis.sweep import Memory
-from gptcli.architecture.kernels import Amount
+from gptcli.architecture.books import Amount
 from gptcli.commands._verify import measured_run
 from gptcli.config import ModelConfig
 from gptcli.model.measure import training_step

@@ -12,9 +12,9 @@ from gptcli.analysis.memory import ledger
 from gptcli.analysis.program import section_of
 from gptcli.analysis.step import BACKWARD, FORWARD, LOSS, StepOptions, sweep_step
 from gptcli.analysis.sweep import Sweep
-from gptcli.architecture.kernels import Amount, Conditions, Gradient, Kernel, Temporary, Value, kernels
-from gptcli.architecture.operations import RMSNorm
-from gptcli.architecture.symbols import ONE, B, C, T
+from gptcli.architecture.axes import ONE, B, C, T
+from gptcli.architecture.books import Amount, Conditions, Gradient, Kernel, Temporary, Value
+from gptcli.architecture.parts.rms_norm import RMSNorm
 from gptcli.commands._verify import measured_run
 from gptcli.config import ModelConfig
 from gptcli.model.measure import forward_pass, generation, storage_bytes, training_step
@@ -80,8 +80,8 @@ def readings_of_the_call(shape: tuple[int, int, int], dtype: torch.dtype) -> lis
 def readings_of_its_kernels(shape: tuple[int, int, int], item: int) -> list[int]:
     sizes = dict(zip("BTC", shape, strict=True)) | {"1": 1}
     given = Conditions(sizes=sizes, item=item, stream_item=item, training=True, device="cpu")
-    operation = RMSNorm(label="RMSNorm", shape=(B, T, C), features=C, eps=1e-5)
-    section = section_of(kernels(operation, "norm", [Value("x", item)], given), "norm")
+    norm = RMSNorm(label="RMSNorm", shape=(B, T, C), features=C, eps=1e-5)
+    section = section_of(norm.kernels("norm", [Value("x", item)], given), "norm")
     memory = Noting(sizes)
     memory.begin(FORWARD)
     x, incoming = (memory.allocate(Amount("Value", (B, T, C), item)) for _ in range(2))

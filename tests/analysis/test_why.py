@@ -12,7 +12,7 @@ from gptcli.analysis.params import count_parameters, params_report
 from gptcli.analysis.published import PUBLISHED
 from gptcli.analysis.why import rounds_to, why_rows
 from gptcli.config import ModelConfig, load_config, preset_paths
-from gptcli.reports import Part
+from gptcli.reports.params import Part
 from tests.strategies import configs
 
 PRESETS = {name: load_config(name, environ={}).config for name in preset_paths()}

@@ -1,32 +1,38 @@
 """Every kind of operation has a rule and words wherever one is asked for; an unknown kind raises."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
-from gptcli.architecture import network, operations
-from gptcli.architecture.equations import equation
-from gptcli.architecture.flops import matrix_products
-from gptcli.architecture.kernels import kernels
-from gptcli.architecture.symbols import B, C, T
+from gptcli.architecture import describe, walk
+from gptcli.architecture.axes import B, C, T
+from gptcli.architecture.parts.part import Part
 from gptcli.config import load_config
+from gptcli.model.parts import leaf_class
 from gptcli.render.page.words import FAMILIES, kind_of
 
 
-class Unknown(operations.Operation, frozen=True, kw_only=True):
+class Unknown(Part, frozen=True, kw_only=True):
     """A kind that nothing knows."""
 
     kind: ClassVar[str] = "unknown"
 
+    def weights(self) -> dict[str, tuple[Any, ...]]:
+        """Have a weight, so that it would have to be drawn."""
+        return {"weight": (C,)}
+
 
 UNKNOWN = Unknown(label="Unknown", shape=(B, T, C), reads=("x",))
+TINY = load_config("tiny", environ={}).config
 ASKED: dict[str, Callable[[], object]] = {
-    "matrix products": lambda: matrix_products(UNKNOWN),
-    "equation": lambda: equation(UNKNOWN),
-    "kernels": lambda: kernels(UNKNOWN, "x", [], None),  # type: ignore[arg-type]
-    "path of attention": lambda: network.describe(load_config("tiny", environ={}).config, "unknown"),  # type: ignore
-    "words of the page": lambda: kind_of(UNKNOWN.kind),
+    "matrix products": UNKNOWN.products,
+    "formula": UNKNOWN.formula,
+    "kernels": lambda: UNKNOWN.kernels("x", [], None),  # type: ignore[arg-type]
+    "draws": lambda: UNKNOWN.draws("torch", 0.02),
+    "leaf": lambda: leaf_class(Unknown),
+    "path of attention": lambda: describe(TINY, "unknown"),  # type: ignore[arg-type]
+    "words of the page": lambda: kind_of("unheard-of unknown"),
 }
 
 
@@ -36,14 +42,11 @@ def test_an_unknown_kind_raises(asked: str) -> None:
         ASKED[asked]()
 
 
-DESCRIBED = [
-    *(each for each in operations.Operation.__subclasses__() if each is not Unknown),
-    *(each for each in network.Group.__subclasses__() if each is not network.Network),
-]
+KINDS = sorted({each.node.kind for path in ("sdpa", "explicit") for each in walk(describe(TINY, path))} - {"network"})
 
 
-@pytest.mark.parametrize("described", DESCRIBED, ids=lambda each: each.kind)
-def test_every_described_kind_has_words(described: type[operations.Operation | network.Group]) -> None:
-    words = kind_of(described.kind)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_described_kind_has_words(kind: str) -> None:
+    words = kind_of(kind)
     assert words.sentence.endswith(".")
     assert words.family in {*FAMILIES, "block"}

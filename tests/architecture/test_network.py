@@ -4,11 +4,28 @@ import pytest
 from msgspec.structs import replace
 
 from gptcli.architecture import AttentionPath, describe, each_weight, sizes_of, steps, walk, weights
-from gptcli.architecture.equations import equation
-from gptcli.architecture.flops import matrix_products
-from gptcli.architecture.listing import Weight, output_shape
-from gptcli.architecture.operations import Linear, Operation
-from gptcli.architecture.symbols import ONE, C, Dim, K, L, V, elements, shape_sizes, size
+from gptcli.architecture.axes import (
+    ONE,
+    B,
+    C,
+    D,
+    Dim,
+    G,
+    H,
+    K,
+    L,
+    T,
+    V,
+    bound,
+    elements,
+    number,
+    plain,
+    shape_sizes,
+    size,
+)
+from gptcli.architecture.listing import Weight, output_shape, parts_of
+from gptcli.architecture.parts.linear import Linear
+from gptcli.architecture.roles import QUERY_KEY_VALUE, TO_RESIDUAL
 from gptcli.commands._witness import witness_checks
 from gptcli.config import ModelConfig
 from gptcli.model.witness import witness_named
@@ -152,21 +169,21 @@ FORMULAS = {
 
 
 def test_every_formula() -> None:
-    nodes = {path: node for path, node, _ in walk(describe(CONFIG)) if path and path != "h.{i}"}
-    assert {path: equation(node) for path, node in nodes.items()} == FORMULAS
-    bare = {path: node for path, node, _ in walk(describe(BARE, "sdpa")) if path}
-    assert equation(bare["h.{i}.attn.mix"]) == "softmax(mask(q @ k.T / sqrt(D))) @ v, heads side by side"
-    assert equation(bare["h.{i}.mlp.act"]) == "x / 2 * (1 + erf(x / sqrt(2)))"
-    assert equation(bare["h.{i}.mlp.c_fc"]) == "x @ weight.T"
-    assert equation(bare["h.{i}.ln_1"]) == "(x - mean(x)) / sqrt(var(x) + 1e-05) * weight"
-    assert equation(bare["lm_head"]) == "x @ wte.weight.T"
+    nodes = {each.path: each.node for each in walk(describe(CONFIG)) if each.path and each.path != "h.{i}"}
+    assert {path: node.formula() for path, node in nodes.items()} == FORMULAS
+    bare = {each.path: each.node for each in walk(describe(BARE, "sdpa")) if each.path}
+    assert bare["h.{i}.attn.mix"].formula() == "softmax(mask(q @ k.T / sqrt(D))) @ v, heads side by side"
+    assert bare["h.{i}.mlp.act"].formula() == "x / 2 * (1 + erf(x / sqrt(2)))"
+    assert bare["h.{i}.mlp.c_fc"].formula() == "x @ weight.T"
+    assert bare["h.{i}.ln_1"].formula() == "(x - mean(x)) / sqrt(var(x) + 1e-05) * weight"
+    assert bare["lm_head"].formula() == "x @ wte.weight.T"
 
 
 def test_a_kind_without_a_formula_raises() -> None:
-    nodes = {path: node for path, node, _ in walk(describe(CONFIG))}
+    nodes = {each.path: each.node for each in walk(describe(CONFIG))}
     for without in ("", "h.{i}"):  # the network and its block are no step
         with pytest.raises(NotImplementedError):
-            equation(nodes[without])
+            nodes[without].formula()
 
 
 PRODUCTS = {  # FLOPs for 2 texts of 5 tokens: 2 a multiply-add
@@ -183,8 +200,8 @@ PRODUCTS = {  # FLOPs for 2 texts of 5 tokens: 2 a multiply-add
 @pytest.mark.parametrize("attention", ["explicit", "sdpa"])
 def test_every_matrix_product(attention: AttentionPath) -> None:
     sizes = sizes_of(CONFIG, 2, 5)
-    nodes = [(path, node) for path, node, _ in walk(describe(CONFIG, attention)) if isinstance(node, Operation)]
-    found = {path: sum(product.flops(sizes) for product in matrix_products(node)) for path, node in nodes}
+    nodes = [(found.path, part) for found, part in parts_of(describe(CONFIG, attention))]
+    found = {path: sum(product.flops(sizes) for product in part.products()) for path, part in nodes}
     expected = PRODUCTS
     if attention == "sdpa":
         both = PRODUCTS["h.{i}.attn.scores"] + PRODUCTS["h.{i}.attn.mix"]
@@ -195,9 +212,12 @@ def test_every_matrix_product(attention: AttentionPath) -> None:
 
 def test_what_is_drawn_smaller_and_what_is_fused() -> None:
     """GPT-2 draws what is added to the residual path with a smaller deviation (Radford et al. 2019, section 2.3)."""
-    linear = {path: node for path, node, _ in walk(describe(CONFIG)) if isinstance(node, Linear)}
-    assert {path for path, node in linear.items() if node.to_residual} == {"h.{i}.attn.c_proj", "h.{i}.mlp.c_proj"}
-    assert {path: node.fused for path, node in linear.items() if node.fused != 1} == {"h.{i}.attn.c_attn": 3}
+    linear = {found.path: part for found, part in parts_of(describe(CONFIG)) if isinstance(part, Linear)}
+    small = {path for path, part in linear.items() if part.role == TO_RESIDUAL}
+    assert small == {"h.{i}.attn.c_proj", "h.{i}.mlp.c_proj"}
+    stacked = {path: part.outputs for path, part in linear.items() if len(part.outputs) > 1}
+    assert stacked == {"h.{i}.attn.c_attn": (H * D, G * D, G * D)}
+    assert linear["h.{i}.attn.c_attn"].role == QUERY_KEY_VALUE
 
 
 @pytest.mark.parametrize("config", [CONFIG, BARE], ids=["biased", "bare"])
@@ -209,17 +229,39 @@ def test_the_described_network_is_the_witnesss(config: ModelConfig, attention: A
 
 def test_sizes() -> None:
     sizes = sizes_of(CONFIG)
-    assert sizes == {"C": 12, "H": 3, "D": 4, "F": 48, "V": 97, "L": 2, "S": 11, "1": 1}
+    assert sizes == {"C": 12, "H": 3, "D": 4, "F": 48, "V": 97, "L": 2, "S": 11, "G": 3}
     assert sizes_of(CONFIG, 7, 5) == {**sizes, "B": 7, "T": 5}
     assert size(3 * C, sizes) == 36
-    assert shape_sizes((3 * ONE, V), sizes) == (3, 97)
+    assert shape_sizes((number(3), V), sizes) == (3, 97)
     assert elements((3 * C, C), sizes) == 432
     assert elements((), sizes) == 1
 
 
 def test_dimensions_in_words() -> None:
     assert [str(dim) for dim in (C, 3 * C, ONE, 3 * ONE, K)] == ["C", "3C", "1", "3", "K"]
-    assert Dim("C", 6) == 2 * (3 * C)
+    assert [str(dim) for dim in (H * D, H * D + 2 * (G * D), C + V, C + number(1))] == [
+        "HD",
+        "(H + 2G)D",
+        "C + V",
+        "C + 1",
+    ]
+    assert Dim(((6, ("C",)),)) == 2 * (3 * C)
+    assert C + C == 2 * C
+
+
+def test_people_read_the_width_where_the_heads_make_it_up() -> None:
+    shared, wide = {"H": 4, "G": 2, "D": 3, "C": 12}, {"H": 4, "G": 4, "D": 5, "C": 12}
+    whole = {"H": 4, "G": 4, "D": 3, "C": 12}
+    fused = (H * D + 2 * (G * D), H * D, G * D, G)
+    assert [str(dim) for dim in plain(fused, whole)] == ["3C", "C", "C", "H"]
+    assert [str(dim) for dim in plain(fused, shared)] == ["C + 2GD", "C", "GD", "G"]
+    assert [str(dim) for dim in plain(fused, wide)] == ["3HD", "HD", "HD", "H"]
+    for sizes in (shared, wide, whole):
+        assert shape_sizes(plain(fused, sizes), sizes) == shape_sizes(fused, sizes)
+
+
+def test_sizes_of_one_layer_are_numbers() -> None:
+    assert [str(dim) for dim in bound((B, T, 2 * (H * D)), {"D": 5})] == ["B", "T", "10H"]
 
 
 def test_a_weight_counts_once_a_block() -> None:
@@ -232,4 +274,4 @@ def test_a_weight_counts_once_a_block() -> None:
 def test_a_groups_shape_is_its_last_parts() -> None:
     network = describe(CONFIG)
     assert shape_text(output_shape(network)) == "(B, T, V)"
-    assert shape_text(output_shape(network.h.body)) == "(B, T, C)"
+    assert shape_text(output_shape(next(network.stack.layers()).body)) == "(B, T, C)"

@@ -182,7 +182,7 @@ def test_overflow_is_told_with_a_way_out(cli: Cli, monkeypatch: pytest.MonkeyPat
 
     def broken(*arguments: object) -> object:
         model = right(*arguments)  # type: ignore[arg-type]
-        model.ln_f.weight.data.fill_(float("nan"))
+        model.get_parameter("ln_f.weight").data.fill_(float("nan"))
         return model
 
     monkeypatch.setattr(forward, "build", broken)

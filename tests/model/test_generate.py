@@ -76,7 +76,9 @@ def test_together_is_as_alone(attention: AttentionPath) -> None:
 def test_equal_lengths_run_together() -> None:
     model = build(CONFIG, BuildOptions())
     shapes: list[tuple[int, ...]] = []
-    model.wte.register_forward_hook(lambda _module, inputs, _output: shapes.append(tuple(inputs[0].shape)))
+    model.get_submodule("wte").register_forward_hook(
+        lambda _module, inputs, _output: shapes.append(tuple(inputs[0].shape))
+    )
     ids_of(model, PROMPTS, 2)
     assert shapes == [(1, 1), (1, 1), (2, 3), (2, 1), (1, 8), (1, 1)]
 
@@ -84,7 +86,9 @@ def test_equal_lengths_run_together() -> None:
 def test_a_token_is_read_once_and_beyond_the_context_the_window_is_read_again() -> None:
     model = build(CONFIG, BuildOptions())
     lengths: list[int] = []
-    model.wte.register_forward_hook(lambda _module, inputs, _output: lengths.append(inputs[0].shape[1]))
+    model.get_submodule("wte").register_forward_hook(
+        lambda _module, inputs, _output: lengths.append(inputs[0].shape[1])
+    )
     ids_of(model, [list(range(13))], 6)
     assert lengths == [13, 1, 1, 1, 16, 16]
 
@@ -147,7 +151,7 @@ def test_each_text_ends_by_itself() -> None:
 def test_nothing_runs_behind_the_end_of_the_last_text() -> None:
     model = build(CONFIG, BuildOptions())
     calls: list[int] = []
-    model.wte.register_forward_hook(lambda *_: calls.append(1))
+    model.get_submodule("wte").register_forward_hook(lambda *_: calls.append(1))
     generate(model, [PROMPTS[0], PROMPTS[2]], max_new_tokens=12, listeners=[Stopper(2), Stopper(3)])
     assert len(calls) == 3
 
@@ -198,6 +202,6 @@ def test_top_k_keeps_ties_and_top_p_the_one_that_reaches_it() -> None:
 def test_logits_that_are_no_numbers_are_an_error() -> None:
     model = build(CONFIG, BuildOptions())
     with torch.no_grad():
-        model.ln_f.weight[0] = float("nan")
+        model.get_parameter("ln_f.weight")[0] = float("nan")
     with pytest.raises(GptcliError, match="not numbers"):
         generate(model, [[1]], max_new_tokens=1)

@@ -9,7 +9,8 @@ from gptcli import processor
 from gptcli.config import ModelConfig
 from gptcli.model import products
 from gptcli.model.forward import BuildOptions, build
-from gptcli.model.gpt import GPT, Linear
+from gptcli.model.gpt import GPT
+from gptcli.model.parts.linear import Linear
 from gptcli.model.products import Product, Widened
 
 CONFIG = ModelConfig(vocab_size=211, context_length=16, emb_dim=24, n_heads=3, n_layers=3)
@@ -101,7 +102,9 @@ def test_16_bits_are_widened_only_where_there_are_no_instructions(lacks: bool, m
     monkeypatch.setattr(processor, "lacks_instructions", lambda dtype: lacks and dtype == "bf16")
     for dtype in ("fp32", "bf16", "fp16"):
         model = build(CONFIG, BuildOptions(dtype=dtype))
-        assert isinstance(model.lm_head.product, Widened) == (lacks and dtype == "bf16")
+        head = model.get_submodule("lm_head")
+        assert isinstance(head, Linear)
+        assert isinstance(head.product, Widened) == (lacks and dtype == "bf16")
 
 
 def test_gradients_are_those_of_torch() -> None:
@@ -125,6 +128,7 @@ def test_weights_that_change_after_building_are_seen() -> None:
         before = model(ids)
         model.get_parameter("h.0.mlp.c_fc.weight").zero_()
         written = model(ids)
-        model.lm_head.weight = torch.nn.Parameter(torch.zeros_like(model.lm_head.weight))
+        head = model.get_submodule("lm_head")
+        head.weight = torch.nn.Parameter(torch.zeros_like(head.get_parameter("weight")))
         assert not torch.equal(written, before)
         assert not model(ids).any()

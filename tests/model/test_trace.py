@@ -16,7 +16,8 @@ from gptcli.model.forward import ForwardOptions, build, run_forward
 from gptcli.model.tap import observed
 from gptcli.model.trace import TraceOptions, Tracer, run_trace
 from gptcli.model.tracker import LiveBytes
-from gptcli.reports import FlowReport, TraceReport, TraceStep
+from gptcli.reports.flow import FlowReport
+from gptcli.reports.trace import TraceReport, TraceStep
 from tests.naive import NaiveBlock, NaiveGPT, as_ours
 
 CONFIG = ModelConfig(vocab_size=60, context_length=24, emb_dim=24, n_heads=3, n_layers=3, drop_rate=0.1)

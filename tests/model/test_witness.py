@@ -6,15 +6,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from msgspec.structs import replace
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
-from gptcli.architecture import AttentionPath, network, operations, symbols
-from gptcli.architecture.symbols import V
+from gptcli.architecture import AttentionPath, plan
+from gptcli.architecture.axes import V
 from gptcli.commands._witness import witness_checks
 from gptcli.config import ModelConfig, load_config
 from gptcli.errors import InputError
-from gptcli.model import gpt
+from gptcli.model.gpt import Runner
+from gptcli.model.parts import add, dropout, gelu
 from gptcli.model.witness import check_witness, witness_named
 from gptcli.model.witnessed import small
 from tests.conftest import Cli
@@ -79,12 +80,12 @@ DESCRIBED: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 
 def plant(monkeypatch: pytest.MonkeyPatch, error: str) -> None:
     kind, of, instead = DESCRIBED[error]
-    right = getattr(operations, kind)
+    right = getattr(plan, kind)
 
     def make(**fields: Any) -> Any:
         return right(**{**fields, **instead}) if of.items() <= fields.items() else right(**fields)
 
-    monkeypatch.setattr(network, kind, make)
+    monkeypatch.setattr(plan, kind, make)
 
 
 @pytest.mark.parametrize("error", DESCRIBED)
@@ -98,33 +99,34 @@ def test_an_error_of_the_description_is_seen(error: str, monkeypatch: pytest.Mon
 
 @pytest.mark.parity
 def test_a_feed_forward_three_times_as_wide_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(symbols, "_FEED_FORWARD_FACTOR", 3)
+    monkeypatch.setattr(plan, "_FEED_FORWARD_FACTOR", 3)
     assert off(TINY) == ROWS
     assert off(TINY, name="transformers") == ROWS
 
 
-def _from_the_normed_input(self: gpt.Block, x: Tensor, cache: None = None) -> Tensor:
-    normed = self.ln_1(x)
-    x = normed + self.drop_1(self.attn(normed))
-    out: Tensor = x + self.drop_2(self.mlp(self.ln_2(x)))
-    return out
-
-
-def _other_gelu(self: gpt.Gelu, x: Tensor) -> Tensor:
-    return F.gelu(x)
-
-
-RUN = {
-    "a shortcut from the normed input": ("Block", _from_the_normed_input),
-    "the other GELU": ("Gelu", _other_gelu),
-    "no dropout": ("Dropout", lambda self, x: x),
+LEAVES = {
+    "the other GELU": (gelu.Gelu, lambda self, x: F.gelu(x)),
+    "no dropout": (dropout.Dropout, lambda self, x: x),
+    "a sum that takes away": (add.Add, lambda self, x, y: x - y),
 }
 
 
-@pytest.mark.parametrize("error", RUN)
-def test_an_error_of_the_network_that_runs_is_seen(error: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    kind, forward = RUN[error]
-    monkeypatch.setattr(getattr(gpt, kind), "forward", forward)
+@pytest.mark.parametrize("error", LEAVES)
+def test_an_error_of_a_leaf_is_seen(error: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    leaf, forward = LEAVES[error]
+    monkeypatch.setattr(leaf, "forward", forward)
+    assert off(BIAS_FREE) == ["witness: logits", "witness: steps' logits"]
+
+
+def test_an_error_of_the_runner_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = Runner.run
+
+    def from_the_normed_input(self: Runner, call: Any, values: dict[str, Any], cache: Any) -> Any:
+        if call.name == "add_1":
+            values = values | {"x": values["drop_1"]}
+        return right(self, call, values, cache)
+
+    monkeypatch.setattr(Runner, "run", from_the_normed_input)
     assert off(BIAS_FREE) == ["witness: logits"]
 
 

@@ -10,7 +10,8 @@ from gptcli.architecture import AttentionPath
 from gptcli.config import load_config
 from gptcli.render.flow import FORMATS, draw
 from gptcli.render.flow_tree import INPUT, Lane, Node, flow_tree, lanes
-from gptcli.reports import FlowReport, Token
+from gptcli.reports.flow import FlowReport
+from gptcli.reports.tokens import Token
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = "<script>alert(1)</script>&\"'`--><![CDATA["

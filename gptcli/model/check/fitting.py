@@ -19,7 +19,7 @@ from gptcli.errors import InputError, did_you_mean
 from gptcli.model.check.ports import modules_of
 from gptcli.model.check.target import Target
 from gptcli.model.pickled import source_of
-from gptcli.reports import Finding
+from gptcli.reports.finding import Finding
 
 _HEAD, _TABLE = "lm_head.weight", "wte.weight"
 _HEAD_COUNTS = ("n_heads", "n_head", "num_heads", "num_attention_heads", "heads", "nhead", "h")

@@ -13,7 +13,8 @@ from gptcli.config.printable import printable
 from gptcli.errors import InputError
 from gptcli.model.check.learner import Learner, default_dtype, reported
 from gptcli.model.check.ports import LOGITS
-from gptcli.reports import Divergence, Finding
+from gptcli.reports.check import Divergence
+from gptcli.reports.finding import Finding
 
 NOT_FINITE = "not-finite"
 _IN_FP32 = (

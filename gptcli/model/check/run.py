@@ -21,7 +21,8 @@ from gptcli.model.check.target import Target
 from gptcli.model.gpt import GPT
 from gptcli.model.load import load_model
 from gptcli.model.tap import observed
-from gptcli.reports import CheckedStep, CheckReport, Corner, Divergence, Finding
+from gptcli.reports.check import CheckedStep, CheckReport, Corner, Divergence
+from gptcli.reports.finding import Finding
 
 _RANDOM_TOKENS = 8
 _CORNER = 3

@@ -9,7 +9,7 @@ from msgspec import Struct
 from gptcli.render.page.charts import scrolled
 from gptcli.render.page.markup import Html, tag
 from gptcli.render.tokens import visible_token
-from gptcli.reports import AttentionMap, TraceReport
+from gptcli.reports.trace import AttentionMap, TraceReport
 
 _MOST_BYTES = 400_000  # of all maps; base64 makes four of three
 _LEVELS = 255

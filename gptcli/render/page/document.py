@@ -22,7 +22,10 @@ from gptcli.render.page.tables import steps_table, symbols_list
 from gptcli.render.page.words import FAMILIES, kind_of
 from gptcli.render.tokens import visible_token
 from gptcli.render.units import binary, count, decimal, short_count, short_seconds
-from gptcli.reports import FlowReport, LedgerLine, MemoryReport, Token, TraceReport
+from gptcli.reports.flow import FlowReport
+from gptcli.reports.memory import LedgerLine, MemoryReport
+from gptcli.reports.tokens import Token
+from gptcli.reports.trace import TraceReport
 
 _MAX_CHIPS = 400
 _SMALL = 1000  # what is under a thousandth of a peak is reported together

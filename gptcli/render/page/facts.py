@@ -12,7 +12,8 @@ from gptcli.render.page.words import kind_of
 from gptcli.render.trace import figure, mean_figure, zero_share
 from gptcli.render.units import binary, count, short_seconds
 from gptcli.render.units import shape as plain_shape
-from gptcli.reports import FlowReport, FlowStep, TraceReport, TraceStep
+from gptcli.reports.flow import FlowReport, FlowStep
+from gptcli.reports.trace import TraceReport, TraceStep
 
 INDEX = "{i}"
 _NANOSECONDS = 10**9

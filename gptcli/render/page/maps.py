@@ -13,7 +13,8 @@ from gptcli.render.page.facts import shape, template
 from gptcli.render.page.markup import Html, tag
 from gptcli.render.page.words import kind_of
 from gptcli.render.units import count, short_count
-from gptcli.reports import FlowReport, TraceReport
+from gptcli.reports.flow import FlowReport
+from gptcli.reports.trace import TraceReport
 
 _TRACKS = 4
 

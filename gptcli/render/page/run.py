@@ -9,7 +9,8 @@ from gptcli.render.page.markup import Html, tag
 from gptcli.render.page.words import FAMILIES, kind_of
 from gptcli.render.tokens import visible, visible_token
 from gptcli.render.units import short_seconds
-from gptcli.reports import LensRow, NextToken, TextLoss, TraceReport
+from gptcli.reports.forward import NextToken, TextLoss
+from gptcli.reports.trace import LensRow, TraceReport
 
 _NANOSECONDS = 10**9
 _MAX_LOSSES = 256

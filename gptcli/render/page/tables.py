@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from gptcli.architecture.symbols import MEANING
+from gptcli.architecture.axes import MEANING
 from gptcli.render.flops import short_flops
 from gptcli.render.flow_text import symbol_text
 from gptcli.render.page.charts import scrolled
@@ -11,7 +11,8 @@ from gptcli.render.page.markup import Html, tag
 from gptcli.render.page.words import kind_of
 from gptcli.render.trace import figure, mean_figure, zero_share
 from gptcli.render.units import count, scaled, short_seconds
-from gptcli.reports import FlowReport, FlowStep, TraceReport, TraceStep
+from gptcli.reports.flow import FlowReport, FlowStep
+from gptcli.reports.trace import TraceReport, TraceStep
 
 _DESCRIBED = ("Step", "Path", "Output", "Formula", "Parameters", "FLOPs", "Bytes")
 _MEASURED = ("Mean", "Deviation", "Least", "Largest", "Zeros", "Time")

@@ -1,0 +1,33 @@
+"""What runs, by the keys of the reports that say so: one place for all of them."""
+
+from typing import Any
+
+from gptcli.analysis.optimizers import implementation
+from gptcli.analysis.step import StepOptions
+from gptcli.architecture.dtypes import QUANTIZED
+from gptcli.reports.report import Report
+
+
+def run_facts(options: StepOptions, report: type[Report]) -> dict[str, Any]:
+    """Return what a type of report says of the run; what only a training step has is null elsewhere."""
+    training = options.mode == "training"
+    facts = {
+        "mode": options.mode,
+        "dtype": options.dtype,
+        "activation_dtype": activation_dtype(options),
+        "amp": options.amp,
+        "batch_size": options.batch,
+        "seq_len": options.tokens,
+        "attention": options.attention,
+        "device": options.device,
+        "optimizer": options.optimizer if training else None,
+        "optimizer_impl": implementation(options.optimizer_impl, options.device) if training else None,
+        "recompute": options.recompute if training else None,
+        "free_logits": options.free_logits if training else None,
+    }
+    return {key: value for key, value in facts.items() if key in report.__struct_fields__}
+
+
+def activation_dtype(options: StepOptions) -> str:
+    """Return the format that matrix products run in; quantized weights are multiplied in bf16."""
+    return "bf16" if options.amp or options.dtype in QUANTIZED else options.dtype

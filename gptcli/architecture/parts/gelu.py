@@ -1,0 +1,30 @@
+"""GELU, the activation between the two layers of the feed forward (Hendrycks and Gimpel 2016)."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from gptcli.architecture.books import Conditions, Kernel, Value, elementwise
+from gptcli.architecture.parts.part import Family, Part
+from gptcli.architecture.products import MatrixProduct
+
+
+class Gelu(Part, frozen=True, kw_only=True):
+    """GELU, exact or in its tanh form (Hendrycks and Gimpel 2016, section 2)."""
+
+    kind: ClassVar[str] = "gelu"
+    family: ClassVar[Family] = "activation"
+    sentence: ClassVar[str] = "Lets large numbers pass and fades small and negative ones out, smoothly."
+
+    exact: bool = False
+
+    def formula(self) -> str:  # noqa: D102  # as in the base class
+        if self.exact:
+            return "x / 2 * (1 + erf(x / sqrt(2)))"
+        return "x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))"
+
+    def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
+        return ()
+
+    def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
+        read = reads[0].name
+        return [elementwise(self.label, self.shape, out, read, given.item, saves=(read,))]

@@ -1,0 +1,50 @@
+"""What every leaf is: a torch module that computes one part from the tensors it reads."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from gptcli.architecture import Part, Shape, Sizes
+from gptcli.model.cache import LayerCache
+
+# Gives the parameter of a name and a symbolic shape.
+Parameters = Callable[[str, Shape], nn.Parameter]
+
+leaves: dict[type[Part], "type[Leaf]"] = {}
+
+
+class Leaf(nn.Module):
+    """One part of the tree in torch; ``forward`` takes the tensors that the part reads.
+
+    Args:
+        part: what it computes.
+        sizes: the value of every axis but B and T.
+        parameters: gives its weights.
+
+    Attributes:
+        consumes: whether ``forward`` takes a list of what the part reads, to let go of it before it returns.
+    """
+
+    consumes: ClassVar[bool] = False
+
+    def __init__(self, part: Any, sizes: Sizes, parameters: Parameters) -> None:
+        super().__init__()
+        self.part = part
+        self.sizes = sizes
+        for name, shape in part.weights().items():
+            self.register_parameter(name, parameters(name, shape))
+
+    def for_readers(self, out: Tensor, cache: LayerCache | None) -> Any:
+        """Return what those take who read this part, of a part that keeps something in a KV cache."""
+        raise NotImplementedError(self.part.kind)
+
+
+def leaf_of(part: type[Part]) -> Callable[[type[Leaf]], type[Leaf]]:
+    """Enter a leaf as that of a kind of part."""
+
+    def enter(leaf: type[Leaf]) -> type[Leaf]:
+        leaves[part] = leaf
+        return leaf
+
+    return enter

@@ -1,0 +1,71 @@
+"""The reports of ``gptcli checkpoint``."""
+
+from msgspec import Struct
+
+from gptcli.reports.finding import Finding
+from gptcli.reports.report import Report
+
+
+class TensorStats(Struct, frozen=True):
+    """A stored tensor's numbers; NaN and infinities are counted and left out of the rest, which is null without any."""
+
+    path: str
+    dtype: str
+    shape: tuple[int, ...]
+    mean: float | None
+    std: float | None
+    min: float | None
+    max: float | None
+    zeros: int
+    nan: int
+    infinite: int
+
+
+class CheckpointReport(Report, frozen=True, kw_only=True):
+    """What a checkpoint holds and what is wrong with it.
+
+    Attributes:
+        layout: whose names and shapes it follows, or null.
+        transposed: whether a block's matrices are stored as (in, out), the way of Conv1D; null without a layout.
+        format: ``safetensors`` or ``pickle``, or null where it is neither.
+        config_source: where the config is from: a file, a key in one, or ``shapes``.
+        parameters: numbers in weights; a tied head that is stored as well counts once.
+        read_bytes: how much of the data was looked at for findings.
+        ok: whether no finding is an error.
+    """
+
+    command: str = "checkpoint"
+    path: str
+    layout: str | None
+    transposed: bool | None
+    format: str | None
+    files: list[str]
+    config_source: str | None
+    dtypes: dict[str, int]
+    tensors: int
+    parameters: int
+    weights_bytes: int
+    buffer_bytes: int
+    total_bytes: int
+    read_bytes: int
+    findings: list[Finding]
+    stats: list[TensorStats] | None = None
+    ok: bool
+
+
+class ConvertReport(Report, frozen=True, kw_only=True):
+    """A checkpoint written in another layout.
+
+    Attributes:
+        findings: what is doubtful about the checkpoint, and where the other program computes something else.
+    """
+
+    command: str = "checkpoint"
+    path: str
+    layout: str
+    target: str
+    target_layout: str
+    files: list[str]
+    tensors: int
+    bytes: int
+    findings: list[Finding]

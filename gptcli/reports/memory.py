@@ -1,0 +1,71 @@
+"""The report of ``gptcli memory``."""
+
+from msgspec import Struct
+
+from gptcli.reports.budget import Budget
+from gptcli.reports.explanation import Explanation
+from gptcli.reports.report import Report
+
+
+class DtypeRow(Struct, frozen=True):
+    """Weight bytes in one number format, with an output head of its own and with a tied one."""
+
+    dtype: str
+    bits: int
+    untied_bytes: int
+    tied_bytes: int
+
+
+class PhasePeak(Struct, frozen=True):
+    """The most memory that was alive during one phase."""
+
+    phase: str
+    peak_bytes: int
+
+
+class LedgerLine(Struct, frozen=True):
+    """What is alive at the peak under one name: how many tensors, how many bytes."""
+
+    label: str
+    tensors: int
+    bytes: int
+
+
+class MemoryReport(Report, frozen=True, kw_only=True):
+    """Bytes of the weights, and the peak of a pass or step with what is alive at it.
+
+    Attributes:
+        kernels: of parts that others compute in more operations, how the network reckoned with computes them.
+        stores_causal_mask: whether blocks hold a causal mask each as long as they live, as the lecture's do.
+        process_bytes: what Python and torch take besides, which is not in the peak; null where it is not known.
+    """
+
+    command: str = "memory"
+    mode: str
+    dtype: str
+    activation_dtype: str
+    amp: bool
+    batch_size: int
+    seq_len: int
+    attention: str
+    device: str
+    optimizer: str | None
+    optimizer_impl: str | None
+    recompute: str | None
+    free_logits: bool | None
+    parameters: int
+    weights_bytes: int
+    dtypes: list[DtypeRow]
+    gradients_bytes: int | None
+    optimizer_bytes: int | None
+    kv_cache_bytes: int | None
+    kv_cache_bytes_per_token: int | None
+    peak_bytes: int
+    peak_phase: str
+    phases: list[PhasePeak]
+    ledger: list[LedgerLine]
+    kernels: dict[str, str]
+    stores_causal_mask: bool
+    process_bytes: int | None
+    explanations: list[Explanation] | None = None
+    budget: Budget | None = None
