@@ -16,7 +16,6 @@ from gptcli.architecture import describe, elements
 from gptcli.architecture.dtypes import BITS, QUANTIZED, bytes_of
 from gptcli.architecture.listing import parts_of
 from gptcli.architecture.network import sizes_of_layer
-from gptcli.architecture.parts.part import part_kind
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError
 from gptcli.reports.memory import DtypeRow, LedgerLine, MemoryReport, PhasePeak
@@ -63,7 +62,7 @@ def memory_report(config: ModelConfig, options: StepOptions, *, explain: bool = 
         peak_phase=memory.peak_phase,
         phases=[PhasePeak(phase, peak) for phase, peak in memory.phases.items()],
         ledger=ledger(memory),
-        kernels={config.norm: how_computed(config.norm, options.device), "activation": "fused"},
+        kernels=_kernels(config, options.device),
         stores_causal_mask=False,
         process_bytes=process_bytes(options.device),
     )
@@ -74,9 +73,15 @@ def memory_report(config: ModelConfig, options: StepOptions, *, explain: bool = 
     return replace(report, explanations=lines)
 
 
-def how_computed(kind: str, device: str) -> str:
-    """Return whether torch computes a kind of part in one call, ``fused``, or in several, ``composite``."""
-    return "composite" if device in part_kind(kind).composite_on else "fused"
+def _kernels(config: ModelConfig, device: str) -> dict[str, str]:
+    """Return of norms, by their kind, and of the activation whether torch has one call for it."""
+    found = {}
+    for _, part in parts_of(describe(config)):
+        if part.family in ("norm", "activation"):
+            found[part.kind if part.family == "norm" else part.family] = (
+                "composite" if part.composite(device) else "fused"
+            )
+    return found
 
 
 def gradients_bytes(config: ModelConfig, dtype: str) -> int:

@@ -309,7 +309,7 @@ class _Run:
             return
         sweep.backward_before_rerun(swept.section, gradients)
         nodes = self._rerun(swept.section, swept.source, with_state=swept.state is not None)
-        needed = (swept.source,) if swept.state is None else (swept.source, swept.state)
+        needed = [buffer for buffer in (swept.source, swept.state) if buffer is not None]
         sweep.backward(nodes, gradients, saved_go_early=True, rerun_from=needed)
 
     def _rerun(self, section: Section, source: Buffer, *, with_state: bool) -> list[Node]:

@@ -6,6 +6,7 @@ had two readers.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from math import prod
 
 from gptcli.analysis.program import SOURCE, Section
@@ -251,7 +252,7 @@ class Sweep:
         *,
         saved_go_early: bool = False,
         produced: set[str] | None = None,
-        rerun_from: tuple[Buffer, ...] = (),
+        rerun_from: Sequence[Buffer] = (),
     ) -> None:
         """Run the backward of nodes in reverse order.
 

@@ -79,8 +79,8 @@ class Kernel(Struct, frozen=True, kw_only=True):
         view_of: the value whose memory ``outs`` share, or None.
         saves: names of the values that its backward needs, its own result included; what it made beside the value is
             always kept.
-        gradients: what its backward allocates, in order, temporaries included; a read value without a gradient among
-            them gets the incoming one itself.
+        gradients: what its backward allocates, in order, temporaries included; a read value without a gradient here
+            gets the incoming one itself.
         holds: names of values that live until here although nothing reads them any more.
         differentiable: whether it has a backward at all.
         cached: whether autocast keeps its value until it ends.

@@ -3,6 +3,7 @@
 A config says for each layer which parts it has (`LayerPlan`), and from those plans the tree is built.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 from msgspec import Struct
@@ -26,7 +27,7 @@ from gptcli.architecture.parts.fused_attention import FusedAttention
 from gptcli.architecture.parts.gelu import Gelu
 from gptcli.architecture.parts.layer_norm import LayerNorm
 from gptcli.architecture.parts.linear import Linear
-from gptcli.architecture.parts.part import Part
+from gptcli.architecture.parts.part import Part, part_kind
 from gptcli.architecture.parts.rms_norm import RMSNorm
 from gptcli.architecture.roles import (
     FINAL_NORM,
@@ -151,7 +152,7 @@ def build(plan: Plan, attention: AttentionPath = "explicit") -> Network:
             ("embed", Add(label="Token + positional embedding", reads=(embedded, "wpe"), shape=_STREAM)),
             ("drop", Dropout(label="Dropout", reads=("embed",), shape=_STREAM, rate=drop_rate)),
             ("h", Stack(runs=runs, reads=("drop",))),
-            ("ln_f", _norm(plan.final, "Final {}", "h", FINAL_NORM)),
+            ("ln_f", _norm(plan.final, "final {}", "h", FINAL_NORM)),
             (
                 "lm_head",
                 Linear(
@@ -187,17 +188,14 @@ def _layer(plan: LayerPlan, attention: AttentionPath) -> Layer:
 
 
 def _norm(plan: LayerPlan, label: str, reads: str, role: Role | None = None) -> Part:
-    """Make a norm of the stream; what its kind is called is put into the label."""
-    called = {"layer_norm": "layer norm", "rms_norm": "RMSNorm"}.get(plan.norm, plan.norm)
-    words = label.format(called)
+    """Return a norm of the residual stream; ``{}`` in its label is what people call its kind."""
+    norms: dict[str, Callable[..., Part]] = {
+        "layer_norm": partial(LayerNorm, bias=plan.norm_bias),
+        "rms_norm": RMSNorm,
+    }
+    words = label.format(part_kind(plan.norm).called)
     words = words[0].upper() + words[1:]
-    if plan.norm == "layer_norm":
-        return LayerNorm(
-            label=words, reads=(reads,), shape=_STREAM, features=C, eps=plan.norm_eps, bias=plan.norm_bias, role=role
-        )
-    if plan.norm == "rms_norm":
-        return RMSNorm(label=words, reads=(reads,), shape=_STREAM, features=C, eps=plan.norm_eps, role=role)
-    raise NotImplementedError(plan.norm)
+    return norms[plan.norm](label=words, reads=(reads,), shape=_STREAM, features=C, eps=plan.norm_eps, role=role)
 
 
 def _attention(plan: LayerPlan, path: AttentionPath, reads: str) -> Group:

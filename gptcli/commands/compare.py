@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from gptcli.commands._app import command_app, common
-from gptcli.commands._options import AttentionOption, JsonOption, SetOption, TiedOption, resolve
+from gptcli.commands._options import AttentionOption, JsonOption, SetOption, TiedOption
 from gptcli.commands._run_options import (
     AmpOption,
     BatchSizeOption,
@@ -15,7 +15,6 @@ from gptcli.commands._run_options import (
     RecomputeOption,
     RulesDeviceOption,
     SeqLenOption,
-    on_this_processor,
 )
 from gptcli.config import STDIN
 from gptcli.errors import InputError
@@ -46,6 +45,8 @@ def compare(
     """
     from gptcli.analysis.compare import compare_report
     from gptcli.analysis.step import StepOptions
+    from gptcli.api.configs import resolve
+    from gptcli.api.runs import on_this_processor
     from gptcli.render.emit import print_json, print_text
 
     if len(configs) < 2:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from gptcli.commands._app import command_app, common
-from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption, resolve
+from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption
 from gptcli.commands._run_options import BatchSizeOption, ExplainOption, SeqLenOption
 from gptcli.config import DEFAULT_CONFIG
 
@@ -49,8 +49,9 @@ def flops(
     from msgspec.structs import replace
 
     from gptcli.analysis.flops import flops_report, throughput
-    from gptcli.commands._budget import hold, refuse_over_budget
-    from gptcli.commands._quantities import parse_flops, parse_peak, parse_speed
+    from gptcli.api.budget import hold, refuse_over_budget
+    from gptcli.api.configs import resolve
+    from gptcli.api.quantities import parse_flops, parse_peak, parse_speed
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.units import FLOP_SCALES
 

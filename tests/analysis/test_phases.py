@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from gptcli.analysis import step
 from gptcli.analysis.step import BACKWARD, FORWARD, LOSS, StepOptions, sweep_step
 from gptcli.analysis.sweep import Memory
+from gptcli.api.figures import measured_run
 from gptcli.architecture.books import Amount
-from gptcli.commands._verify import measured_run
 from gptcli.config import ModelConfig
 from gptcli.model.measure import training_step
 from tests.analysis.tensors import readings_of_a_step

@@ -12,10 +12,10 @@ from gptcli.analysis.memory import ledger
 from gptcli.analysis.program import section_of
 from gptcli.analysis.step import BACKWARD, FORWARD, LOSS, StepOptions, sweep_step
 from gptcli.analysis.sweep import Sweep
+from gptcli.api.figures import measured_run
 from gptcli.architecture.axes import ONE, B, C, T
 from gptcli.architecture.books import Amount, Conditions, Gradient, Kernel, Temporary, Value
 from gptcli.architecture.parts.rms_norm import RMSNorm
-from gptcli.commands._verify import measured_run
 from gptcli.config import ModelConfig
 from gptcli.model.measure import forward_pass, generation, storage_bytes, training_step
 from tests.analysis.tensors import Readings, readings_of_a_step
@@ -78,10 +78,10 @@ def readings_of_the_call(shape: tuple[int, int, int], dtype: torch.dtype) -> lis
 
 
 def readings_of_its_kernels(shape: tuple[int, int, int], item: int) -> list[int]:
-    sizes = dict(zip("BTC", shape, strict=True)) | {"1": 1}
+    sizes = dict(zip("BTC", shape, strict=True))
     given = Conditions(sizes=sizes, item=item, stream_item=item, training=True, device="cpu")
-    norm = RMSNorm(label="RMSNorm", shape=(B, T, C), features=C, eps=1e-5)
-    section = section_of(norm.kernels("norm", [Value("x", item)], given), "norm")
+    operation = RMSNorm(label="RMSNorm", shape=(B, T, C), features=C, eps=1e-5)
+    section = section_of(operation.kernels("norm", [Value("x", item, (B, T, C))], given), "norm")
     memory = Noting(sizes)
     memory.begin(FORWARD)
     x, incoming = (memory.allocate(Amount("Value", (B, T, C), item)) for _ in range(2))
@@ -108,7 +108,7 @@ VALUE, WIDE = Amount("Value", (ONE,), 4), Amount("Wide", (C,), 4)
 
 def readings(*gradients: Gradient | Temporary) -> list[int]:
     """What is alive whenever the backward of a kernel that reads x makes a tensor; the step's own four are left out."""
-    memory = Noting({"C": 100, "1": 1})
+    memory = Noting({"C": 100})
     memory.begin(FORWARD)
     sweep = Sweep(memory)
     section = section_of([Kernel(outs=("y",), made=(VALUE,), reads=("x",), gradients=gradients)], "y")

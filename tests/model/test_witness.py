@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from torch import nn
 from torch.nn import functional as F
 
+from gptcli.api.witness import witness_checks
 from gptcli.architecture import AttentionPath, plan
 from gptcli.architecture.axes import V
-from gptcli.commands._witness import witness_checks
 from gptcli.config import ModelConfig, load_config
 from gptcli.errors import InputError
 from gptcli.model.gpt import Runner
@@ -132,7 +132,7 @@ def test_an_error_of_the_runner_is_seen(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("error", DESCRIBED)
 def test_verify_fails_where_the_witness_contradicts(cli: Cli, error: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gptcli.commands._verify.checks", lambda *a, **k: iter(()))  # these hold, as they always did
+    monkeypatch.setattr("gptcli.api.verification.checks", lambda *a, **k: iter(()))  # these hold, as they always did
     plant(monkeypatch, error)
     asked = ["--set", "bias=false", "--set", "qkv_bias=false", "--set", "drop_rate=0.1"]
     asked += ["--tied"] * (error == "a head of its own")
@@ -174,6 +174,6 @@ def test_a_witness_takes_any_norm_that_torch_has(monkeypatch: pytest.MonkeyPatch
 
 
 def test_transformers_that_is_not_installed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gptcli.model.witness.find_spec", lambda _name: None)
+    monkeypatch.setattr("gptcli.model.witness.witness.find_spec", lambda _name: None)
     with pytest.raises(InputError, match=r"pip install transformers.*--witness plain"):
         check_witness("transformers", TINY)

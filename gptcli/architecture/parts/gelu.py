@@ -13,6 +13,7 @@ class Gelu(Part, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = "gelu"
     family: ClassVar[Family] = "activation"
+    called: ClassVar[str] = "GELU"
     sentence: ClassVar[str] = "Lets large numbers pass and fades small and negative ones out, smoothly."
 
     exact: bool = False

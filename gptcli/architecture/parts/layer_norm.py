@@ -14,6 +14,7 @@ class LayerNorm(Part, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = "layer_norm"
     family: ClassVar[Family] = "norm"
+    called: ClassVar[str] = "layer norm"
     sentence: ClassVar[str] = (
         "Brings each token's vector to mean 0 and deviation 1, then scales and shifts it by learned numbers."
     )

@@ -40,15 +40,15 @@ class Part(Struct, frozen=True, kw_only=True):
         role: what it is for, where others ask for that.
         tied_to: path of the weight that it shares instead of owning one.
         kind: the name of this kind of part.
+        called: what people call it, where that is not said by ``label`` alone.
         family: of the kind: kinds of one family share a colour.
         sentence: what the kind does, for people.
-        composite_on: the devices where torch makes several calls of it that others may know as one.
     """
 
     kind: ClassVar[str]
     family: ClassVar[Family]
     sentence: ClassVar[str]
-    composite_on: ClassVar[tuple[str, ...]] = ()
+    called: ClassVar[str] = ""
 
     label: str
     reads: tuple[str, ...] = ("x",)
@@ -96,6 +96,10 @@ class Part(Struct, frozen=True, kw_only=True):
     @property
     def random(self) -> bool:
         """Whether it draws random numbers while training."""
+        return False
+
+    def composite(self, device: str) -> bool:
+        """Return whether torch makes several calls of it on a device, where others have one."""
         return False
 
     def cached(self) -> tuple[Shape, ...]:

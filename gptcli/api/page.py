@@ -2,6 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from gptcli.analysis.memory import memory_report
+from gptcli.analysis.step import StepOptions
+from gptcli.api.runs import on_this_processor
 from gptcli.architecture import attention_path
 from gptcli.reports.flow import FlowReport
 from gptcli.reports.trace import TraceReport
@@ -12,9 +15,6 @@ if TYPE_CHECKING:
 
 def studies(report: FlowReport | TraceReport) -> "Studies":
     """Return the memory of the pass that a report is about, and of a training step of the same size."""
-    from gptcli.analysis.memory import memory_report
-    from gptcli.analysis.step import StepOptions
-    from gptcli.commands._run_options import on_this_processor
     from gptcli.render.page.document import Studies
 
     assert report.config is not None

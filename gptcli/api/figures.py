@@ -1,7 +1,7 @@
 """Each estimate beside its measurement: the one place where the analysis and the running network meet."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -14,9 +14,10 @@ from gptcli.architecture import describe, shape_sizes, sizes_of, steps
 from gptcli.architecture.dtypes import bytes_of
 from gptcli.checkpoints import Recognised
 from gptcli.config import ModelConfig
-from gptcli.model import measure
-from gptcli.model.measure import MeasuredRun
 from gptcli.reports.verify import Check
+
+if TYPE_CHECKING:
+    from gptcli.model.measure import MeasuredRun
 
 # The allocator rounds to 512 bytes and libraries keep workspaces; LLMem's published figure for one GPU is the bound.
 CUDA_TOLERANCE = 0.016
@@ -24,8 +25,10 @@ CUDA_TOLERANCE = 0.016
 CHECKS = 15
 
 
-def measured_run(options: StepOptions, *, fake: bool) -> MeasuredRun:
+def measured_run(options: StepOptions, *, fake: bool) -> "MeasuredRun":
     """Return what to build and run so that it is what the options describe."""
+    from gptcli.model.measure import MeasuredRun
+
     optimizer = optimizer_named(options.optimizer)
     return MeasuredRun(
         batch=options.batch,
@@ -52,6 +55,8 @@ def checks(config: ModelConfig, inference: StepOptions, training: StepOptions, *
         training: the training step.
         fake: measure on fake tensors.
     """
+    from gptcli.model import measure
+
     run = measured_run(training, fake=fake)
     tolerance = CUDA_TOLERANCE if training.device == "cuda" and not fake else 0.0
     yield check("parameters", count_parameters(config), measure.count_parameters(config), "parameters")
@@ -94,30 +99,12 @@ def check(name: str, estimated: int, measured: int, unit: str, tolerance: float 
     return Check(name, estimated, measured, error, tolerance, abs(error) <= tolerance, unit, scratch_bytes)
 
 
-def _step_shapes(config: ModelConfig, options: StepOptions, run: MeasuredRun) -> Check:
+def _step_shapes(config: ModelConfig, options: StepOptions, run: "MeasuredRun") -> Check:
     """Count the steps whose path and shape the description has right, in order."""
+    from gptcli.model import measure
+
     sizes = sizes_of(config, options.batch, options.tokens)
     described = [(s.path, shape_sizes(s.shape, sizes)) for s in steps(describe(config, options.attention), sizes)]
     seen = measure.step_shapes(config, run)
     right = sum(ours == theirs for ours, theirs in zip(described, seen, strict=False))
     return check("step shapes", len(described), right if len(seen) == len(described) else len(seen), "steps")
-
-
-def workspaces(options: StepOptions, *, fake: bool) -> int:
-    """Return the bytes that libraries keep on the card and that were taken off its peaks."""
-    return measure.library_workspaces(measured_run(options, fake=fake))
-
-
-def instrument(device: str, *, fake: bool) -> str:
-    """Return what measures the peaks: ``tracker``, ``allocator`` or ``profiler``."""
-    return measure.instrument(device, fake=fake)
-
-
-def device_name(device: str) -> str | None:
-    """Return the card's name, or None on the CPU."""
-    return measure.card_name() if device == "cuda" else None
-
-
-def running_torch() -> dict[str, Any]:
-    """Return the threads and the version of the torch that measures."""
-    return {"threads": measure.threads(), "torch": measure.torch_version()}
