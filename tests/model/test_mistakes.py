@@ -192,6 +192,25 @@ def test_two_mistakes_together_compute_both() -> None:
     torch.testing.assert_close(values["h.0.attn.drop", IN], (q @ k.mT).softmax(-1))
 
 
+RMS_NORM: dict[str, Callable[[Tensor], Tensor]] = {  # before the scale
+    "eps-outside-root": lambda x: x / (x.square().mean(-1, keepdim=True).sqrt() + 1e-5),
+    "no-root": lambda x: x / (x.square().mean(-1, keepdim=True) + 1e-5),
+    "norm-over-tokens": lambda x: x / (x.square().mean(1, keepdim=True) + 1e-5).sqrt(),
+    "no-eps": lambda x: x / x.square().mean(-1, keepdim=True).sqrt(),
+    "norm-weights-unused": lambda x: x / (x.square().mean(-1, keepdim=True) + 1e-5).sqrt(),
+}
+
+
+@pytest.mark.parametrize("name", RMS_NORM)
+def test_mistakes_in_rms_norm_compute_what_people_write(name: str) -> None:
+    network = NETWORKS["RMSNorm"]()
+    ran = Ran(network)
+    values = ran.rerun.whole(made(network, named(network, name)))
+    scale = 1 if name == "norm-weights-unused" else ran.model.get_parameter("ln_f.weight")
+    expected = scale * RMS_NORM[name](values["ln_f", IN])
+    torch.testing.assert_close(values["ln_f", OUT], expected, rtol=1e-9, atol=1e-12)
+
+
 def renamed(node: Any) -> Any:
     """Return a tree with other names, which only the wiring holds together."""
     if isinstance(node, Stack):
