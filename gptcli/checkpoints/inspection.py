@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gptcli.architecture.roles import HEAD
 from gptcli.checkpoints.diagnose import limited, structure_findings
 from gptcli.checkpoints.infer import infer_config
 from gptcli.checkpoints.matching import Matched, match
@@ -51,7 +52,7 @@ class Recognised(Struct, frozen=True, kw_only=True):
         """Return the numbers of a tied head that is stored beside the embedding."""
         if self.config is None or self.matched is None or not self.config.weight_tying:
             return 0
-        return sum(part.tensor.numbers for part in self.matched.weights.get("lm_head.weight", {}).values())
+        return sum(part.tensor.numbers for part in self.matched.outside(HEAD).values())
 
 
 def recognise(opened: Opened, encoding_size: int) -> Recognised:

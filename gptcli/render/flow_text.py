@@ -182,8 +182,7 @@ def _row(node: Node, lines: str) -> _Row:
 
 def _path(step: FlowStep) -> str:
     """Return the path of a step; that of the block which stands for all, with an index."""
-    inside = step.block is not None
-    return f"h.{INDEX}.{step.path.split('.', 2)[2]}" if inside else step.path
+    return step.path if step.block is None else step.path.replace(f".{step.block}.", f".{INDEX}.", 1)
 
 
 def _lane_at(around: Sequence[Lane], place: int) -> str:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from gptcli.architecture.network import INDEX
 from gptcli.checkpoints.layouts import LAYOUTS
 from gptcli.config.printable import printable
 from gptcli.render.console import ACCENT, NUMBER, PATH, QUIET, TITLE, TOTAL, plain_table
@@ -90,12 +91,13 @@ def _stages(report: ForwardReport, *, spaced: bool, path: bool) -> PlainTable:
     for stage in report.stages:
         if stage.repeated and not in_block:
             blocks = f"{report.config.n_layers} x Transformer block"
-            table.add_row(Text(blocks, style=TITLE), *([Text("h.{i}", style=PATH)] if path else []), "")
+            paths = [Text(f"{stage.path.partition('.')[0]}.{INDEX}", style=PATH)] if path else []
+            table.add_row(Text(blocks, style=TITLE), *paths, "")
         in_block = stage.repeated
         if _depth(stage) <= 1:
-            paths = [_short_path(stage)] if path else []
+            short = [_short_path(stage)] if path else []
             sizes = _stage_shape(stage, report, spaced=spaced)
-            table.add_row("  " * _depth(stage) + stage.label, *paths, sizes)
+            table.add_row("  " * _depth(stage) + stage.label, *short, sizes)
     return table
 
 
