@@ -21,4 +21,5 @@ def configs(draw: st.DrawFn, *, largest: int = 6) -> ModelConfig:
         qkv_bias=biases[1],
         activation=draw(st.sampled_from(["gelu_tanh", "gelu"])),
         weight_tying=draw(st.booleans()),
+        norm=draw(st.sampled_from(["layer_norm", "rms_norm"])),
     )

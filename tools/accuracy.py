@@ -16,7 +16,7 @@ from typing import Any
 
 from gptcli.analysis.optimizers import OPTIMIZERS
 from gptcli.analysis.step import StepOptions, sweep_step
-from gptcli.commands._verify import measured_run
+from gptcli.api.figures import measured_run
 from gptcli.config import ModelConfig, load_config
 from tools import published
 

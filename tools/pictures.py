@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from gptcli.analysis.flow import flow_report
-from gptcli.commands._ids import encode_batch, pad_id, token_text
+from gptcli.api.encoding import encode_batch, pad_id, token_text
 from gptcli.config import load_config
 from gptcli.render.flow import draw
 from gptcli.render.forward import forward_text

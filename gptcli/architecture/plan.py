@@ -28,6 +28,7 @@ from gptcli.architecture.parts.gelu import Gelu
 from gptcli.architecture.parts.layer_norm import LayerNorm
 from gptcli.architecture.parts.linear import Linear
 from gptcli.architecture.parts.part import Part, part_kind
+from gptcli.architecture.parts.rms_norm import RMSNorm
 from gptcli.architecture.roles import (
     FINAL_NORM,
     HEAD,
@@ -145,6 +146,7 @@ def build(plan: Plan, attention: AttentionPath = "explicit") -> Network:
         config=plan.config,
         attention=path,
         sizes=plan.sizes,
+        make=partial(_other, plan),
         parts=(
             (embedded, tokens),
             ("wpe", positions),
@@ -169,6 +171,11 @@ def build(plan: Plan, attention: AttentionPath = "explicit") -> Network:
     )
 
 
+def _other(plan: Plan, config: ModelConfig, attention: AttentionPath) -> Network:
+    """Return the network of a config: of a plan's own config, that of the plan."""
+    return build(plan if config == plan.config else plan_of(config), attention)
+
+
 def _layer(plan: LayerPlan, attention: AttentionPath) -> Layer:
     """The lecture's eight steps."""
     dropout = partial(Dropout, label="Dropout", shape=_STREAM, rate=plan.drop_rate)
@@ -190,6 +197,7 @@ def _norm(plan: LayerPlan, label: str, reads: str, role: Role | None = None) -> 
     """Return a norm of the residual stream; ``{}`` in its label is what people call its kind."""
     norms: dict[str, Callable[..., Part]] = {
         "layer_norm": partial(LayerNorm, bias=plan.norm_bias),
+        "rms_norm": RMSNorm,
     }
     words = label.format(part_kind(plan.norm).called)
     words = words[0].upper() + words[1:]

@@ -1,9 +1,10 @@
 """Checkpoints without torch: what lies in files, in whose layout, as which config, and what is wrong with it."""
 
-from gptcli.checkpoints.inspection import Recognised, broken_report, inspect, recognise
+from gptcli.checkpoints.inspection import broken_report, inspect
 from gptcli.checkpoints.layouts import LAYOUTS, Layout
 from gptcli.checkpoints.locate import Located, locate
 from gptcli.checkpoints.opening import end_of_text_ids, open_safetensors
+from gptcli.checkpoints.recognition import Recognised, recognise
 from gptcli.checkpoints.safetensors_file import BrokenFileError
 
 __all__ = [

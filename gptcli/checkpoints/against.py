@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from gptcli.architecture.network import INDEX
-from gptcli.checkpoints.inspection import Recognised
 from gptcli.checkpoints.layouts import split_index
 from gptcli.checkpoints.matching import Part
 from gptcli.checkpoints.numbers import Numbers
+from gptcli.checkpoints.recognition import Recognised
 from gptcli.config.printable import printable
 from gptcli.reports.finding import Finding
 

@@ -1,19 +1,7 @@
-"""Budgets: a limit that a figure is held against; one that does not hold ends the command with exit code 1."""
+"""``--budget`` and ``--headroom``, as they are typed."""
 
-from collections.abc import Mapping
-
-from gptcli.commands._quantities import Quantity, parse_bytes
-from gptcli.errors import GptcliError, InputError
-from gptcli.render.units import BYTE_SCALES, as_asked, in_unit
-from gptcli.reports.budget import Budget
-
-
-def hold(limit: Quantity | None, value: int, *, headroom: int | None = None) -> Budget | None:
-    """Hold a value against a limit, if there is one; ``headroom`` of the limit stays free."""
-    if limit is None:
-        return None
-    holds = value + (headroom or 0) <= limit.value
-    return Budget(limit.value, value, holds, unit=limit.unit, headroom_bytes=headroom)
+from gptcli.api.quantities import Quantity, parse_bytes
+from gptcli.errors import InputError
 
 
 def memory_limit(budget: str | None, headroom: str | None, device: str) -> tuple[Quantity | None, int]:
@@ -30,37 +18,6 @@ def memory_limit(budget: str | None, headroom: str | None, device: str) -> tuple
     if limit is None:
         raise InputError("--headroom is what stays free of a budget; add --budget, or leave it out")
     return limit, _read(headroom, "--headroom", zero=True).value
-
-
-def refuse_over_budget(budget: Budget | None, what: str, scales: Mapping[str, int]) -> None:
-    """End the command with exit code 1 where a budget does not hold; for after the report has been printed.
-
-    Args:
-        budget: the limit and what it was held against, or None where nobody set one.
-        what: what is counted: ``parameters``.
-        scales: the units it may be given in.
-
-    Raises:
-        GptcliError: the value is over the limit; both in the unit that was asked, and exactly, as rounded they may
-            look equal.
-    """
-    if budget is None or budget.holds:
-        return
-    scale = scales[budget.unit]
-    over = budget.value + (budget.headroom_bytes or 0) - budget.limit
-    exact = f"{_needed(budget, 1, f' {what}')} against {budget.limit:,}, {over:,} too many"
-    if scale == 1:
-        raise GptcliError(f"over budget: {exact}")
-    unit = f" {budget.unit}" if scales is BYTE_SCALES else budget.unit
-    asked = f"{as_asked(budget.limit, scale)}{unit}"
-    raise GptcliError(f"over budget: {_needed(budget, scale, unit)} against {asked}; exactly {exact}")
-
-
-def _needed(budget: Budget, scale: int, unit: str) -> str:
-    needed = f"{in_unit(budget.value, scale)}{unit}"
-    if budget.headroom_bytes:
-        needed += f" + {in_unit(budget.headroom_bytes, scale)}{unit} headroom"
-    return needed
 
 
 def _read(text: str, option: str, *, zero: bool = False) -> Quantity:

@@ -7,7 +7,7 @@ import typer
 from gptcli.architecture import AttentionPath
 from gptcli.architecture.devices import device_named
 from gptcli.architecture.dtypes import compute_dtype
-from gptcli.config import InitScheme, ResolvedConfig, load_config
+from gptcli.config import InitScheme
 
 MAX_SEED = 2**64 - 1
 MAX_THREADS = 1024
@@ -151,12 +151,6 @@ OpenedOption = Annotated[
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Run even if the memory seems too small.", rich_help_panel="Run")
 ]
-
-
-def resolve(config: str, set_values: list[str] | None, tied: bool | None, *, init: str | None = None) -> ResolvedConfig:
-    """Load the config that the shared options describe."""
-    flags = {"weight_tying": tied, "init": init}
-    return load_config(config, set_values=set_values or (), flags=flags)
 
 
 def is_typed(context: typer.Context, option: str) -> bool:

@@ -1,6 +1,6 @@
 """Options that say what runs: how much at once, in which mode, by which rules; declared once."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -10,11 +10,7 @@ from gptcli.analysis.process import CPU_HEADROOM_BYTES
 from gptcli.architecture.devices import AUTO, rules_device_named
 from gptcli.architecture.dtypes import compute_dtype, weight_dtype
 from gptcli.commands._options import is_typed
-from gptcli.config import ModelConfig
 from gptcli.errors import InputError
-
-if TYPE_CHECKING:
-    from gptcli.analysis.step import StepOptions
 
 _CPU_HEADROOM = CPU_HEADROOM_BYTES // 2**20
 
@@ -159,20 +155,3 @@ def refuse_training_options(context: typer.Context, mode: str) -> None:
     if typed is not None and mode != "training":
         option = f"--{typed.replace('_', '-')}"
         raise InputError(f"{option} is about a training step; add --mode training, or leave it out")
-
-
-def step_options(config: ModelConfig, seq_len: int | None, **chosen: Any) -> "StepOptions":
-    """Return what the shared options describe; without a length, as many tokens as the model takes."""
-    from gptcli.analysis.step import StepOptions
-
-    options = StepOptions(tokens=config.context_length if seq_len is None else seq_len, **chosen)
-    return on_this_processor(options)
-
-
-def on_this_processor(options: "StepOptions") -> "StepOptions":
-    """Return what runs with what this machine's processor makes of it."""
-    from msgspec.structs import replace
-
-    from gptcli import processor
-
-    return replace(options, widens=processor.lacks_instructions(options.dtype))

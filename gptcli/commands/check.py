@@ -14,15 +14,11 @@ from gptcli.commands._options import (
     SetOption,
     TiedOption,
     is_typed,
-    resolve,
 )
-from gptcli.config import DEFAULT_CONFIG, ModelConfig, ResolvedConfig
-from gptcli.errors import GptcliError
-from gptcli.reports.check import CheckReport
+from gptcli.config import DEFAULT_CONFIG
 
 app = command_app()
 
-_FP64_BYTES = 8
 _MOST_SECONDS = 999_999
 
 
@@ -75,41 +71,26 @@ def check(
     Name the modules as the lecture, nanoGPT or transformers name them. Ours gets
     their weights, and both run in evaluation mode.
     """
-    from gptcli.commands._check import checked_apart
+    from gptcli.api.checking import check_network
+    from gptcli.api.texts import read_texts
     from gptcli.model.check.target import parse_target
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.progress import working
 
     where = parse_target(target)
-    given = _given_text(text, config)
-    resolved = resolve(config, set_values, tied) if is_typed(ctx, "config") else None
-
-    def asked(is_class: bool) -> ResolvedConfig | None:
-        return resolved or (resolve(config, set_values, tied) if is_class else None)
-
-    def encode(model: ModelConfig) -> list[int]:
-        from gptcli.commands._ids import encode_batch
-
-        assert given is not None
-        return encode_batch([given], model, allow_special=allow_special, names=["the text"])[0]
-
-    if resolved is not None and given is not None:
-        encode(resolved.config)  # refuses a text that the model cannot take before their file is run
-
-    def judge() -> CheckReport:
-        from gptcli.model.check.run import CheckRequest, run_check
-
-        request = CheckRequest(
-            config=asked,
-            set_values=tuple(set_values or ()),
-            tied=tied,
-            seed=seed,
-            encode=None if given is None else encode,
-            admit=(lambda _model: None) if force else _check_memory,
-        )
-        return run_check(where, request)
-
-    report = checked_apart(str(where), judge, time_limit or None, working(f"Running {where} and ours"))
+    report = check_network(
+        where,
+        None if text is None else read_texts([text], None, config=config)[0],
+        config,
+        set_values or (),
+        tied,
+        config_given=is_typed(ctx, "config"),
+        allow_special=allow_special,
+        seed=seed,
+        force=force,
+        limit=time_limit or None,
+        waiting=working(f"Running {where} and ours"),
+    )
     if json:
         print_json(report)
     else:
@@ -118,23 +99,3 @@ def check(
         print_text(check_text(report))
     if not report.ok:
         raise typer.Exit(1)
-
-
-def _given_text(text: str | None, config: str) -> str | None:
-    from gptcli.commands._texts import read_texts
-
-    return None if text is None else read_texts([text], None, config=config)[0]
-
-
-def _check_memory(model: ModelConfig) -> None:
-    """Refuse a model that cannot fit twice, before anything of it is built."""
-    from gptcli.analysis.params import count_parameters
-    from gptcli.model.device import free_bytes
-    from gptcli.render.units import binary
-
-    need, free = 2 * _FP64_BYTES * count_parameters(model), free_bytes("cpu")
-    if need > free:
-        raise GptcliError(
-            f"{model.name} twice in double precision needs {binary(need)}, {binary(free)} are free; "
-            "take a smaller model, as with -c tiny, or try it all the same with --force"
-        )

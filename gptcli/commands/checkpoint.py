@@ -1,8 +1,7 @@
 """``gptcli checkpoint``: what a file holds and what is wrong with it, and the same weights in another layout."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -10,9 +9,6 @@ from gptcli.checkpoints.layouts import LAYOUTS
 from gptcli.commands._app import Group, command_app, common
 from gptcli.commands._options import JsonOption, SetOption
 from gptcli.errors import InputError, closest, did_you_mean
-
-if TYPE_CHECKING:
-    from gptcli.reports.checkpoint import CheckpointReport
 
 _DEFAULT = "inspect"
 
@@ -68,10 +64,18 @@ def inspect_(
     [dim]$[/dim] gptcli checkpoint model.safetensors
     [dim]$[/dim] gptcli checkpoint my_model/ --stats
     """
+    from gptcli.api.checkpoint import inspected
     from gptcli.checkpoints.hub import find_weights
     from gptcli.render.emit import print_json, print_text
+    from gptcli.render.progress import counted
 
-    report = _inspected(find_weights(path), stats=stats, set_values=set_values or (), against=against)
+    report = inspected(
+        find_weights(path),
+        stats=stats,
+        set_values=set_values or (),
+        against=against,
+        counted=lambda items, total: counted(items, total, "Reading"),
+    )
 
     if json:
         print_json(report)
@@ -81,26 +85,6 @@ def inspect_(
         print_text(checkpoint_text(report))
     if not report.ok:
         raise typer.Exit(1)
-
-
-def _inspected(path: Path, *, stats: bool, set_values: Sequence[str], against: str | None) -> "CheckpointReport":
-    from gptcli.checkpoints import BrokenFileError, broken_report, inspect, locate, recognise
-    from gptcli.commands._weights import as_asked, load_weights, open_located, unreadable
-    from gptcli.config import check_set_values
-    from gptcli.render.progress import counted
-    from gptcli.tokenizer import SIZE
-
-    check_set_values(set_values)
-    other = None if against is None else load_weights(against).recognised
-    try:
-        recognised = as_asked(recognise(open_located(path, locate(path)), SIZE), set_values=set_values)
-        return inspect(
-            recognised, stats=stats, other=other, counted=lambda items, total: counted(items, total, "Reading")
-        )
-    except BrokenFileError as error:
-        return broken_report(path, error.finding)
-    except OSError as error:
-        raise unreadable(error, path) from None
 
 
 @app.command(cls=common("--to", "--set", "--json"))
@@ -127,8 +111,9 @@ def convert(
     """
     if to not in LAYOUTS:
         raise InputError(f"--to {to}: no such layout{did_you_mean(to, LAYOUTS)}; layouts are {', '.join(LAYOUTS)}")
+    from gptcli.api.weights import load_weights
     from gptcli.checkpoints.target import opened_target
-    from gptcli.commands._weights import load_weights, note_warnings
+    from gptcli.commands._notes import note_warnings
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.progress import counted
 

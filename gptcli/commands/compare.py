@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from gptcli.commands._app import command_app, common
-from gptcli.commands._options import AttentionOption, JsonOption, SetOption, TiedOption, resolve
+from gptcli.commands._options import AttentionOption, JsonOption, SetOption, TiedOption
 from gptcli.commands._run_options import (
     AmpOption,
     BatchSizeOption,
@@ -15,7 +15,6 @@ from gptcli.commands._run_options import (
     RecomputeOption,
     RulesDeviceOption,
     SeqLenOption,
-    on_this_processor,
 )
 from gptcli.config import STDIN
 from gptcli.errors import InputError
@@ -46,13 +45,15 @@ def compare(
     """
     from gptcli.analysis.compare import compare_report
     from gptcli.analysis.step import StepOptions
+    from gptcli.api.configs import described
+    from gptcli.api.runs import on_this_processor
     from gptcli.render.emit import print_json, print_text
 
     if len(configs) < 2:
         raise InputError(f"compare takes two models or more, e.g. gptcli compare {configs[0]} gpt2-medium")
     if configs.count(STDIN) > 1:
         raise InputError("standard input can be read only once; name a file for one of the '-'")
-    models = [resolve(config, set_values, tied).config for config in configs]
+    models = [described(config, set_values, tied, attention) for config in configs]
     options = StepOptions(
         batch=batch_size,
         tokens=1,

@@ -5,11 +5,9 @@ from typing import Annotated
 import typer
 
 from gptcli.commands._app import command_app, common
-from gptcli.commands._options import ConfigOption, JsonOption, SetOption, TiedOption, is_typed, resolve
-from gptcli.config import DEFAULT_CONFIG, STDIN, load_config, preset_paths, preset_summary
-from gptcli.config.printable import printable
-from gptcli.errors import GptcliError, InputError, InputProblemsError
-from gptcli.reports.config import ConfigListReport, ConfigShowReport, ConfigSummary, ConfigValidateReport, ValidatedFile
+from gptcli.commands._options import ConfigOption, JsonOption, SetOption, TiedOption, is_typed
+from gptcli.config import DEFAULT_CONFIG
+from gptcli.errors import InputError, InputProblemsError
 
 app = command_app()
 
@@ -30,14 +28,10 @@ def list_(json: JsonOption = False) -> None:
     [dim]$[/dim] gptcli config list
     [dim]$[/dim] gptcli config list --json
     """
-    from gptcli.analysis.params import count_parameters
+    from gptcli.api.configs import listed_presets
     from gptcli.render.emit import print_json, print_text
 
-    presets = []
-    for name, path in preset_paths().items():
-        model = load_config(name, environ={}).config
-        presets.append(ConfigSummary(name, preset_summary(path), count_parameters(model), model))
-    report = ConfigListReport(presets=sorted(presets, key=lambda preset: preset.parameters))
+    report = listed_presets()
 
     if json:
         print_json(report)
@@ -63,7 +57,9 @@ def show(
     [dim]$[/dim] gptcli config show gpt2 --set n_layers=24
     [dim]$[/dim] gptcli config show path/to/config.json > my_model.yaml
     """
+    from gptcli.api.configs import resolve
     from gptcli.render.emit import print_json, print_text
+    from gptcli.reports.config import ConfigShowReport
 
     if name is not None and is_typed(context, "config"):
         raise InputError("the config is given twice, as an argument and with --config; give it once")
@@ -90,21 +86,10 @@ def validate(
     [dim]$[/dim] gptcli config validate my_model.yaml
     [dim]$[/dim] gptcli config validate configs/*.yaml path/to/config.json
     """
-    from gptcli.analysis.params import count_parameters
+    from gptcli.api.configs import validated
     from gptcli.render.emit import print_json, print_text
 
-    if paths.count(STDIN) > 1:
-        raise InputError("standard input can be read only once; name a file for one of the '-'")
-    valid: list[ValidatedFile] = []
-    problems: list[str] = []
-    for path in paths:
-        try:
-            resolved = load_config(path, environ={})
-            model = resolved.config
-            valid.append(ValidatedFile(printable(path), resolved.dialect, count_parameters(model), model))
-        except GptcliError as error:
-            problems += error.problems if isinstance(error, InputProblemsError) else [str(error)]
-    report = ConfigValidateReport(files=valid)
+    report, problems = validated(paths)
 
     if problems and json:
         raise InputProblemsError(problems)

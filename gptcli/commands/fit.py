@@ -1,11 +1,11 @@
 """``gptcli fit``."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from gptcli.commands._app import command_app, common
-from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption, is_typed, resolve
+from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption, is_typed
 from gptcli.commands._run_options import (
     AmpOption,
     BatchSizeOption,
@@ -19,15 +19,9 @@ from gptcli.commands._run_options import (
     SeqLenOption,
     WeightDtypeOption,
     refuse_training_options,
-    step_options,
 )
 from gptcli.config import DEFAULT_CONFIG
-from gptcli.errors import GptcliError, InputError
-
-if TYPE_CHECKING:
-    from gptcli.analysis.fit import FitRequest, NothingFitsError
-    from gptcli.analysis.step import StepOptions
-    from gptcli.config import ModelConfig
+from gptcli.errors import InputError
 
 app = command_app()
 
@@ -72,9 +66,10 @@ def fit(
     [dim]$[/dim] gptcli fit --budget 24GiB --solve batch
     [dim]$[/dim] gptcli fit --budget 80GB --solve layers -c gpt2-xl --amp
     """
-    from msgspec.structs import replace
-
-    from gptcli.analysis.fit import FitRequest, NothingFitsError, fit_report
+    from gptcli.analysis.fit import FitRequest
+    from gptcli.api.configs import network_of, resolve
+    from gptcli.api.fit import fitted
+    from gptcli.api.runs import step_options
     from gptcli.commands._budget import memory_limit
     from gptcli.render.emit import print_json, print_text
 
@@ -83,9 +78,9 @@ def fit(
     limit, free = memory_limit(budget, headroom, device)
     assert limit is not None
     resolved = resolve(config, set_values, tied)
-    model = resolved.config
+    network = network_of(resolved.config, attention)
     options = step_options(
-        model,
+        network.config,
         seq_len,
         batch=batch_size,
         mode=mode,
@@ -105,10 +100,7 @@ def fit(
         multiple_of=multiple_of,
         heads_fixed="n_heads" in resolved.overridden,
     )
-    try:
-        report = replace(fit_report(model, options, request), unit=limit.unit)
-    except NothingFitsError as error:
-        raise _nothing_fits(error, model, options, request, limit.unit) from None
+    report = fitted(network, options, request, limit.unit)
     if json:
         print_json(report)
     else:
@@ -135,27 +127,3 @@ def _refuse_what_is_solved_for(context: typer.Context, solve: str, set_values: l
     given = next((text for text in set_values or () if text.partition("=")[0].strip() == key), None)
     if given is not None:
         raise InputError(f"--solve {solve} looks for what --set {given} says; leave one of them out")
-
-
-def _nothing_fits(
-    error: "NothingFitsError", model: "ModelConfig", options: "StepOptions", request: "FitRequest", unit: str
-) -> GptcliError:
-    """Say in the unit that was asked what the smallest value needs, and what to type so that something fits."""
-    from gptcli.analysis.fit import heads_that_fit, heads_words
-    from gptcli.render.budget import budget_words
-    from gptcli.render.fit import value_words, verb_ending
-    from gptcli.render.units import enough, sized
-
-    peak = error.need_bytes - request.headroom
-    smallest = value_words(error.smallest, request.variable)
-    ways_out = f"use --budget {enough(error.need_bytes, unit)} or more"
-    if error.smallest != request.multiple:  # a width that is a multiple, but does not split into heads
-        smallest += f", the first multiple of {request.multiple:,} that splits into {heads_words(model, request)},"
-        heads = None if request.heads_fixed else heads_that_fit(model, options, request)
-        ways_out += f", or --set n_heads={heads} to split any width into so many" if heads else ""
-    needs = f"{smallest} need{verb_ending(error.smallest, request.variable)}"
-    kept = f" and {sized(request.headroom, unit)} stay free as headroom" if request.headroom else ""
-    return GptcliError(
-        f"nothing fits into {budget_words(request.budget, unit)}: {needs} {sized(peak, unit)} "
-        f"({peak:,} bytes) already{kept}; {ways_out}"
-    )

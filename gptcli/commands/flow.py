@@ -15,15 +15,16 @@ from gptcli.commands._options import (
     SetOption,
     TiedOption,
     is_typed,
-    resolve,
 )
 from gptcli.commands._run_options import BatchSizeOption, DtypeOption, SeqLenOption
-from gptcli.config import DEFAULT_CONFIG, ModelConfig
+from gptcli.config import DEFAULT_CONFIG
 from gptcli.errors import InputError
 from gptcli.render.flow import FORMATS, format_named
 
 if TYPE_CHECKING:
-    from gptcli.reports.tokens import Token
+    from gptcli.architecture import Network
+    from gptcli.render.page.document import Studies
+    from gptcli.reports.flow import FlowReport
 
 app = command_app()
 
@@ -69,7 +70,7 @@ def flow(
     from contextlib import ExitStack
 
     from gptcli.analysis.flow import flow_report
-    from gptcli.commands._page import studies
+    from gptcli.api.configs import described
     from gptcli.files import expect_outputs, replaced_file
     from gptcli.render.emit import print_json, print_text, write_text
     from gptcli.render.flow import draw
@@ -80,32 +81,30 @@ def flow(
     if (texts or files) and (seq_len is not None or is_typed(context, "batch_size")):
         raise InputError("a text has a length of its own; leave out the text, or --batch-size and --seq-len")
     expect_outputs(output)
-    model = resolve(config, set_values, tied).config
-    given = _tokens(texts, files, model, config=config, allow_special=allow_special) if texts or files else None
-    tokens = max(map(len, given)) if given else seq_len or model.context_length
+    network = described(config, set_values, tied, attention)
+    given = None
+    if texts or files:
+        from gptcli.api.encoding import tokens_of
+        from gptcli.api.texts import read_texts, text_names
+
+        read = read_texts(texts, files, config=config)
+        given = tokens_of(read, network.config, allow_special=allow_special, names=text_names(texts, files))
+    tokens = max(map(len, given)) if given else seq_len or network.config.context_length
     with ExitStack() as stack:
         target = stack.enter_context(replaced_file(output)) if output is not None else None
-        report = flow_report(
-            model, batch=len(given or ()) or batch_size, tokens=tokens, attention=attention, dtype=dtype, texts=given
-        )
+        report = flow_report(network, batch=len(given or ()) or batch_size, tokens=tokens, dtype=dtype, texts=given)
         if json:
             print_json(report)
             return
-        page = draw(report, depth, chosen, lambda: studies(report))
+        page = draw(report, depth, chosen, lambda: _studies(network, report))
         if target is not None:
             write_text(page, target)
         else:
             print_text(page.removesuffix("\n") if isinstance(page, str) else page, wrap=not isinstance(page, str))
 
 
-def _tokens(
-    texts: list[str] | None, files: list[str] | None, model: ModelConfig, *, config: str, allow_special: bool
-) -> "list[list[Token]]":
-    """Return the tokens of each text that the model can take."""
-    from gptcli.commands._ids import encode_batch
-    from gptcli.commands._texts import read_texts, text_names
-    from gptcli.tokenizer import token_of
+def _studies(network: "Network", report: "FlowReport") -> "Studies":
+    """Return what a page shows besides the steps; no other drawing needs what makes it."""
+    from gptcli.api.page import studies
 
-    given = read_texts(texts, files, config=config)
-    batch = encode_batch(given, model, allow_special=allow_special, names=text_names(texts, files))
-    return [[token_of(token_id) for token_id in ids] for ids in batch]
+    return studies(network, report)

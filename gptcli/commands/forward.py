@@ -26,8 +26,7 @@ from gptcli.commands._options import (
     TiedOption,
     TopOption,
 )
-from gptcli.commands._texts import read_texts, text_names
-from gptcli.commands._weights import WeightsOption, choose_model, note_not_finite
+from gptcli.commands._weights_option import WeightsOption, choose_model
 from gptcli.config import DEFAULT_CONFIG
 
 app = command_app()
@@ -66,9 +65,12 @@ def forward(
     [dim]$[/dim] gptcli forward "Every effort moves you" "Every day holds a" -c gpt2-medium
     """
     from gptcli.analysis.step import StepOptions
-    from gptcli.commands._ids import encode_batch, pad_id, token_text, wanted_targets
-    from gptcli.commands._need import refuse_too_large
-    from gptcli.commands._outputs import check_save
+    from gptcli.api.encoding import encode_batch, pad_id, token_text
+    from gptcli.api.need import refuse_too_large
+    from gptcli.api.outputs import check_save
+    from gptcli.api.targets import wanted_targets
+    from gptcli.api.texts import read_texts, text_names
+    from gptcli.commands._notes import note_not_finite
     from gptcli.files import expect_outputs, replaced_file
     from gptcli.model.device import resolve_device
     from gptcli.render.emit import print_json, print_text
@@ -77,7 +79,7 @@ def forward(
     check_save(save)
     expect_outputs(save)
     given = read_texts(texts, files, config=config)
-    chosen = choose_model(context, weights, config, set_values, tied, init=init)
+    chosen = choose_model(context, weights, config, set_values, tied, init=init, attention=attention)
     model = chosen.config
     names = text_names(texts, files)
     stored = chosen.weights is not None
@@ -97,7 +99,7 @@ def forward(
                 attention=attention,
                 device=where,
             )
-            refuse_too_large(model, [run])
+            refuse_too_large(chosen.network, [run])
         stack.enter_context(working(f"Building {model.name} and running it on {where}"))
         from gptcli.model.forward import ForwardOptions, run_forward
 
@@ -112,7 +114,7 @@ def forward(
             top=top,
         )
         report = run_forward(
-            model,
+            chosen.network,
             batch,
             options,
             pad_id=pad_id(model),
@@ -128,7 +130,8 @@ def forward(
     if json:
         print_json(report)
     else:
-        from gptcli.render.forward import Written, forward_text
+        from gptcli.render.forward import forward_text
+        from gptcli.render.run_facts import Written
         from gptcli.tokenizer import token_of
 
         print_text(forward_text(report, token_of, saved=Written(save, size) if save is not None else None))

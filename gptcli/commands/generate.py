@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from gptcli.commands._app import command_app, common
-from gptcli.commands._generate import build_and_generate, note_cropped, runs_of
 from gptcli.commands._options import (
     MAX_SEED,
     AllowSpecialOption,
@@ -23,16 +22,8 @@ from gptcli.commands._options import (
     ThreadsOption,
     TiedOption,
 )
-from gptcli.commands._sampling import (
-    TemperatureOption,
-    TopKOption,
-    TopPOption,
-    check_sampling,
-    check_stops,
-    sampling_of,
-)
-from gptcli.commands._texts import read_texts, text_names
-from gptcli.commands._weights import WeightsOption, choose_model
+from gptcli.commands._sampling_options import TemperatureOption, TopKOption, TopPOption
+from gptcli.commands._weights_option import WeightsOption, choose_model
 from gptcli.config import DEFAULT_CONFIG
 
 app = command_app()
@@ -86,16 +77,22 @@ def generate(
     [dim]$[/dim] gptcli generate "Every effort" --temperature 0.8 --top-k 40 --stop "."
     """
     from gptcli.analysis.step import StepOptions
-    from gptcli.commands._ids import encode_batch
-    from gptcli.commands._need import refuse_too_large
+    from gptcli.api.encoding import encode_batch
+    from gptcli.api.need import refuse_too_large
+    from gptcli.api.runs import runs_of
+    from gptcli.api.sampling import check_sampling, check_stops, sampling_of
+    from gptcli.api.texts import read_texts, text_names
+    from gptcli.commands._notes import note_cropped
+    from gptcli.commands._streaming import continuing
     from gptcli.model.device import resolve_device
     from gptcli.render.emit import print_json, print_text
+    from gptcli.render.progress import working
 
     check_sampling(temperature, top_p)
     stops = stop or []
     check_stops(stops)
     given = read_texts(prompts, files, config=config)
-    chosen = choose_model(context, weights, config, set_values, tied, init=init)
+    chosen = choose_model(context, weights, config, set_values, tied, init=init, attention=attention)
     model = chosen.config
     names = text_names(prompts, files)
     batch = encode_batch(
@@ -106,8 +103,9 @@ def generate(
         run = StepOptions(
             tokens=1, mode="inference" if no_cache else "generate", dtype=dtype, attention=attention, device=where
         )
-        refuse_too_large(model, runs_of(run, model.context_length, batch, max_new_tokens))
+        refuse_too_large(chosen.network, runs_of(run, model.context_length, batch, max_new_tokens))
     note_cropped(names, batch, model)
+    from gptcli.api.generation import built, generated
     from gptcli.model.generate import GenerateOptions
 
     options = GenerateOptions(
@@ -123,7 +121,15 @@ def generate(
         cached=not no_cache,
     )
     streamed = len(given) == 1 and not json
-    report = build_and_generate(chosen, list(zip(given, batch, strict=True)), options, streamed=streamed)
+    texts = list(zip(given, batch, strict=True))
+    with working(f"Building {model.name} on {where}"):
+        network = built(chosen, options)
+    if streamed:
+        with continuing(given[0]) as write:
+            report = generated(network, texts, options, write=write)
+    else:
+        with working("Generating"):
+            report = generated(network, texts, options)
     if json:
         print_json(report)
         return

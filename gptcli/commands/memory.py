@@ -3,7 +3,7 @@
 import typer
 
 from gptcli.commands._app import command_app, common
-from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption, resolve
+from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption
 from gptcli.commands._run_options import (
     AmpOption,
     BatchSizeOption,
@@ -19,7 +19,6 @@ from gptcli.commands._run_options import (
     SeqLenOption,
     WeightDtypeOption,
     refuse_training_options,
-    step_options,
 )
 from gptcli.config import DEFAULT_CONFIG
 
@@ -56,15 +55,18 @@ def memory(
     from msgspec.structs import replace
 
     from gptcli.analysis.memory import memory_report
-    from gptcli.commands._budget import hold, memory_limit, refuse_over_budget
+    from gptcli.api.budget import hold, refuse_over_budget
+    from gptcli.api.configs import described
+    from gptcli.api.runs import step_options
+    from gptcli.commands._budget import memory_limit
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.units import BYTE_SCALES
 
     refuse_training_options(context, mode)
     limit, free = memory_limit(budget, headroom, device)
-    model = resolve(config, set_values, tied).config
+    network = described(config, set_values, tied, attention)
     options = step_options(
-        model,
+        network.config,
         seq_len,
         batch=batch_size,
         mode=mode,
@@ -77,7 +79,7 @@ def memory(
         free_logits=free_logits,
         device=device,
     )
-    report = memory_report(model, options, explain=explain)
+    report = memory_report(network, options, explain=explain)
     report = replace(report, budget=hold(limit, report.peak_bytes, headroom=free))
     if json:
         print_json(report)

@@ -1,16 +1,13 @@
 """``gptcli params``."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from gptcli.commands._app import command_app, common
-from gptcli.commands._options import ConfigOption, JsonOption, SetOption, TiedOption, resolve
+from gptcli.commands._options import ConfigOption, JsonOption, SetOption, TiedOption
 from gptcli.commands._run_options import ExplainOption
 from gptcli.config import DEFAULT_CONFIG
-
-if TYPE_CHECKING:
-    from gptcli.reports.params import ParamsReport
 
 app = command_app()
 
@@ -47,16 +44,18 @@ def params(
     """
     from msgspec.structs import replace
 
-    from gptcli.analysis.params import params_report
-    from gptcli.commands._budget import hold, refuse_over_budget
-    from gptcli.commands._quantities import parse_count
+    from gptcli.api.budget import hold, refuse_over_budget
+    from gptcli.api.configs import described
+    from gptcli.api.params import counted
+    from gptcli.api.quantities import parse_count, parse_rounded_count
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.units import COUNT_SCALES
 
     limit = None if budget is None else parse_count(budget, "--budget")
-    report = params_report(resolve(config, set_values, tied).config, list_weights=json)
+    network = described(config, set_values, tied)
+    number = None if why is None else parse_rounded_count(why, "--why")
+    report = counted(network, list_weights=json, conventions=conventions, why=number, explain=explain)
     report = replace(report, budget=hold(limit, report.total))
-    report = _with_answers(report, conventions=conventions, why=why, explain=explain)
 
     if json:
         print_json(report)
@@ -65,26 +64,3 @@ def params(
 
         print_text(params_text(report, depth, why))
     refuse_over_budget(report.budget, "parameters", COUNT_SCALES)
-
-
-def _with_answers(report: "ParamsReport", *, conventions: bool, why: str | None, explain: bool) -> "ParamsReport":
-    """Add what was asked for beyond the count; what was not asked for is not worked out, nor imported."""
-    from msgspec.structs import replace
-
-    config = report.config
-    assert config is not None
-    if conventions:
-        from gptcli.analysis.conventions import convention_rows
-
-        report = replace(report, conventions=convention_rows(config))
-    if why is not None:
-        from gptcli.analysis.why import why_rows
-        from gptcli.commands._quantities import parse_rounded_count
-
-        number = parse_rounded_count(why, "--why")
-        report = replace(report, why=why_rows(config, number.value, number.step))
-    if explain:
-        from gptcli.analysis.explain import explain_params
-
-        report = replace(report, explanations=explain_params(config))
-    return report

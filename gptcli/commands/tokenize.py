@@ -9,7 +9,6 @@ import typer
 
 from gptcli.commands._app import command_app, common
 from gptcli.commands._options import AllowSpecialOption, FileOption, JsonOption, TextsArgument
-from gptcli.commands._texts import read_pieces, read_texts
 from gptcli.errors import InputError
 
 app = command_app()
@@ -32,11 +31,14 @@ def tokenize(
     """
     if ids + count + decode + json > 1 and not (json and decode):
         raise InputError("--ids, --count, --decode and --json each print something else; choose one")
+    from gptcli.api.texts import read_pieces, read_texts
+    from gptcli.render.progress import bytes_read
+
     if decode:
         _decode(read_texts(texts, files, what="ids"), json=json)
         return
     # Of a long file a piece after the other: it need not be in memory whole, and how far it is can be shown.
-    given = read_pieces(texts, files, allow_special=allow_special)
+    given = read_pieces(texts, files, allow_special=allow_special, watched=bytes_read)
     texts_ids = (_encoded(pieces, allow_special=allow_special) for pieces in given)
     if count:
         _write(f"{sum(len(piece) for pieces in texts_ids for piece in pieces)}\n")
@@ -75,28 +77,16 @@ def _report(encoded: list[list[int]], *, json: bool) -> None:
 
 def _decode(given: list[str], *, json: bool) -> None:
     """Print the bytes that the ids spell."""
+    from gptcli.api.token_ids import parse_ids
     from gptcli.render.emit import print_decoded
     from gptcli.tokenizer import decode_bytes
 
-    encoded = [_parse_ids(text) for text in given] if json else [[i for text in given for i in _parse_ids(text)]]
+    encoded = [parse_ids(text) for text in given] if json else [[i for text in given for i in parse_ids(text)]]
     data = [decode_bytes(ids) for ids in encoded]
     if json:
         _report(encoded, json=True)
         return
     print_decoded(b"".join(data))
-
-
-def _parse_ids(text: str) -> list[int]:
-    from gptcli.config.printable import shortened
-    from gptcli.tokenizer import NAME, SIZE
-
-    words = text.replace(",", " ").replace("[", " ").replace("]", " ").split()
-    for word in words:
-        if not (word.isascii() and word.isdecimal()):
-            raise InputError(f"'{shortened(word)}' is not a token id; give whole numbers, e.g. --decode 6109 3626")
-        if len(word.lstrip("0")) > len(str(SIZE)):  # which Python may refuse to read
-            raise InputError(f"id {shortened(word)}: {NAME} has the ids 0 to {SIZE - 1}")
-    return [int(word) for word in words]
 
 
 def _write(text: str) -> None:

@@ -1,7 +1,7 @@
 """``gptcli trace``."""
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from msgspec.structs import replace
@@ -28,18 +28,12 @@ from gptcli.commands._options import (
     TiedOption,
     TopOption,
 )
-from gptcli.commands._texts import read_texts, text_names
-from gptcli.commands._weights import WeightsOption, choose_model
+from gptcli.commands._weights_option import WeightsOption, choose_model
 from gptcli.config import DEFAULT_CONFIG
-from gptcli.errors import InputError, did_you_mean
-
-if TYPE_CHECKING:
-    from gptcli.model.trace import TraceOptions
-    from gptcli.reports.flow import FlowReport
+from gptcli.errors import InputError
 
 app = command_app()
 
-_ALL = "all"
 _LIST = "list"
 
 
@@ -120,10 +114,13 @@ def trace(
     """
     from gptcli.analysis.flow import flow_report
     from gptcli.analysis.step import StepOptions
-    from gptcli.commands._ids import encode_batch, pad_id, token_text, wanted_targets
-    from gptcli.commands._need import refuse_too_large
-    from gptcli.commands._outputs import check_page, check_save
-    from gptcli.commands._page import studies
+    from gptcli.api.encoding import encode_batch, pad_id, token_text
+    from gptcli.api.need import refuse_too_large
+    from gptcli.api.outputs import check_page, check_save
+    from gptcli.api.page import studies
+    from gptcli.api.targets import wanted_targets
+    from gptcli.api.texts import read_texts, text_names
+    from gptcli.api.trace import all_of_it, check_path, numbers_asked
     from gptcli.files import expect_outputs, replaced_file
     from gptcli.model.device import resolve_device
     from gptcli.render.emit import print_json, print_text, write_text
@@ -144,11 +141,11 @@ def trace(
             raise InputError("--tensor list prints the paths as text; 'gptcli flow --json' has them as JSON")
         from gptcli.render.trace import paths_text
 
-        model = choose_model(context, weights, config, set_values, tied, init=init).config
-        print_text(paths_text(flow_report(model, batch=1, tokens=1, attention=attention)))
+        network = choose_model(context, weights, config, set_values, tied, init=init, attention=attention).network
+        print_text(paths_text(flow_report(network, batch=1, tokens=1)))
         return
     given = read_texts(texts, files, config=config)
-    chosen = choose_model(context, weights, config, set_values, tied, init=init)
+    chosen = choose_model(context, weights, config, set_values, tied, init=init, attention=attention)
     model = chosen.config
     names = text_names(texts, files)
     stored = chosen.weights is not None
@@ -156,18 +153,17 @@ def trace(
     wanted = wanted_targets(
         batch, model, loss=loss, targets=targets, allow_special=allow_special, names=names, stored=stored
     )
-    blocks = _numbers("block", block, model.n_layers, model.name)
-    heads = _numbers("head", head, model.n_heads, model.name)
+    blocks = numbers_asked("block", block, model.n_layers, model.name)
+    heads = numbers_asked("head", head, model.n_heads, model.name)
     tokens = max(map(len, batch))
     flow = flow_report(
-        model,
+        chosen.network,
         batch=len(batch),
         tokens=tokens,
-        attention=attention,
         dtype=dtype,
         texts=[[token_of(token_id) for token_id in ids] for ids in batch],
     )
-    _check_path(tensor, flow)
+    check_path(tensor, flow)
     with ExitStack() as stack:
         target = stack.enter_context(replaced_file(save)) if save is not None else None
         page = stack.enter_context(replaced_file(html)) if html is not None else None
@@ -176,7 +172,7 @@ def trace(
             run = StepOptions(
                 batch=len(batch), tokens=tokens, dtype=dtype, dropout=dropout, attention=attention, device=where
             )
-            refuse_too_large(model, [run])
+            refuse_too_large(chosen.network, [run])
         stack.enter_context(working(f"Building {model.name} and tracing it on {where}"))
         from gptcli.model.forward import ForwardOptions
         from gptcli.model.trace import TraceOptions, run_trace
@@ -195,8 +191,9 @@ def trace(
             tensor=tensor, map_blocks=blocks if attention_map else (), map_heads=heads, lens=logit_lens
         )
         if page is not None:
-            asked = _all_of_it(flow)
+            asked = all_of_it(flow)
         report = run_trace(
+            chosen.network,
             flow,
             batch,
             options,
@@ -210,59 +207,17 @@ def trace(
         if page is not None:
             from gptcli.render.page.document import draw
 
-            write_text(draw(report, studies(report)), page)
+            write_text(draw(report, studies(chosen.network, report)), page)
             report = replace(report, attention_maps=None, logit_lens=None)
         sizes = [file.stat().st_size if file is not None else 0 for file in (target, page)]
 
     if json:
         print_json(report)
     else:
-        from gptcli.render.forward import Written
+        from gptcli.render.run_facts import Written
         from gptcli.render.trace import Shown, trace_text
 
         saved, drawn = (
             Written(name, size) if name is not None else None for name, size in zip((save, html), sizes, strict=True)
         )
         print_text(trace_text(report, Shown(blocks, depth), token_of, saved=saved, page=drawn))
-
-
-def _all_of_it(flow: "FlowReport") -> "TraceOptions":
-    """Return what a page shows: the lens, and the attention of every head where the steps have it."""
-    from gptcli.model.trace import TraceOptions
-    from gptcli.render.page.attention import shown_tokens
-
-    assert flow.config is not None
-    blocks, heads = range(flow.config.n_layers), range(flow.config.n_heads)
-    tokens = shown_tokens(len(blocks) * len(heads) * flow.batch_size)
-    return TraceOptions(
-        map_blocks=blocks if flow.attention == "explicit" else (), map_heads=heads, map_tokens=tokens, lens=True
-    )
-
-
-def _numbers(thing: str, asked: str | None, count: int, model: str) -> list[int]:
-    """Return the blocks or heads that an option names; the first without it.
-
-    Raises:
-        InputError: there is none of that number; with the range of those that there are.
-    """
-    if asked is None:
-        return [0]
-    if asked == _ALL:
-        return list(range(count))
-    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else count
-    if number >= count:
-        there_are = f"{thing}s 0 to {count - 1:,}" if count > 1 else f"{thing} 0 alone"
-        raise InputError(f"--{thing} {asked!r} is none of {model}, which has {there_are}; name one of them, or all")
-    return [number]
-
-
-def _check_path(path: str | None, flow: "FlowReport") -> None:
-    """Refuse a path that no step has.
-
-    Raises:
-        InputError: with the nearest path.
-    """
-    paths = [step.path for step in flow.steps]
-    if path is not None and path not in paths:
-        hint = f"{did_you_mean(path, paths)}; --tensor list prints them all"
-        raise InputError(f"--tensor {path!r} is no step of this network{hint}")

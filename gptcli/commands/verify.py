@@ -1,12 +1,11 @@
 """``gptcli verify``."""
 
-from itertools import chain
-from time import perf_counter
 from typing import Annotated, Literal
 
 import typer
 
 from gptcli.commands._app import command_app, common
+from gptcli.commands._asked import asked_for
 from gptcli.commands._options import AttentionOption, ConfigOption, DeviceOption, JsonOption, SetOption, TiedOption
 from gptcli.commands._run_options import (
     AmpOption,
@@ -17,11 +16,9 @@ from gptcli.commands._run_options import (
     OptimizerOption,
     RecomputeOption,
     SeqLenOption,
-    step_options,
 )
-from gptcli.commands._weights import WeightsOption, choose_model
+from gptcli.commands._weights_option import WeightsOption, choose_model
 from gptcli.config import DEFAULT_CONFIG
-from gptcli.errors import GptcliError
 
 app = command_app()
 
@@ -66,20 +63,15 @@ def verify(
     [dim]$[/dim] gptcli verify -c gpt2-medium --seq-len 256
     [dim]$[/dim] gptcli verify -c gpt2 --quick --witness transformers
     """
-    from msgspec.structs import replace
-
     from gptcli.analysis.memory import checked_options
-    from gptcli.analysis.optimizers import implementation
-    from gptcli.analysis.run_facts import run_facts
-    from gptcli.analysis.step import sweep_step
-    from gptcli.model.device import free_bytes, resolve_device
-    from gptcli.model.witness import check_witness, witness_named
+    from gptcli.api.need import refuse_too_large_a_step
+    from gptcli.api.runs import step_options
+    from gptcli.model.device import resolve_device
+    from gptcli.model.witness import check_witness
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.progress import counted
-    from gptcli.render.units import binary
-    from gptcli.reports.verify import VerifyReport
 
-    chosen = choose_model(context, weights, config, set_values, tied)
+    chosen = choose_model(context, weights, config, set_values, tied, attention=attention)
     model = chosen.config
     check_witness(witness, model)
     where = "cpu" if quick else resolve_device(device)
@@ -100,50 +92,17 @@ def verify(
             device=where,
         ),
     )
-    need = sweep_step(model, training).peak
-    if not quick and not force and need > free_bytes(where):
-        raise GptcliError(
-            f"a training step of {model.name} needs {binary(need)}, {binary(free_bytes(where))} are free on {where}; "
-            "use --quick, a shorter --seq-len, or --force"
-        )
-    from gptcli.commands._verify import (
-        CHECKS,
-        checks,
-        device_name,
-        instrument,
-        running_torch,
-        stored_parameters,
-        workspaces,
-    )
-    from gptcli.commands._verify_options import asked_for, options_used
-    from gptcli.commands._witness import WITNESS_CHECKS, witness_checks, witness_used
+    if not quick and not force:
+        refuse_too_large_a_step(chosen.network, training)
+    from gptcli.api.verification import verified
 
-    started = perf_counter()
-    beside = witness_named(witness)
-    inference = replace(training, mode="inference")
-    figures = chain(witness_checks(model, attention, beside), checks(model, inference, training, fake=quick))
-    found = list(counted(figures, WITNESS_CHECKS + CHECKS, "Measuring"))
-    if chosen.checkpoint is not None:
-        found.append(stored_parameters(chosen.checkpoint))
-    report = VerifyReport(
-        config=model,
+    report = verified(
+        chosen,
+        training,
+        witness,
         quick=quick,
-        **run_facts(training, VerifyReport),
-        device_name=device_name(where),
-        workspace_bytes=workspaces(training, fake=quick),
-        instrument=instrument(where, fake=quick),
-        options=options_used(
-            asked_for(context),
-            device=where,
-            seq_len=training.tokens,
-            optimizer_impl=implementation(optimizer_impl, where),
-            drop_rate=model.drop_rate,
-            **running_torch(),
-        ),
-        witness=witness_used(model, beside),
-        checks=found,
-        ok=all(check.ok for check in found),
-        seconds=perf_counter() - started,
+        asked=asked_for(context),
+        counted=lambda found, total: counted(found, total, "Measuring"),
     )
     if json:
         print_json(report)

@@ -14,7 +14,7 @@ UNNAMED = "unnamed"
 
 Size = Annotated[int, Meta(ge=1, le=MAX_SIZE)]
 InitScheme = Literal["torch", "gpt2"]
-Norm = Literal["layer_norm"]
+Norm = Literal["layer_norm", "rms_norm"]
 Activation = Literal["gelu_tanh", "gelu"]
 
 
@@ -36,7 +36,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     bias: Annotated[bool, Meta(description="bias on the other linear layers and on the layer norms")] = True
     activation: Annotated[Activation, Meta(description="GELU: its tanh form, or the exact one")] = "gelu_tanh"
     weight_tying: Annotated[bool, Meta(description="the output head is the token embedding")] = False
-    norm: Annotated[Norm, Meta(description="what norms each layer's inputs")] = "layer_norm"
+    norm: Annotated[Norm, Meta(description="layer norm, or RMSNorm, which has no bias")] = "layer_norm"
     norm_eps: Annotated[float, Meta(gt=0, le=1, description="added in the norms' roots")] = 1e-5
     init: Annotated[InitScheme, Meta(description="how random weights are drawn")] = "torch"
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gptcli.architecture import AttentionPath, describe
-from gptcli.checkpoints.inspection import Recognised
+from gptcli.checkpoints.recognition import Recognised
 from gptcli.checkpoints.stored import BITS, StoredTensor
 from gptcli.model.gpt import GPT
 from gptcli.model.pages import give_back

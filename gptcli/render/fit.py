@@ -5,8 +5,8 @@ from rich.text import Text
 
 from gptcli.render.budget import budget_words, headroom_note
 from gptcli.render.console import QUIET, TOTAL, plain_table
-from gptcli.render.memory import run_facts
 from gptcli.render.model_line import model_line
+from gptcli.render.run_line import run_line
 from gptcli.render.table import PlainTable
 from gptcli.render.units import BYTE_SCALES, count, decimals_apart, in_unit, sized
 from gptcli.reports.fit import FitReport
@@ -38,7 +38,7 @@ def fit_text(report: FitReport) -> Group:
         model_line(report.config),
         "",
         _answer(report),
-        Text(run_facts(report), style=QUIET),
+        Text(run_line(report), style=QUIET),
         Text(_next(report), style=QUIET),
         Text(headroom_note(report.headroom_bytes, report.unit, report.device), style=QUIET),
         "",

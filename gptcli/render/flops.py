@@ -12,10 +12,9 @@ from gptcli.render.flops_conventions import conventions_lines
 from gptcli.render.layout import beside_or_below, by_its_indent
 from gptcli.render.model_line import model_line
 from gptcli.render.table import PlainTable, first_that_fits
-from gptcli.render.units import count, share
+from gptcli.render.units import count, share, short_flops
 from gptcli.reports.flops import FlopsReport, FlopsRow
 
-_SCALES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
 _FIGURE: dict[str, Any] = {"justify": "right", "no_wrap": True}
 _COLUMNS: dict[str, dict[str, Any]] = {
     "Part": {},
@@ -56,14 +55,6 @@ def flops_text(report: FlopsReport, tokens_per_second: float | None = None, peak
 
         parts += ["", explanations_text(report.explanations)]
     return Group(*parts)
-
-
-def short_flops(number: int) -> str:
-    """``291648307200`` -> ``291.65 GFLOPs``; prefixes are powers of 1000."""
-    power = 0
-    while power + 1 < len(_SCALES) and number >= 1000 ** (power + 1):
-        power += 1
-    return f"{number / 1000**power:,.2f} {_SCALES[power]}FLOPs" if power else f"{number} FLOPs"
 
 
 def _texts(report: FlopsReport) -> str:

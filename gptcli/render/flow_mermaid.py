@@ -3,10 +3,8 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from gptcli.render.flops import short_flops
-from gptcli.render.flow_text import symbol_text
 from gptcli.render.flow_tree import INPUT, Node, flow_tree
-from gptcli.render.units import count, shape
+from gptcli.render.units import count, shape, short_flops, symbol_text
 from gptcli.reports.flow import FlowReport
 
 _INDENT = "  "

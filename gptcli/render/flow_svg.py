@@ -8,11 +8,9 @@ from html import escape
 from typing import NamedTuple
 
 from gptcli.architecture.axes import MEANING
-from gptcli.render.flops import short_flops
-from gptcli.render.flow_text import BLOCK_DEPTH, symbol_text
-from gptcli.render.flow_tree import INPUT, Lane, Node, flow_tree, lanes
+from gptcli.render.flow_tree import BLOCK_DEPTH, INPUT, Lane, Node, flow_tree, lanes
 from gptcli.render.tokens import visible_token
-from gptcli.render.units import count, shape
+from gptcli.render.units import count, shape, short_flops, symbol_text
 from gptcli.reports.flow import FlowReport
 
 _BOX_WIDTH, _BOX_HEIGHT, _GAP = 440, 54, 20

@@ -9,16 +9,13 @@ from rich.text import Text
 from gptcli.architecture.axes import MEANING
 from gptcli.architecture.network import INDEX
 from gptcli.render.console import PATH, QUIET, TITLE, TOTAL, plain_table
-from gptcli.render.flops import short_flops
-from gptcli.render.flow_tree import INPUT, Lane, Node, flow_tree, lanes
+from gptcli.render.flow_tree import BLOCK_DEPTH, INPUT, Lane, Node, flow_tree, lanes
 from gptcli.render.layout import Hanging
 from gptcli.render.model_line import model_line
 from gptcli.render.table import PlainTable, first_that_fits
 from gptcli.render.tokens import Chips
-from gptcli.render.units import count, shape, short_count
+from gptcli.render.units import count, shape, short_count, short_flops, symbol_text
 from gptcli.reports.flow import FlowReport, FlowStep
-
-BLOCK_DEPTH = 2  # from which the block is opened; from the next on, attention and feed forward
 
 _STEP = "\u25cf"
 _DRAWN = {"add": "\u2295"}
@@ -79,11 +76,6 @@ def draw(report: FlowReport, depth: int) -> Group:
     texts = [Chips(tokens) for tokens in report.text_tokens or ()]
     above: list[RenderableType] = [*texts, ""] if texts else []
     return Group(model_line(report.config), "", *above, drawing, "", total, _legend(report, drawing.symbols))
-
-
-def symbol_text(symbols: Sequence[str]) -> str:
-    """``["B", "T", "3C"]`` -> ``(B, T, 3C)``."""
-    return f"({', '.join(symbols)})"
 
 
 def _legend(report: FlowReport, shown: set[str]) -> Text:

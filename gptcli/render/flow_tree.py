@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gptcli.reports.trace import TraceReport
 
 INPUT = -1  # stands for what flows into a group; into the network, for the token ids
+BLOCK_DEPTH = 2  # from which the block is opened; from the next on, attention and feed forward
 _IDS = "ids"
 
 

@@ -5,9 +5,9 @@ from rich.text import Text
 
 from gptcli.render.console import TOTAL
 from gptcli.render.emit import print_piece
-from gptcli.render.forward import weights_line
 from gptcli.render.layout import pairs
 from gptcli.render.model_line import model_line
+from gptcli.render.run_facts import weights_line
 from gptcli.render.units import binary, count, seconds
 from gptcli.reports.generate import GenerateReport
 

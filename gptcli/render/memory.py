@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -12,17 +11,15 @@ from gptcli.render.bars import bar
 from gptcli.render.budget import budget_line, headroom_note
 from gptcli.render.console import QUIET, TITLE, TOTAL, plain_table
 from gptcli.render.layout import by_its_indent
-from gptcli.render.model_line import attention_words, model_line
+from gptcli.render.ledger import largest_and_rest
+from gptcli.render.model_line import model_line
+from gptcli.render.run_line import run_line
 from gptcli.render.table import Narrowing, PlainTable
 from gptcli.render.units import binary, count, decimal, share
 from gptcli.reports.memory import DtypeRow, LedgerLine, MemoryReport, PhasePeak
 
-if TYPE_CHECKING:
-    from gptcli.reports.fit import FitReport
-
 _BARS = (30, 20, 10)  # columns of the longest bar, as there is room
 _DTYPE_COLUMNS = ((True, True), (False, True), (False, False))  # megabytes beside mebibytes, and bits, likewise
-_SMALL = 1000  # ledger lines under a thousandth of the peak are reported together
 
 
 def memory_text(report: MemoryReport) -> Group:
@@ -68,20 +65,7 @@ def _peak(report: MemoryReport) -> list[RenderableType]:
     head = Text.assemble((binary(report.peak_bytes), TOTAL), f"  peak of {_WHAT[report.mode]} ")
     head.append(f"({decimal(report.peak_bytes)}), in its {report.peak_phase} phase")
     cache = [] if report.kv_cache_bytes is None else [f"KV cache {binary(report.kv_cache_bytes)}"]
-    return [head, Text(run_facts(report, cache), style=QUIET)]
-
-
-def run_facts(report: "MemoryReport | FitReport", more: Sequence[str] = ()) -> str:
-    """Say what runs, in one line."""
-    facts = [f"{report.batch_size} x {report.seq_len} tokens"]
-    facts.append("autocast to bf16" if report.amp else f"{report.activation_dtype} activations")
-    if report.mode == "training":
-        facts += [f"{report.optimizer} ({report.optimizer_impl})"]
-        facts += ["blocks recomputed"] if report.recompute == "block" else []
-        facts += ["logits let go after the loss"] if report.free_logits else []
-    facts += more
-    facts.append(f"{attention_words(report.attention)} on {report.device}")
-    return ", ".join(facts)
+    return [head, Text(run_line(report, cache), style=QUIET)]
 
 
 def _ledger(lines: Sequence[LedgerLine], peak: int, *, tensors: bool) -> PlainTable:
@@ -89,8 +73,7 @@ def _ledger(lines: Sequence[LedgerLine], peak: int, *, tensors: bool) -> PlainTa
     table.add_column("Alive at the peak")
     for heading in ("Tensors", "Size", "Share") if tensors else ("Size", "Share"):
         table.add_column(heading, justify="right", no_wrap=True)
-    shown = [line for line in lines if line.bytes * _SMALL >= peak]
-    rest = lines[len(shown) :]
+    shown, rest = largest_and_rest(lines, peak)
     rows = [(Text(line.label), line.tensors, line.bytes) for line in shown]
     if rest:
         names = rest[0].label if len(rest) == 1 else f"{len(rest)} smaller ones"

@@ -1,12 +1,14 @@
 """Tokens made visible: spaces, line ends, control bytes and halves of characters."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from gptcli.reports.tokens import Token
+
+TokenOf = Callable[[int], Token]  # looks up the token of an id
 
 SPACE = "\u2423"  # open box, the sign for a visible space
 _CHIPS = ("black on bright_cyan", "black on bright_yellow", "black on bright_green", "black on bright_magenta")

@@ -8,26 +8,18 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.text import Text
 
 from gptcli.render.console import ACCENT, NUMBER, PATH, QUIET, TITLE, plain_table
-from gptcli.render.flow_text import BLOCK_DEPTH
-from gptcli.render.flow_tree import Node, flow_tree
-from gptcli.render.forward import (
-    TokenOf,
-    Written,
-    facts,
-    input_lines,
-    losses,
-    next_tokens,
-    weights_line,
-    written_line,
-)
+from gptcli.render.flow_tree import BLOCK_DEPTH, Node, flow_tree
+from gptcli.render.inputs import input_lines
 from gptcli.render.layout import by_its_indent
 from gptcli.render.model_line import model_line
+from gptcli.render.predictions import losses, next_tokens, spelled
+from gptcli.render.run_facts import Written, run_facts, weights_line, written_line
+from gptcli.render.step_figures import figure, mean_figure, zero_share
 from gptcli.render.table import Narrowing, PlainTable, first_that_fits
-from gptcli.render.tokens import visible_token
+from gptcli.render.tokens import TokenOf, visible_token
 from gptcli.render.units import count, scaled, shape, short_seconds
 from gptcli.reports.flow import FlowReport
-from gptcli.reports.forward import NextToken
-from gptcli.reports.trace import LensRow, TraceReport, TraceStep
+from gptcli.reports.trace import LensRow, TraceReport
 
 _FIGURE: dict[str, Any] = {"justify": "right", "no_wrap": True}
 _WIDE = 100  # columns from which the path of each step is shown
@@ -94,7 +86,7 @@ def trace_text(
         parts += [*answers, *_saved(saved), line]
         return Group(*parts)
     notes = [*_notes(report, stars=shown.depth > BLOCK_DEPTH), ""]
-    below = [*next_tokens(report, token_of), *losses(report, token_of), *facts(report, saved, page)]
+    below = [*next_tokens(report, token_of), *losses(report, token_of), *run_facts(report, saved, page)]
     return Group(*parts, StepsTable(report, shown), "", *notes, *below)
 
 
@@ -191,34 +183,6 @@ class StepsTable:
         }
 
 
-def figure(number: float | None) -> str:
-    """Return a number in at most seven characters: ``-0.041``, ``12.35``, ``1e-06``."""
-    if number is None:
-        return ""
-    size = abs(number)
-    if size >= 1e5 or 0 < size < 5e-4:
-        return f"{number:.0e}"
-    return f"{number:.{3 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0}f}"
-
-
-def mean_figure(step: TraceStep) -> str:
-    """Return the mean, or what keeps it from being one; what rounding alone has left of a zero is a zero."""
-    if step.mean is None or step.std is None:
-        return {"nan": "NaN", "inf": "inf", "-inf": "-inf"}[step.not_finite or "nan"]
-    return figure(0.0 if abs(step.mean) < step.std / 2000 else step.mean)
-
-
-def zero_share(step: TraceStep) -> str:
-    """Return how much of a step's output is zero, in percent."""
-    numbers = 1
-    for size in step.shape:
-        numbers *= size
-    if not step.zeros:
-        return "0%"
-    part = 100 * step.zeros / numbers
-    return "<1%" if part < 1 else f"{part:.0f}%"
-
-
 def _notes(report: TraceReport, *, stars: bool) -> Iterator[RenderableType]:
     yield Text(f"{short_seconds(report.steps_seconds)} for all steps of all blocks", style=QUIET)
     if stars and any(step.ignored for step in report.steps):
@@ -282,10 +246,6 @@ def _lens_table(rows: Sequence[LensRow], number: int, token_of: TokenOf, *, then
         first, *others = row.next_tokens[number]
         place = "embeddings" if row.block is None else f"block {row.block}"
         probability = f"{100 * first.probability:.3f}%"
-        more = [Text("  ".join(_spelled(each, token_of) for each in others[:2]), style=QUIET)] if then else []
-        table.add_row(place, Text(_spelled(first, token_of), style=ACCENT), probability, *more)
+        more = [Text("  ".join(spelled(each, token_of) for each in others[:2]), style=QUIET)] if then else []
+        table.add_row(place, Text(spelled(first, token_of), style=ACCENT), probability, *more)
     return table
-
-
-def _spelled(candidate: NextToken, token_of: TokenOf) -> str:
-    return visible_token(token_of(candidate.id)) if candidate.text is not None else "(no such token)"

@@ -15,6 +15,7 @@ FLOP_SCALES: dict[str, int] = {"": 1, **{letter: 1000**power for power, letter i
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _DECIMAL = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _MOST_DECIMALS = 12
+_FLOPS = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
 _WRITTEN_OUT = 10**9
 _SCALES = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K"))
 
@@ -49,6 +50,19 @@ def significant(number: float, digits: int) -> str:
 def shape(sizes: Sequence[int]) -> str:
     """``(1, 4, 768)`` -> ``1 x 4 x 768``."""
     return " x ".join(map(str, sizes))
+
+
+def symbol_text(symbols: Sequence[str]) -> str:
+    """``["B", "T", "3C"]`` -> ``(B, T, 3C)``."""
+    return f"({', '.join(symbols)})"
+
+
+def short_flops(number: int) -> str:
+    """``291648307200`` -> ``291.65 GFLOPs``; prefixes are powers of 1000."""
+    power = 0
+    while power + 1 < len(_FLOPS) and number >= 1000 ** (power + 1):
+        power += 1
+    return f"{number / 1000**power:,.2f} {_FLOPS[power]}FLOPs" if power else f"{number} FLOPs"
 
 
 def mebibytes(number: int) -> str:

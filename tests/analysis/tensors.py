@@ -13,7 +13,7 @@ from gptcli.model.tracker import LiveBytes
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-class _Readings(LiveBytes):
+class Readings(LiveBytes):
     """Notes how many bytes are alive whenever an operation has made a storage."""
 
     def __init__(self, existing: list[Tensor]) -> None:
@@ -36,7 +36,7 @@ def readings_of_a_step(config: ModelConfig, options: StepOptions) -> dict[str, l
         for parameter in model.parameters():
             parameter.zero_()
     ids, targets = (torch.zeros(options.batch, options.tokens, dtype=torch.long) for _ in range(2))
-    tracker = _Readings([*model.parameters(), ids, targets])
+    tracker = Readings([*model.parameters(), ids, targets])
     found: dict[str, list[int]] = {}
     with tracker:
         tracker.readings = found[FORWARD] = []

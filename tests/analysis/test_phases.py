@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from gptcli.analysis import step
 from gptcli.analysis.step import BACKWARD, FORWARD, LOSS, StepOptions, sweep_step
 from gptcli.analysis.sweep import Memory
+from gptcli.api.figures import measured_run
 from gptcli.architecture.books import Amount
-from gptcli.commands._verify import measured_run
 from gptcli.config import ModelConfig
 from gptcli.model.measure import training_step
 from tests.analysis.tensors import readings_of_a_step
@@ -23,7 +23,7 @@ def test_every_phase_is_measured_to_the_byte(seed: int, fake: bool) -> None:
     assert sweep_step(config, options).phases == training_step(config, measured_run(options, fake=fake)).phases
 
 
-class _Noting(Memory):
+class Noting(Memory):
     """Books that note the live total at every allocation, by phase."""
 
     def __init__(self, *arguments: Any) -> None:
@@ -47,9 +47,9 @@ def swept_case(seed: int) -> tuple[ModelConfig, StepOptions]:
 def test_every_reading_is_measured_to_the_byte(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tensor of another size, one too many, one that goes too early or too late: each is seen wherever it lives."""
     config, options = swept_case(seed)
-    monkeypatch.setattr(step, "Memory", _Noting)
+    monkeypatch.setattr(step, "Memory", Noting)
     memory, measured = sweep_step(config, options), readings_of_a_step(config, options)
-    assert isinstance(memory, _Noting)
+    assert isinstance(memory, Noting)
     # The first two, tokens looked up and positions counted, come in the other order.
     assert memory.readings[FORWARD][1:] == measured[FORWARD][1:]
     assert memory.readings[LOSS] == measured[LOSS]

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from gptcli.analysis.memory import kv_cache_bytes, ledger, memory_report, optimizer_bytes
 from gptcli.analysis.step import StepOptions, sweep_step
-from gptcli.commands._verify import measured_run
+from gptcli.api.figures import measured_run
 from gptcli.config import ModelConfig, load_config
 from gptcli.model.measure import forward_pass, generation, training_step
 from tests.strategies import configs

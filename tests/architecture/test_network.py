@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from gptcli.api.witness import witness_checks
 from gptcli.architecture import AttentionPath, describe, each_weight, sizes_of, steps, walk, weights
 from gptcli.architecture.axes import (
     ONE,
@@ -26,7 +27,6 @@ from gptcli.architecture.axes import (
 from gptcli.architecture.listing import Weight, output_shape, parts_of
 from gptcli.architecture.parts.linear import Linear
 from gptcli.architecture.roles import QUERY_KEY_VALUE, TO_RESIDUAL
-from gptcli.commands._witness import witness_checks
 from gptcli.config import ModelConfig
 from gptcli.model.witness import witness_named
 

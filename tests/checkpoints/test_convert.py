@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from gptcli.commands._weights import load_weights
+from gptcli.api.weights import load_weights
 from gptcli.model.load import load_model
 from tests.checkpoints import peers
 from tests.checkpoints.peers import IDS, SHAPES

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from gptcli.commands._weights import load_weights
+from gptcli.api.weights import load_weights
 from gptcli.model.load import load_model
 from tests.checkpoints import peers
 from tests.checkpoints.peers import IDS, SHAPES

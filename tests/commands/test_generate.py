@@ -55,7 +55,7 @@ def test_without_a_cache_the_same_is_said(cli: Cli, attention: str) -> None:
 
 def test_a_single_text_is_told_piece_by_piece(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     pieces: list[str] = []
-    monkeypatch.setattr("gptcli.render.emit.print_piece", lambda piece, **_: pieces.append(piece))
+    monkeypatch.setattr("gptcli.commands._streaming.print_piece", lambda piece, **_: pieces.append(piece))
     cli("generate", EFFORT, *TINY, "-n", "6")
     assert pieces[0] == EFFORT
     assert len(pieces) == 1 + 6 + 1

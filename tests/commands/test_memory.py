@@ -70,6 +70,15 @@ def test_what_the_figure_is_of_and_what_is_not_in_it_is_said(cli: Cli) -> None:
     assert document["stores_causal_mask"] is False
 
 
+def test_what_rms_norm_is_made_of_is_said(cli: Cli) -> None:
+    model = ("memory", "-c", "tiny", "--set", "norm=rms_norm")
+    said, on_cuda = (" ".join(cli(*model, "--device", device).out.split()) for device in ("cpu", "cuda"))
+    assert "GELU is one fused call, RMSNorm the several calls that torch makes of it on the CPU, and no block" in said
+    assert "RMSNorm and GELU are one fused call each, and no block" in on_cuda
+    assert cli(*model, "--json").json["kernels"] == {"rms_norm": "composite", "activation": "fused"}
+    assert cli(*model, "--device", "cuda", "--json").json["kernels"] == {"rms_norm": "fused", "activation": "fused"}
+
+
 _EXACT = "861,044,736 bytes + 536,870,912 bytes headroom against"
 
 

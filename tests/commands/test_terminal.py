@@ -234,7 +234,7 @@ def test_an_internal_error_is_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr("gptcli.analysis.params.params_report", broken)
+    monkeypatch.setattr("gptcli.api.params.params_report", broken)
     outcome = cli("params")
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err == "error: internal: RuntimeError: boom; --debug shows the traceback\n"

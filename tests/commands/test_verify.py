@@ -50,10 +50,10 @@ def test_every_figure_holds_without_an_error(cli: Cli, options: list[str]) -> No
 @pytest.mark.parametrize(
     ("target", "name"),
     [
-        ("gptcli.commands._verify.count_parameters", "parameters"),
-        ("gptcli.commands._verify.gradients_bytes", "gradients"),
-        ("gptcli.commands._verify.kv_cache_bytes", "KV cache"),
-        ("gptcli.commands._verify.optimizer_bytes", "optimizer state"),
+        ("gptcli.api.figures.count_parameters", "parameters"),
+        ("gptcli.api.figures.gradients_bytes", "gradients"),
+        ("gptcli.api.figures.kv_cache_bytes", "KV cache"),
+        ("gptcli.api.figures.optimizer_bytes", "optimizer state"),
     ],
 )
 def test_an_estimate_that_is_off_by_one_fails(

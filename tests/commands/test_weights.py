@@ -8,9 +8,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from gptcli.commands._ids import encode_batch, wanted_targets
-from gptcli.config import load_config
-from gptcli.errors import InputProblemsError
 from tests.checkpoints import peers
 from tests.conftest import Cli
 
@@ -122,18 +119,6 @@ def test_no_way_out_changes_the_length_of_stored_weights(cli: Cli, saved: tuple[
     assert outcome.err == "error: text 1 has 25 tokens, over the context length 24 of gpt; shorten it\n"
 
 
-def test_no_way_out_changes_the_vocabulary_of_stored_weights() -> None:
-    small = load_config("tiny", set_values=["vocab_size=300"], environ={}).config
-    for stored, way_out in ((True, "; leave it out"), (False, "; use --set vocab_size=50257")):
-        for targets in (None, ["moves"]):
-            texts = ["!!"] if targets else ["moves"]
-            with pytest.raises(InputProblemsError, match=way_out):
-                batch = encode_batch(texts, small, allow_special=False, stored=stored)
-                wanted_targets(
-                    batch, small, loss=False, targets=targets, allow_special=False, names=["x"], stored=stored
-                )
-
-
 @pytest.mark.parametrize("command", [["forward", "!", "-w"], ["checkpoint"], ["checkpoint", "convert"]], ids=" ".join)
 def test_what_no_config_has_is_refused_before_a_file_is_opened(
     cli: Cli, command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -141,7 +126,7 @@ def test_what_no_config_has_is_refused_before_a_file_is_opened(
     def never(*_: object) -> None:
         raise AssertionError("opened before the refusal")
 
-    monkeypatch.setattr("gptcli.commands._weights.open_located", never)
+    monkeypatch.setattr("gptcli.api.weights.open_located", never)
     file = tmp_path / "model.pth"
     file.touch()
     more = [str(tmp_path / "out.pt"), "--to", "lecture"] if "convert" in command else []
@@ -203,7 +188,7 @@ def test_verify_measures_the_model_of_a_checkpoint(cli: Cli, saved: tuple[Path, 
 
 def test_nothing_is_copied(saved: tuple[Path, Any]) -> None:
     """Every parameter of a checkpoint in the file's own dtype lies in the mapped file."""
-    from gptcli.commands._weights import load_weights
+    from gptcli.api.weights import load_weights
     from gptcli.model.load import load_model
 
     model = load_model(load_weights(str(saved[0])).recognised, dtype=torch.float32)

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from torch.nn import functional as F
 
 from gptcli.analysis.step import StepOptions, sweep_step
-from gptcli.commands._verify import measured_run
+from gptcli.api.figures import measured_run
 from gptcli.config import ModelConfig
 from gptcli.model.measure import training_step
 from gptcli.model.profiled import recorded

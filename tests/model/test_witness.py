@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gptcli.architecture import AttentionPath, plan
+from gptcli.api.witness import witness_checks
+from gptcli.architecture import AttentionPath, describe, plan
 from gptcli.architecture.axes import V
 from gptcli.checkpoints import layouts
-from gptcli.commands._witness import witness_checks
 from gptcli.config import ModelConfig, load_config
 from gptcli.errors import InputError
 from gptcli.model.gpt import Runner
@@ -28,7 +28,7 @@ ROWS = ["witness: parameters", "witness: weights", "witness: logits", "witness: 
 
 def off(config: ModelConfig, attention: AttentionPath = "sdpa", name: Any = "plain") -> list[str]:
     """The rows that the witness contradicts."""
-    found = list(witness_checks(config, attention, witness_named(name)))
+    found = list(witness_checks(describe(config), attention, witness_named(name)))
     assert [check.name for check in found] == ROWS
     assert all(check.estimated > 0 for check in found)
     assert all(check.ok == (check.estimated == check.measured) for check in found)
@@ -75,9 +75,9 @@ def test_each_tensor_of_the_witness_counts(taken: str | None, put: str | None) -
         tensor = tensors.pop(taken) if taken else torch.zeros(2)
         return tensors | ({put: tensor} if put else {})
 
-    whole = parameters_and_weights(TINY, right)[1]
+    whole = parameters_and_weights(describe(TINY), right)[1]
     assert whole.agree == whole.compared
-    weights = parameters_and_weights(TINY, replace(right, state=state))[1]
+    weights = parameters_and_weights(describe(TINY), replace(right, state=state))[1]
     assert weights.agree == whole.agree - bool(taken)
     assert weights.compared == whole.compared + bool(put)
 
@@ -90,6 +90,7 @@ DESCRIBED: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "a bias on the head": ("Linear", {"label": "Output head"}, {"bias": True}),
     "a bias on query, key, value": ("Linear", {"label": "Query, key, value"}, {"bias": True}),
     "norms always biased": ("LayerNorm", {}, {"bias": True}),
+    "RMSNorm with another eps": ("RMSNorm", {"label": "Final RMSNorm"}, {"eps": 1e-6}),
     "another eps": ("LayerNorm", {"label": "Final layer norm"}, {"eps": 1e-6}),
     "a shortcut from the normed input": ("Add", SHORTCUT, {"reads": ("ln_1", "drop_1")}),
     "no shortcut": ("Add", SHORTCUT, {"reads": ("drop_1", "drop_1")}),
@@ -116,7 +117,8 @@ def plant(monkeypatch: pytest.MonkeyPatch, error: str) -> None:
 
 @pytest.mark.parametrize("error", DESCRIBED)
 def test_an_error_of_the_description_is_seen(error: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = replace(BIAS_FREE, weight_tying=error == "a head of its own")
+    norm = "rms_norm" if DESCRIBED[error][0] == "RMSNorm" else "layer_norm"
+    config = replace(BIAS_FREE, weight_tying=error == "a head of its own", norm=norm)
     assert off(config) == []
     plant(monkeypatch, error)
     assert off(config) != []
@@ -157,10 +159,11 @@ def test_an_error_of_the_runner_is_seen(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("error", DESCRIBED)
 def test_verify_fails_where_the_witness_contradicts(cli: Cli, error: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gptcli.commands._verify.checks", lambda *a, **k: iter(()))  # these hold, as they always did
+    monkeypatch.setattr("gptcli.api.verification.checks", lambda *a, **k: iter(()))  # these hold, as they always did
     plant(monkeypatch, error)
     asked = ["--set", "bias=false", "--set", "qkv_bias=false", "--set", "drop_rate=0.1"]
     asked += ["--tied"] * (error == "a head of its own")
+    asked += ["--set", "norm=rms_norm"] * (DESCRIBED[error][0] == "RMSNorm")
     outcome = cli("verify", "-c", "tiny", "--quick", *asked)
     assert outcome.code == 1
     assert "OFF" in outcome.out
@@ -173,7 +176,31 @@ def test_transformers_says_what_it_cannot_express(key: str, value: bool) -> None
         off(config, name="transformers")
 
 
+def test_transformers_has_layer_norms_only() -> None:
+    config = replace(TINY, bias=True, qkv_bias=True, norm="rms_norm")
+    with pytest.raises(InputError, match=r"has layer norms, tiny has norm=rms_norm; use --witness plain"):
+        off(config, name="transformers")
+
+
+class ToyNorm(nn.Module):
+    """A norm that torch might have one day, with no bias."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.given = (width, eps)
+
+
+def test_a_witness_takes_any_norm_that_torch_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    config: Any = replace(TINY, norm="toy_norm")
+    with pytest.raises(NotImplementedError, match="toy_norm"):
+        witness_named("plain").build(config, "meta", torch.float32)
+    monkeypatch.setattr(nn, "ToyNorm", ToyNorm, raising=False)
+    built = witness_named("plain").build(config, "meta", torch.float32)
+    norms = [each for each in built.modules() if isinstance(each, ToyNorm)]
+    assert [each.given for each in norms] == [(TINY.emb_dim, TINY.norm_eps)] * (2 * TINY.n_layers + 1)
+
+
 def test_transformers_that_is_not_installed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gptcli.model.witness.find_spec", lambda _name: None)
+    monkeypatch.setattr("gptcli.model.witness.witness.find_spec", lambda _name: None)
     with pytest.raises(InputError, match=r"pip install transformers.*--witness plain"):
         check_witness("transformers", TINY)

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 import torch
 from msgspec.structs import asdict
+from torch import nn
 
 from gptcli.architecture import AttentionPath
 from gptcli.config import ModelConfig, load_config
 from gptcli.model.forward import ForwardOptions, build
-from tests.naive import NaiveGPT, as_ours
+from tests.naive import NaiveGPT, NaiveLayerNorm, as_ours
 
 pytestmark = pytest.mark.parity
 
@@ -65,6 +66,38 @@ def test_the_124m_model_of_the_lecture(dropout: bool) -> None:
     theirs, ours, expected, logits = _pair(sizes, tied=False, bias=False, dropout=dropout, attention="sdpa")
     assert all(torch.equal(tensor, theirs[path]) for path, tensor in ours.items())
     _assert_equal_to_rounding(logits, expected)
+
+
+class NaiveRMSNorm(nn.RMSNorm):
+    """torch's own module; the naive network's layer norms go by other names."""
+
+    scale = property(lambda self: self.weight)
+    shift = None
+
+
+@pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
+@pytest.mark.parametrize("eps", [1e-5, 1e-2])
+def test_with_torchs_own_rms_norm(tied: bool, eps: float) -> None:
+    sizes: dict[str, Any] = SMALL | {"weight_tying": tied, "norm": "rms_norm", "norm_eps": eps}
+    config = ModelConfig(**sizes)
+    torch.manual_seed(123)
+    naive = NaiveGPT(asdict(config)).eval()  # a norm draws nothing, so the rest is drawn as ours
+    for module in list(naive.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, NaiveLayerNorm):
+                setattr(module, name, NaiveRMSNorm(config.emb_dim, eps=eps))
+    ours = build(config, ForwardOptions(seed=123))
+    expected_tensors = {path: tensor for path, tensor in as_ours(naive).items() if tensor is not None}
+    for path, tensor in ours.named_parameters():
+        assert torch.equal(tensor, expected_tensors[path]), path
+    generator = torch.Generator().manual_seed(7)
+    for path, tensor in ours.named_parameters():  # weights of one would hide that they are not applied
+        if ".ln_" in f".{path}":
+            numbers = torch.rand(tensor.shape, generator=generator)
+            tensor.data.copy_(numbers)
+            expected_tensors[path].data.copy_(numbers)
+    with torch.no_grad():
+        _assert_equal_to_rounding(ours(IDS), naive(IDS))
 
 
 def test_another_seed_gives_other_weights() -> None:

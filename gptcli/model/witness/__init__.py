@@ -5,64 +5,9 @@ description stands on both sides and shows in none. A witness is built from the 
 nothing of gptcli but `gptcli.config`; a contract of the linter says so.
 """
 
-from collections.abc import Callable, Mapping
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal
+from gptcli.model.witness.witness import Witness, WitnessName, check_witness
 
-from msgspec import Struct
-
-from gptcli.config import ModelConfig
-from gptcli.errors import InputError
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor, nn
-
-WitnessName = Literal["plain", "transformers"]
-
-
-class Witness(Struct, frozen=True, kw_only=True):
-    """A kind of network that can stand beside ours.
-
-    Attributes:
-        name: what the option ``--witness`` calls it.
-        source: what it is and where it stands.
-        build: makes it of a config, on a device and in a dtype; it takes ids (B, T) and gives logits (B, T, V).
-        layout: whose names and shapes its tensors have, by the name of a checkpoint's layout.
-        state: its tensors by these names, a tied head left out.
-    """
-
-    name: WitnessName
-    source: str
-    layout: str
-    build: "Callable[[ModelConfig, str, torch.dtype], nn.Module]"
-    state: "Callable[[nn.Module], Mapping[str, Tensor]]"
-
-
-def check_witness(name: WitnessName, config: ModelConfig) -> None:
-    """Refuse a witness that cannot stand beside a model; torch is not needed for that.
-
-    Raises:
-        InputError: transformers is not installed, or its GPT-2 cannot be of this config.
-    """
-    if name != "transformers":
-        return
-    if find_spec("transformers") is None:
-        raise InputError(
-            "--witness transformers: transformers is not installed; install it with 'pip install transformers', or "
-            "use --witness plain"
-        )
-    if config.norm != "layer_norm":
-        raise InputError(
-            f"--witness transformers: its GPT-2 has layer norms, {config.name} has norm={config.norm}; "
-            "use --witness plain"
-        )
-    missing = [key for key in ("qkv_bias", "bias") if not getattr(config, key)]
-    if missing:
-        raise InputError(
-            f"--witness transformers: its GPT-2 has biases everywhere, {config.name} has {missing[0]}=false; "
-            "use --witness plain"
-        )
+__all__ = ["Witness", "WitnessName", "check_witness", "witness_named"]
 
 
 def witness_named(name: WitnessName) -> Witness:

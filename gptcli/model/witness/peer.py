@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gptcli.config import ModelConfig
-from gptcli.model.witness import Witness, check_witness
+from gptcli.model.witness.witness import Witness, check_witness
 
 _ACTIVATIONS = {"gelu_tanh": "gelu_new", "gelu": "gelu"}
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import msgspec
 
 from gptcli.config.printable import printable
-from gptcli.render.flops import short_flops
 from gptcli.render.flow_tree import Node, flow_tree
+from gptcli.render.ledger import largest_and_rest
 from gptcli.render.model_line import attention_words
 from gptcli.render.page.attention import attention_section, maps_of
 from gptcli.render.page.charts import Slice, cards, stacked
@@ -21,14 +21,13 @@ from gptcli.render.page.run import lens, losses, predictions, time_chart
 from gptcli.render.page.tables import steps_table, symbols_list
 from gptcli.render.page.words import FAMILIES, kind_of
 from gptcli.render.tokens import visible_token
-from gptcli.render.units import binary, count, decimal, short_count, short_seconds
+from gptcli.render.units import binary, count, decimal, short_count, short_flops, short_seconds
 from gptcli.reports.flow import FlowReport
 from gptcli.reports.memory import LedgerLine, MemoryReport
 from gptcli.reports.tokens import Token
 from gptcli.reports.trace import TraceReport
 
 _MAX_CHIPS = 400
-_SMALL = 1000  # what is under a thousandth of a peak is reported together
 
 
 class Studies(NamedTuple):
@@ -219,8 +218,7 @@ def _by_part(parts: Sequence[Node]) -> Iterator[tuple[str, str, int, int]]:
 
 
 def _memory(title: str, report: MemoryReport) -> Html:
-    shown = [line for line in report.ledger if line.bytes * _SMALL >= report.peak_bytes]
-    rest = report.ledger[len(shown) :]
+    shown, rest = largest_and_rest(report.ledger, report.peak_bytes)
     if rest:
         shown.append(LedgerLine(f"{len(rest)} smaller", sum(line.tensors for line in rest),
                                 sum(line.bytes for line in rest)))  # fmt: skip

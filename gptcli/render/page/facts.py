@@ -6,11 +6,9 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gptcli.render.flops import short_flops
-from gptcli.render.flow_text import symbol_text
 from gptcli.render.page.words import kind_of
-from gptcli.render.trace import figure, mean_figure, zero_share
-from gptcli.render.units import binary, count, short_seconds
+from gptcli.render.step_figures import figure, mean_figure, zero_share
+from gptcli.render.units import binary, count, short_flops, short_seconds, symbol_text
 from gptcli.render.units import shape as plain_shape
 from gptcli.reports.flow import FlowReport, FlowStep
 from gptcli.reports.trace import TraceReport, TraceStep

@@ -7,12 +7,11 @@ for its box, so that a line comes into the middle of its side. All is laid out b
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from gptcli.render.flow_text import symbol_text
 from gptcli.render.flow_tree import INPUT, Lane, Node, flow_tree, lanes
 from gptcli.render.page.facts import shape, template
 from gptcli.render.page.markup import Html, tag
 from gptcli.render.page.words import kind_of
-from gptcli.render.units import count, short_count
+from gptcli.render.units import count, short_count, symbol_text
 from gptcli.reports.flow import FlowReport
 from gptcli.reports.trace import TraceReport
 

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from gptcli.render.forward import perplexity_words
 from gptcli.render.page.charts import Slice, meter, scrolled, stacked
 from gptcli.render.page.markup import Html, tag
 from gptcli.render.page.words import FAMILIES, kind_of
+from gptcli.render.predictions import perplexity_words
 from gptcli.render.tokens import visible, visible_token
 from gptcli.render.units import short_seconds
 from gptcli.reports.forward import NextToken, TextLoss

@@ -3,14 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from gptcli.architecture.axes import MEANING
-from gptcli.render.flops import short_flops
-from gptcli.render.flow_text import symbol_text
 from gptcli.render.page.charts import scrolled
 from gptcli.render.page.facts import shape, template
 from gptcli.render.page.markup import Html, tag
 from gptcli.render.page.words import kind_of
-from gptcli.render.trace import figure, mean_figure, zero_share
-from gptcli.render.units import count, scaled, short_seconds
+from gptcli.render.step_figures import figure, mean_figure, zero_share
+from gptcli.render.units import count, scaled, short_flops, short_seconds, symbol_text
 from gptcli.reports.flow import FlowReport, FlowStep
 from gptcli.reports.trace import TraceReport, TraceStep
 

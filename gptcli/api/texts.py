@@ -3,7 +3,7 @@
 import os
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +13,14 @@ from gptcli.config.printable import shortened
 from gptcli.errors import InputError
 from gptcli.files import open_input, open_stdin, read_stdin
 from gptcli.tokenizer import check_text, text_pieces
+
+# Yields the file that it is given; told its bytes, or None where nobody knows, and what is being done.
+Watched = Callable[[BinaryIO, int | None, str], AbstractContextManager[BinaryIO]]
+
+
+def unwatched(file: BinaryIO, _size: int | None, _message: str) -> AbstractContextManager[BinaryIO]:
+    """Yield a file that nobody watches."""
+    return nullcontext(file)
 
 
 def read_texts(
@@ -37,9 +45,15 @@ def read_texts(
 
 
 def read_pieces(
-    texts: Sequence[str] | None, files: Sequence[str] | None, *, allow_special: bool
+    texts: Sequence[str] | None, files: Sequence[str] | None, *, allow_special: bool, watched: Watched = unwatched
 ) -> Iterator[Iterator[str]]:
     """Yield each text of `read_texts` as pieces, so that no file is ever in memory whole.
+
+    Args:
+        texts: as for `read_texts`.
+        files: likewise.
+        allow_special: read ``<|endoftext|>`` as the special token.
+        watched: wraps each file, to show how much of it has been read.
 
     Raises:
         InputError: as `read_texts`; what is wrong inside a file shows when its pieces are read.
@@ -48,17 +62,15 @@ def read_pieces(
         if not is_file:
             yield iter([_argument(source, number)])
             continue
-        pieces = _pieces_of(source, allow_special=allow_special)
+        pieces = _pieces_of(source, watched, allow_special=allow_special)
         yield pieces if texts or files else _not_empty(pieces)
 
 
-def _pieces_of(source: str, *, allow_special: bool) -> Iterator[str]:
-    from gptcli.render.progress import bytes_read
-
+def _pieces_of(source: str, watched: Watched, *, allow_special: bool) -> Iterator[str]:
     name = _file_name(source)
     try:
-        with _opened(source) as file, bytes_read(file, _size(file), f"Reading {shortened(Path(name).name)}") as counted:
-            yield from text_pieces(counted, name, allow_special=allow_special)
+        with _opened(source) as file, watched(file, _size(file), f"Reading {shortened(Path(name).name)}") as seen:
+            yield from text_pieces(seen, name, allow_special=allow_special)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(f"{name}: cannot be read: {reason}") from None

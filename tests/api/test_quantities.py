@@ -2,7 +2,7 @@
 
 import pytest
 
-from gptcli.commands._quantities import (
+from gptcli.api.quantities import (
     Quantity,
     Rounded,
     parse_bytes,

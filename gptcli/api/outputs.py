@@ -1,4 +1,4 @@
-"""What the files that options name can end in; checked before any work is done."""
+"""What the files that are written can end in; checked before any work is done."""
 
 from gptcli.files import check_ending
 

@@ -1,38 +1,13 @@
-"""Options that say how the next token is chosen, checked before any work."""
+"""How the next token is chosen, checked before any work."""
 
 from math import isfinite
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from gptcli.errors import InputError, InputProblemsError
+from gptcli.tokenizer import check_text
 
 if TYPE_CHECKING:
     from gptcli.model.sampling import Sampling
-
-TemperatureOption = Annotated[
-    float | None,
-    typer.Option(
-        "--temperature",
-        metavar="X",
-        help="Draw tokens, the logits divided by this; 0 takes the most likely.",
-        show_default="0, or 1 with --top-k or --top-p",
-        rich_help_panel="Sampling",
-    ),
-]
-TopKOption = Annotated[
-    int | None,
-    typer.Option("--top-k", metavar="N", min=1, help="Draw from the N most likely.", rich_help_panel="Sampling"),
-]
-TopPOption = Annotated[
-    float | None,
-    typer.Option(
-        "--top-p",
-        metavar="P",
-        help="Draw from the fewest whose probabilities add up to P.",
-        rich_help_panel="Sampling",
-    ),
-]
 
 
 def check_sampling(temperature: float | None, top_p: float | None) -> None:
@@ -65,8 +40,6 @@ def check_stops(stops: list[str]) -> None:
     Raises:
         InputError: an empty one, or a lone surrogate.
     """
-    from gptcli.tokenizer import check_text
-
     for number, stop in enumerate(stops, 1):
         name = f"--stop {number}"
         if not stop:

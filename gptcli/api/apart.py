@@ -1,4 +1,4 @@
-"""What ``gptcli check`` does between its options and its report: the run in a child, and its verdict."""
+"""A check in a process of its own, and the verdict that comes back."""
 
 import signal
 import traceback

@@ -1,0 +1,81 @@
+"""Configs: one as it is asked for, all presets, files that are to be valid."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from gptcli.config import STDIN, ModelConfig, ResolvedConfig, load_config, preset_paths, preset_summary
+from gptcli.config.printable import printable
+from gptcli.errors import GptcliError, InputError, InputProblemsError
+
+if TYPE_CHECKING:
+    from gptcli.architecture import AttentionPath, Network
+    from gptcli.reports.config import ConfigListReport, ConfigValidateReport
+
+
+def resolve(
+    config: str, set_values: Sequence[str] | None = None, tied: bool | None = None, *, init: str | None = None
+) -> ResolvedConfig:
+    """Load a config and what lies over it.
+
+    Args:
+        config: a preset, a path, or ``-``.
+        set_values: ``key=value``, as ``--set`` has them.
+        tied: whether the head is the embedding; None for what the config says.
+        init: how weights are drawn; likewise.
+
+    Raises:
+        InputError: there is no such config, or it is invalid.
+    """
+    return load_config(config, set_values=set_values or (), flags={"weight_tying": tied, "init": init})
+
+
+def described(
+    config: str,
+    set_values: Sequence[str] | None = None,
+    tied: bool | None = None,
+    attention: "AttentionPath" = "explicit",
+) -> "Network":
+    """Load a config as `resolve` and describe its network: the one value that a command passes on."""
+    return network_of(resolve(config, set_values, tied).config, attention)
+
+
+def network_of(config: ModelConfig, attention: "AttentionPath" = "explicit") -> "Network":
+    """Describe the network of a config."""
+    from gptcli.architecture import describe
+
+    return describe(config, attention)
+
+
+def listed_presets() -> "ConfigListReport":
+    """Return all presets with their sizes, the smallest first."""
+    from gptcli.analysis.params import count_parameters
+    from gptcli.reports.config import ConfigListReport, ConfigSummary
+
+    presets = []
+    for name, path in preset_paths().items():
+        model = load_config(name, environ={}).config
+        presets.append(ConfigSummary(name, preset_summary(path), count_parameters(network_of(model)), model))
+    return ConfigListReport(presets=sorted(presets, key=lambda preset: preset.parameters))
+
+
+def validated(paths: Sequence[str]) -> "tuple[ConfigValidateReport, list[str]]":
+    """Return the files that hold a valid config, and every problem of the others.
+
+    Raises:
+        InputError: standard input is asked for twice.
+    """
+    from gptcli.analysis.params import count_parameters
+    from gptcli.reports.config import ConfigValidateReport, ValidatedFile
+
+    if list(paths).count(STDIN) > 1:
+        raise InputError("standard input can be read only once; name a file for one of the '-'")
+    valid: list[ValidatedFile] = []
+    problems: list[str] = []
+    for path in paths:
+        try:
+            resolved = load_config(path, environ={})
+            model = resolved.config
+            valid.append(ValidatedFile(printable(path), resolved.dialect, count_parameters(network_of(model)), model))
+        except GptcliError as error:
+            problems += error.problems if isinstance(error, InputProblemsError) else [str(error)]
+    return ConfigValidateReport(files=valid), problems

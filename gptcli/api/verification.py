@@ -1,0 +1,96 @@
+"""Every figure of a model, measured on this machine."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from gptcli.analysis.optimizers import implementation
+from gptcli.analysis.run_facts import run_facts
+from gptcli.analysis.step import StepOptions
+from gptcli.api.figures import CHECKS, checks, measured_run, stored_parameters
+from gptcli.api.models import ChosenModel
+from gptcli.api.witness import WITNESS_CHECKS, witness_checks, witness_used
+from gptcli.reports.verify import Check, OptionValue, VerifyReport
+
+if TYPE_CHECKING:
+    from gptcli.model.witness import Witness, WitnessName
+
+# Passes checks on, and is told how many are to come.
+Counted = Callable[[Iterator[Check], int], Iterable[Check]]
+
+_OF_THE_OUTPUT = ("json",)
+
+
+def verified(
+    chosen: ChosenModel,
+    training: StepOptions,
+    witness: "WitnessName",
+    *,
+    quick: bool,
+    asked: Mapping[str, Any],
+    counted: Counted = lambda found, _total: found,
+) -> VerifyReport:
+    """Measure every figure of a model, a forward pass and a training step.
+
+    Args:
+        chosen: the model; of a checkpoint's the count is held against its file too.
+        training: the step, on the device that measures; the pass has the same size.
+        witness: the name of the network that shares nothing with the description.
+        quick: measure on fake tensors.
+        asked: what every option was asked to be, as `options_used` takes it.
+        counted: wraps the checks, to show how many are done.
+    """
+    from gptcli.model import measure
+    from gptcli.model.witness import witness_named
+
+    started = perf_counter()
+    model, device, beside = chosen.config, training.device, witness_named(witness)
+    found = list(counted(_figures(chosen, training, beside, quick=quick), WITNESS_CHECKS + CHECKS))
+    if chosen.checkpoint is not None:
+        found.append(stored_parameters(chosen.network, chosen.checkpoint))
+    return VerifyReport(
+        config=model,
+        quick=quick,
+        **run_facts(training, VerifyReport),
+        device_name=measure.card_name() if device == "cuda" else None,
+        workspace_bytes=measure.library_workspaces(measured_run(training, fake=quick)),
+        instrument=measure.instrument(device, fake=quick),
+        options=options_used(
+            asked,
+            device=device,
+            seq_len=training.tokens,
+            optimizer_impl=implementation(training.optimizer_impl, device),
+            drop_rate=model.drop_rate,
+            threads=measure.threads(),
+            torch=measure.torch_version(),
+        ),
+        witness=witness_used(model, beside),
+        checks=found,
+        ok=all(check.ok for check in found),
+        seconds=perf_counter() - started,
+    )
+
+
+def _figures(chosen: ChosenModel, training: StepOptions, witness: "Witness", *, quick: bool) -> Iterator[Check]:
+    model, inference = chosen.network, replace(training, mode="inference")
+    return chain(witness_checks(model, training.attention, witness), checks(model, inference, training, fake=quick))
+
+
+def options_used(asked: Mapping[str, Any], **used: OptionValue) -> dict[str, OptionValue]:
+    """Return every option of the command with the value that it ran with.
+
+    Args:
+        asked: each option's value, by the option's name; one that is added to the command is here by itself.
+        used: what ``auto`` and defaults were resolved to, and what no option says. Where that is not what was asked,
+            the latter stands under ``NAME_asked``.
+    """
+    options: dict[str, OptionValue] = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in sorted(asked.items())
+        if name not in _OF_THE_OUTPUT
+    }
+    resolved = {f"{name}_asked": options[name] for name, value in used.items() if options.get(name, value) != value}
+    return {**options, **used, **resolved}

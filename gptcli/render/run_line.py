@@ -1,0 +1,23 @@
+"""What runs, in one line."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from gptcli.render.model_line import attention_words
+
+if TYPE_CHECKING:
+    from gptcli.reports.fit import FitReport
+    from gptcli.reports.memory import MemoryReport
+
+
+def run_line(report: "MemoryReport | FitReport", more: Sequence[str] = ()) -> str:
+    """Return size, format, optimizer, and whatever ``more`` there is; the way through attention last."""
+    facts = [f"{report.batch_size} x {report.seq_len} tokens"]
+    facts.append("autocast to bf16" if report.amp else f"{report.activation_dtype} activations")
+    if report.mode == "training":
+        facts += [f"{report.optimizer} ({report.optimizer_impl})"]
+        facts += ["blocks recomputed"] if report.recompute == "block" else []
+        facts += ["logits let go after the loss"] if report.free_logits else []
+    facts += more
+    facts.append(f"{attention_words(report.attention)} on {report.device}")
+    return ", ".join(facts)
