@@ -15,13 +15,13 @@ from gptcli.architecture import (
     Stack,
     Step,
     elements,
+    layers,
     shape_sizes,
     steps,
-    walk,
 )
 from gptcli.architecture.axes import read_sizes
 from gptcli.architecture.dtypes import bytes_of
-from gptcli.architecture.network import INDEX, Node
+from gptcli.architecture.network import Node, sizes_of_layer
 from gptcli.errors import InputError
 from gptcli.reports.flow import FlowBlock, FlowReport, FlowStep
 from gptcli.reports.tokens import Token
@@ -56,7 +56,6 @@ def flow_report(
         )
     sizes = network.sizes_for(batch, tokens)
     listed = _listed(network, sizes, dtype)
-    block = [step for step in listed if step.block == 0 and not step.group]
     return FlowReport(
         config=network.config,
         batch_size=batch,
@@ -67,15 +66,20 @@ def flow_report(
         sizes=read_sizes(sizes),
         parameters=count_parameters(network),
         forward_flops=sum(step.flops for step in listed if not step.group),
-        block=FlowBlock(
-            path=next(found.path for found in walk(network) if found.path.endswith(INDEX)),
-            label=next(network.stack.layers()).body.label,
-            times=network.stack.depth,
-            parameters=sum(step.parameters for step in block),
-            flops=sum(step.flops for step in block),
-        ),
+        blocks=_blocks(network, sizes),
         steps=listed,
     )
+
+
+def _blocks(network: Network, sizes: Sizes) -> list[FlowBlock]:
+    figures: dict[str, tuple[int, int]] = {}
+    found = []
+    for path, block in layers(network):
+        layer = block.kind.layer
+        if path not in figures:
+            figures[path] = _figures(layer.body, sizes_of_layer(sizes, layer))
+        found.append(FlowBlock(block.first, block.times, path, layer.body.label, *figures[path]))
+    return found
 
 
 class _Facts(Struct, frozen=True):

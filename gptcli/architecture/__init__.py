@@ -1,7 +1,7 @@
 """A torch-free description of the network: its parts, their weights and steps, over named axes."""
 
 from gptcli.architecture.axes import Dim, Shape, Sizes, elements, shape_sizes, size
-from gptcli.architecture.listing import Step, Weight, each_weight, shared_path, steps, walk, weights
+from gptcli.architecture.listing import Step, Weight, each_weight, layers, steps, walk, weights
 from gptcli.architecture.network import AttentionPath, Group, Network, Stack, attention_path
 from gptcli.architecture.parts.part import Part
 from gptcli.architecture.plan import describe, sizes_of
@@ -21,8 +21,8 @@ __all__ = [
     "describe",
     "each_weight",
     "elements",
+    "layers",
     "shape_sizes",
-    "shared_path",
     "size",
     "sizes_of",
     "steps",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from gptcli.architecture.axes import Dim, Shape, Sizes, bound, elements, plain, shape_sizes, size
-from gptcli.architecture.network import INDEX, Group, Kind, Layer, Network, Node, Stack, sizes_of_layer
+from gptcli.architecture.network import Block, Group, Kind, Layer, Network, Node, Stack, sizes_of_layer
 from gptcli.architecture.parts.part import Part
 from gptcli.architecture.roles import Role
 
@@ -100,9 +100,10 @@ class Found(Struct, frozen=True):
         return self.kind.amount if self.kind else 1
 
 
-def shared_path(step: Step) -> str:
-    """Return a step's path as that of every layer: ``h.3.attn.heads`` -> ``h.{i}.attn.heads``."""
-    return step.path if step.block is None else step.path.replace(f".{step.block}.", f".{INDEX}.", 1)
+def layers(network: Network) -> list[tuple[str, Block]]:
+    """Return the layers as runs of equal ones, each with the path of its kind: ``h.{i}``, or ``h.{0..4,6}``."""
+    stacks = ((name, node) for name, node in network.parts if isinstance(node, Stack))
+    return [(f"{name}.{block.kind.index}", block) for name, stack in stacks for block in stack.blocks()]
 
 
 def walk(network: Network) -> Iterator[Found]:

@@ -220,4 +220,5 @@ def trace(
         saved, drawn = (
             Written(name, size) if name is not None else None for name, size in zip((save, html), sizes, strict=True)
         )
-        print_text(trace_text(report, Shown(blocks, depth), token_of, saved=saved, page=drawn))
+        shown = Shown(None if block is None else blocks, depth)
+        print_text(trace_text(report, shown, token_of, saved=saved, page=drawn))

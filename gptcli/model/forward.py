@@ -8,7 +8,7 @@ import torch
 from msgspec import Struct
 from torch import Tensor
 
-from gptcli.architecture import AttentionPath, Network, steps
+from gptcli.architecture import AttentionPath, Network, layers, steps
 from gptcli.checkpoints import Recognised
 from gptcli.config import InitScheme
 from gptcli.config.printable import printable
@@ -18,6 +18,7 @@ from gptcli.model.initialize import initialize
 from gptcli.model.loss import mean_loss, text_loss
 from gptcli.model.products import choose_products
 from gptcli.model.tap import Listener, observed
+from gptcli.reports.block import Block
 from gptcli.reports.forward import ForwardReport, LogitsPreview, LogitsReport, NextToken, Stage
 from gptcli.reports.weights_file import WeightsFile
 
@@ -145,7 +146,8 @@ def run_forward(
         weights=weights_of(checkpoint),
         attention=options.attention,
         dropout=options.dropout,
-        stages=_stages(network, options.attention, shapes),
+        blocks=_blocks(network),
+        stages=_stages(network.on(options.attention), shapes),
         build_seconds=built - started,
         forward_seconds=done - built,
         loss=loss,
@@ -167,10 +169,18 @@ def device_name(device: str) -> str | None:
     return torch.cuda.get_device_name() if device == "cuda" else None
 
 
-def _stages(network: Network, attention: AttentionPath, shapes: dict[str, tuple[int, ...]]) -> list[Stage]:
-    """Put the observed shapes to the described steps; blocks after the first repeat it and are left out."""
-    listed = steps(network.on(attention), network.sizes)
-    return [Stage(s.path, s.label, shapes[s.path], s.block is not None) for s in listed if not s.block]
+def _blocks(network: Network) -> list[Block]:
+    return [Block(block.first, block.times, path, block.kind.layer.body.label) for path, block in layers(network)]
+
+
+def _stages(network: Network, shapes: dict[str, tuple[int, ...]]) -> list[Stage]:
+    """Put the observed shapes to the described steps; blocks that repeat an earlier one are left out."""
+    first: dict[str, int] = {}
+    for path, block in layers(network):
+        first.setdefault(path, block.first)
+    shown = {None, *first.values()}
+    listed = (step for step in steps(network, network.sizes) if step.block in shown)
+    return [Stage(step.path, step.label, shapes[step.path], step.block is not None, step.block) for step in listed]
 
 
 def _describe_logits(logits: Tensor, dtype: str, first_length: int) -> LogitsReport:

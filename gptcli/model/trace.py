@@ -220,7 +220,7 @@ def _reported(report: ForwardReport, flow: FlowReport, steps: list[TraceStep], a
         "text_tokens": tokens,
         "sizes": flow.sizes,
         "forward_flops": flow.forward_flops,
-        "block": flow.block,
+        "blocks": flow.blocks,
         "steps": steps,
         "first_not_finite": next((step.path for step in steps if step.not_finite), None),
         "attention_maps": asked.maps if asked.wanted.map_blocks else None,

@@ -6,9 +6,10 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
-from gptcli.architecture.network import INDEX
+from gptcli.architecture.paths import is_indexed, is_layer, names_in
 from gptcli.render.console import QUIET, TITLE, TOTAL, plain_table
 from gptcli.render.flops_conventions import conventions_lines
+from gptcli.render.folds import kind_title
 from gptcli.render.layout import beside_or_below, by_its_indent
 from gptcli.render.model_line import model_line
 from gptcli.render.table import PlainTable, first_that_fits
@@ -123,8 +124,8 @@ class PartsTable:
 
     def _row(self, path: str, label: str, below: list[FlopsRow]) -> dict[str, Any]:
         one, times = sum(row.flops for row in below), below[0].times
-        level = path.replace(f".{INDEX}", "").count(".")
-        label = f"{count(times)} x {label}" if path.endswith(INDEX) else label
+        level = len(names_in(path)) - (2 if is_indexed(path) else 1)
+        label = kind_title(path, label, times) if is_layer(path) else label
         return {
             "Part": Text("  " * level + label, style="" if level else TITLE),
             "In one": count(one) if times > 1 else "",

@@ -31,7 +31,7 @@ def draw(report: FlowReport, depth: int) -> str:
 def _boxes(parts: Sequence[Node], depth: int, level: int) -> Iterator[str]:
     for node in parts:
         if _is_open(node, depth, level):
-            yield f'subgraph {_identifier(node)}["{_quoted(_title(node))}"]'
+            yield f'subgraph {_identifier(node)}["{_quoted(node.title)}"]'
             yield from (_INDENT + line for line in _boxes(node.parts, depth, level + 1))
             yield "end"
         else:
@@ -60,21 +60,16 @@ def _last(node: Node, depth: int, level: int) -> str:
 
 def _identifier(node: Node) -> str:
     """Return a name that is no word of Mermaid's, from the path."""
-    path = node.block.path if node.block is not None else node.step.path
+    path = node.path if node.fold is not None else node.step.path
     return "step_" + re.sub(r"\W+", "_", path).strip("_")
-
-
-def _title(node: Node) -> str:
-    return f"{count(node.block.times)} x {node.label}" if node.block is not None else node.label
 
 
 def _lines(node: Node) -> list[str]:
     step = node.step
-    lines = [_title(node), f"{symbol_text(step.symbols)} = {shape(step.shape)}"]
-    times = node.block.times if node.block is not None else 1
-    lines += [f"{count(times * node.parameters)} parameters"] if node.parameters else []
+    lines = [node.title, f"{symbol_text(step.symbols)} = {shape(step.shape)}"]
+    lines += [f"{count(node.times * node.parameters)} parameters"] if node.parameters else []
     lines += [f"weight = {step.tied_to}"] if step.tied_to else []
-    lines += [short_flops(times * node.flops)] if node.flops else []
+    lines += [short_flops(node.times * node.flops)] if node.flops else []
     return lines
 
 

@@ -8,7 +8,8 @@ from html import escape
 from typing import NamedTuple
 
 from gptcli.architecture.axes import MEANING
-from gptcli.render.flow_tree import BLOCK_DEPTH, INPUT, Lane, Node, flow_tree, lanes
+from gptcli.render.flow_tree import BLOCK_DEPTH, INPUT, Lane, Node, flow_tree, lanes, symbol_values
+from gptcli.render.folds import one_of
 from gptcli.render.tokens import visible_token
 from gptcli.render.units import count, shape, short_flops, symbol_text
 from gptcli.reports.flow import FlowReport
@@ -125,31 +126,32 @@ def draw(report: FlowReport, depth: int) -> str:
 
 
 def _description(parts: Sequence[Node]) -> str:
-    return ", then ".join(f"{_label(node)} {shape(node.step.shape)}" for node in parts)
-
-
-def _label(node: Node) -> str:
-    return f"{count(node.block.times)} x {node.label}" if node.block is not None else node.label
+    return ", then ".join(f"{node.title} {shape(node.step.shape)}" for node in parts)
 
 
 def _panels(report: FlowReport, depth: int) -> list[_Panel]:
     """Lay the columns out from left to right."""
     parts = flow_tree(report)
-    wanted = [node.block is not None and depth >= BLOCK_DEPTH for node in parts]
+    wanted = [node.fold is not None and node.fold.drawn and depth >= BLOCK_DEPTH for node in parts]
     network = _Panel(f"GPT: {_given(report)}", parts, _MARGIN, _HEAD, wanted)
-    if depth < BLOCK_DEPTH:
-        return [network]
-    place, block = next((place, node) for place, node in enumerate(parts) if node.block is not None)
+    panels = [network]
+    for place, block in enumerate(parts):
+        if wanted[place] and block.fold is not None:
+            y = _HEAD if len(panels) == 1 else max(map(_bottom, panels[1:])) + _GAP
+            panels += _opened(block, one_of(block.fold), _beside(network), y, network.box_of(place), depth)
+    return panels
+
+
+def _opened(block: Node, title: str, x: int, y: int, zoomed_from: tuple[int, int, int], depth: int) -> Iterator[_Panel]:
+    """Yield the panel of a block, and beside it those of its groups where the depth opens them."""
     wanted = [bool(node.parts) and depth > BLOCK_DEPTH for node in block.parts]
-    title = f"{block.label}, one of {count(block.block.times)}" if block.block is not None else block.label
-    middle = _Panel(title, block.parts, _beside(network), _HEAD, wanted, network.box_of(place))
-    panels, y = [network, middle], _HEAD
+    middle = _Panel(title, block.parts, x, y, wanted, zoomed_from)
+    yield middle
     for place, node in enumerate(block.parts):
         if wanted[place]:
             found = _Panel(node.label, node.parts, _beside(middle), y, [False] * len(node.parts), middle.box_of(place))
-            panels.append(found)
+            yield found
             y += found.height + _GAP
-    return panels
 
 
 def _beside(panel: _Panel) -> int:
@@ -227,15 +229,14 @@ def _lane(panel: _Panel, lane: Lane) -> Iterator[str]:
 def _box(panel: _Panel, place: int, node: Node) -> Iterator[str]:
     left, top = panel.left, panel.top(place)
     step, inside, right = node.step, _BOX_WIDTH - 28, panel.left + _BOX_WIDTH - 14
-    times = node.block.times if node.block is not None else 1
-    adds = step.operation == "add" and not node.parts
+    adds = step.operation == "add" and not node.parts and node.fold is None
     kind = " sum" if adds else " own" if node.parameters or step.tied_to else ""
-    own = count(times * node.parameters) if node.parameters else f"= {step.tied_to}" if step.tied_to else ""
-    flops = short_flops(times * node.flops) if node.flops else ""
+    own = count(node.times * node.parameters) if node.parameters else f"= {step.tied_to}" if step.tied_to else ""
+    flops = short_flops(node.times * node.flops) if node.flops else ""
     figures = (own, flops) if own else (flops, "")
     yield f'<rect class="box{kind}" x="{left}" y="{top}" width="{_BOX_WIDTH}" height="{_BOX_HEIGHT}" rx="8"/>'
     symbols = f"{symbol_text(step.symbols)} = {shape(step.shape)}"
-    yield _text(left + 14, top + 22, _label(node), "ink title", 17, inside - 120)
+    yield _text(left + 14, top + 22, node.title, "ink title", 17, inside - 120)
     yield _text(left + 14, top + 43, symbols, "ink code", 15, inside - (110 if figures[1] else 0))
     for y, words in zip((22, 43), figures, strict=True):
         if words:
@@ -267,9 +268,10 @@ def _legend(report: FlowReport, panels: Sequence[_Panel]) -> Iterator[str]:
         yield _text(x + 30, y, words, "quiet", 15)
         x += 48 + 8 * len(words)
     y += _LEGEND_LINE
+    values = symbol_values(report)
     yield _text(panels[0].x, y, _FIGURES, "quiet", 15)
     for number, symbol in enumerate(_symbols(panels), 1):
-        words = f"{symbol} = {report.sizes[symbol]}"
+        words = f"{symbol} = {' or '.join(map(str, values[symbol]))}"
         yield _text(panels[0].x, y + number * _LEGEND_LINE, words, "ink code", 15)
         yield _text(panels[0].x + 130, y + number * _LEGEND_LINE, MEANING[symbol], "quiet", 15)
 

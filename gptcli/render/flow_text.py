@@ -7,15 +7,14 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.text import Text
 
 from gptcli.architecture.axes import MEANING
-from gptcli.architecture.network import INDEX
 from gptcli.render.console import PATH, QUIET, TITLE, TOTAL, plain_table
-from gptcli.render.flow_tree import BLOCK_DEPTH, INPUT, Lane, Node, flow_tree, lanes
+from gptcli.render.flow_tree import BLOCK_DEPTH, INPUT, Lane, Node, flow_tree, lanes, symbol_values
 from gptcli.render.layout import Hanging
 from gptcli.render.model_line import model_line
 from gptcli.render.table import PlainTable, first_that_fits
 from gptcli.render.tokens import Chips
 from gptcli.render.units import count, shape, short_count, short_flops, symbol_text
-from gptcli.reports.flow import FlowReport, FlowStep
+from gptcli.reports.flow import FlowReport
 
 _STEP = "\u25cf"
 _DRAWN = {"add": "\u2295"}
@@ -79,7 +78,10 @@ def draw(report: FlowReport, depth: int) -> Group:
 
 
 def _legend(report: FlowReport, shown: set[str]) -> Text:
-    meanings = [f"{each} = {report.sizes[each]} ({MEANING[each]})" for each in MEANING if each in shown]
+    values = symbol_values(report)
+    meanings = [
+        f"{each} = {' or '.join(map(str, values[each]))} ({MEANING[each]})" for each in MEANING if each in shown
+    ]
     return Text(", ".join(meanings), style=QUIET)
 
 
@@ -154,7 +156,7 @@ def _rows(parts: Sequence[Node], margin: str, depth: int) -> Iterator[_Row]:
     if any(lane.start == INPUT and lane.splits for lane in around):
         yield _Row(margin + _FORK)
     for place, node in enumerate(parts):
-        if node.block is not None:
+        if node.fold is not None:
             yield from _block_rows(node, margin, depth)
         else:
             yield _row(node, margin + _lane_at(around, place))
@@ -169,12 +171,7 @@ def _row(node: Node, lines: str) -> _Row:
     step = node.step
     drawn = _DRAWN.get(step.operation, _STEP)
     label = f"{node.label} = {step.tied_to}" if step.tied_to else node.label
-    return _Row(f"{lines}{drawn} ", label, step.symbols, step.shape, node.parameters, node.flops, path=_path(step))
-
-
-def _path(step: FlowStep) -> str:
-    """Return the path of a step; that of the block which stands for all, with an index."""
-    return step.path if step.block is None else step.path.replace(f".{step.block}.", f".{INDEX}.", 1)
+    return _Row(f"{lines}{drawn} ", label, step.symbols, step.shape, node.parameters, node.flops, path=node.path)
 
 
 def _lane_at(around: Sequence[Lane], place: int) -> str:
@@ -193,21 +190,17 @@ def _passes(around: Sequence[Lane], place: int) -> bool:
 
 
 def _block_rows(node: Node, margin: str, depth: int) -> Iterator[_Row]:
-    """Yield the rows of the block that stands for all: with the figures of one above, of all below."""
-    assert node.block is not None
-    times, step = node.block.times, node.step
-    title = f"{count(times)} x {node.label}"
-    path = _path(step).rpartition(".")[0]
-    one = _Row(f"{margin}{_OPEN}", title, step.symbols, step.shape, node.parameters, node.flops, bold=True, path=path)
-    if depth < BLOCK_DEPTH:
-        yield one._replace(
-            lines=f"{margin}  {_STEP} ", parameters=times * node.parameters, flops=times * node.flops, bold=False
-        )
+    """Yield the rows of blocks in a row: with the figures of one above, of all below; of those that are as earlier ones
+    a single row.
+    """
+    assert node.fold is not None
+    times, step = node.times, node.step
+    one = _Row(f"{margin}{_OPEN}", node.title, step.symbols, step.shape, node.parameters, node.flops, path=node.path)
+    every = (times * node.parameters, times * node.flops)
+    if depth < BLOCK_DEPTH or not node.fold.drawn:
+        yield one._replace(lines=f"{margin}  {_STEP} ", parameters=every[0], flops=every[1])
         return
-    yield one
+    yield one._replace(bold=True)
     yield from _rows(node.parts, f"{margin}{_LINE} ", depth)
-    if times == 1:
-        yield _Row(margin + _CLOSE)
-        return
-    blocks = f"all {count(times)} blocks"
-    yield _Row(margin + _CLOSE, blocks, parameters=times * node.parameters, flops=times * node.flops)
+    blocks = f"all {count(times)} blocks" if node.fold.whole else f"blocks {node.fold.numbers}"
+    yield _Row(margin + _CLOSE, blocks, (), (), *every) if times > 1 else _Row(margin + _CLOSE)

@@ -1,11 +1,14 @@
-"""The flow map as a tree that is drawn: groups with their parts in order, the blocks folded into one.
+"""The flow map as a tree that is drawn: groups with their parts in order, equal blocks folded into one.
 
 Every drawing is made from this form, so all show the same steps with the same lines between them.
 """
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
+from gptcli.architecture.paths import shared_path
+from gptcli.render.folds import Fold, block_of, folds, single
 from gptcli.reports.flow import FlowBlock, FlowReport, FlowStep
 
 if TYPE_CHECKING:
@@ -17,25 +20,34 @@ _IDS = "ids"
 
 
 class Node(NamedTuple):
-    """A step, a group of steps, or the block that stands for all.
+    """A step, a group of steps, or blocks in a row.
 
     Attributes:
-        step: what is drawn; of the block, its last step, whose output is the block's.
+        step: what is drawn; of blocks, the last step, whose output is theirs.
         label: the words people read.
-        parameters: of the step or of all steps below it.
+        path: where it stands; in a block that stands for others, with the numbers of them all.
+        parameters: of the step or of all steps below it, once.
         flops: likewise, of a forward pass.
         sources: which of its siblings it reads, by their places; ``INPUT`` for the group's own input.
-        parts: what a group is made of.
-        block: the block it stands for, or None.
+        parts: what a group is made of; of blocks, the parts of the one that is drawn.
+        fold: the blocks it stands for, or None.
+        times: how often it stands there with these figures.
     """
 
     step: FlowStep
     label: str
+    path: str
     parameters: int
     flops: int
     sources: tuple[int, ...]
     parts: "tuple[Node, ...]" = ()
-    block: FlowBlock | None = None
+    fold: Fold | None = None
+    times: int = 1
+
+    @property
+    def title(self) -> str:
+        """The words for all that it stands for: ``12 x Transformer block``."""
+        return self.fold.title if self.fold is not None else self.label
 
 
 class Lane(NamedTuple):
@@ -52,40 +64,61 @@ class Lane(NamedTuple):
     splits: bool
 
 
-def flow_tree(report: "FlowReport | TraceReport", block: int = 0) -> tuple[Node, ...]:
-    """Return the parts of the network in order of execution, one block standing for all of them."""
+def flow_tree(report: "FlowReport | TraceReport", only: Sequence[int] | None = None) -> tuple[Node, ...]:
+    """Return the parts of the network in order of execution.
+
+    Args:
+        report: the steps.
+        only: the blocks that are drawn, each by itself; None for all of them, folded.
+    """
     at_top = [step for step in report.steps if step.parent is None]
-    folded = _block(report, block)
-    in_blocks = {step.path for step in report.steps if step.block is not None}
-    first_after = next(place for place, step in enumerate(at_top) if in_blocks & set(step.reads))
-    places = {step.path: place + (place >= first_after) for place, step in enumerate(at_top)}
-    places |= dict.fromkeys(in_blocks, first_after)
-    nodes = [_node(step, places | {_IDS: INPUT}, report.steps) for step in at_top]
-    reads = next(step.reads for step in report.steps if step.block == 0)
-    folded = folded._replace(sources=tuple(places[path] for path in reads))
-    return (*nodes[:first_after], folded, *nodes[first_after:])
+    blocks = [list(steps) for block, steps in groupby(report.steps, key=_block) if block is not None]
+    found = folds(report.blocks) if only is None else [single(report.blocks, number) for number in only]
+    in_blocks = {step.path for steps in blocks for step in steps}
+    before = next(place for place, step in enumerate(at_top) if in_blocks & set(step.reads))
+    places = {step.path: place if place < before else place + len(found) for place, step in enumerate(at_top)}
+    places |= dict.fromkeys(in_blocks, before + len(found) - 1) | {_IDS: INPUT}
+    nodes = [_node(step, step.path, places, report.steps) for step in at_top]
+    entry = tuple(places[read] for read in blocks[0][0].reads)
+    drawn = [_folded(fold, blocks, report.blocks) for fold in found]
+    drawn = [
+        node._replace(sources=(place - 1,) if place > before else entry) for place, node in enumerate(drawn, before)
+    ]
+    return (*nodes[:before], *drawn, *nodes[before:])
 
 
-def _block(report: "FlowReport | TraceReport", index: int) -> Node:
-    inside = [step for step in report.steps if step.block == index]
-    parts = [step for step in inside if step.parent == inside[0].parent]
-    nodes = tuple(_node(step, _places(parts), inside) for step in parts)
-    block = report.block
-    return Node(parts[-1], block.label, block.parameters, block.flops, (), nodes, block)
+def _block(step: FlowStep) -> int | None:
+    return step.block
 
 
-def _node(step: FlowStep, places: dict[str, int], steps: Sequence[FlowStep]) -> Node:
+def _folded(fold: Fold, blocks: Sequence[Sequence[FlowStep]], runs: Sequence[FlowBlock]) -> Node:
+    """Return blocks in a row: with the parts and figures of one, or with the figures of all and no parts."""
+    if not fold.drawn:
+        inside = [run for run in runs if fold.first <= run.first < fold.first + fold.times]
+        parameters, flops = (
+            sum(run.times * run.parameters for run in inside),
+            sum(run.times * run.flops for run in inside),
+        )
+        return Node(blocks[fold.first + fold.times - 1][-1], fold.label, fold.path, parameters, flops, (), (), fold)
+    steps, run = blocks[fold.first], block_of(runs, fold.first)
+    parts = [step for step in steps if step.parent == steps[0].parent]
+    nodes = tuple(_node(step, shared_path(step.path, fold.path), _places(parts), steps) for step in parts)
+    return Node(parts[-1], fold.label, fold.path, run.parameters, run.flops, (), nodes, fold, fold.times)
+
+
+def _node(step: FlowStep, path: str, places: dict[str, int], steps: Sequence[FlowStep]) -> Node:
     """Return a step with its parts.
 
     Args:
         step: what it stands for.
+        path: where it is shown to stand.
         places: which part of its group gives what a path gives; what has no place comes from outside the network.
         steps: those it may be made of.
     """
-    sources = tuple(dict.fromkeys(places[path] for path in step.reads if path in places))
+    sources = tuple(dict.fromkeys(places[read] for read in step.reads if read in places))
     below = [each for each in steps if each.parent == step.path]
-    parts = tuple(_node(each, _places(below), steps) for each in below)
-    return Node(step, step.label, step.parameters, step.flops, sources, parts)
+    parts = tuple(_node(each, f"{path}.{each.path.rpartition('.')[2]}", _places(below), steps) for each in below)
+    return Node(step, step.label, path, step.parameters, step.flops, sources, parts)
 
 
 def _places(parts: Sequence[FlowStep]) -> dict[str, int]:
@@ -103,3 +136,16 @@ def lanes(parts: Sequence[Node]) -> list[Lane]:
                 splits = start + 1 < len(parts) and start in parts[start + 1].sources
                 found.append(Lane(start, end, splits))
     return found
+
+
+def symbol_values(report: "FlowReport | TraceReport") -> dict[str, list[int]]:
+    """Return the values of each symbol: several where blocks differ in it."""
+    values = {symbol: [size] for symbol, size in report.sizes.items()}
+    firsts = {block.path: block.first for block in reversed(report.blocks)} if len(report.blocks) > 1 else {}
+    shown = set(firsts.values())
+    for step in report.steps:
+        if step.block in shown:
+            for symbol, size in zip(step.symbols, step.shape, strict=True):
+                if symbol in values and size not in values[symbol]:
+                    values[symbol].append(size)
+    return values

@@ -1,12 +1,14 @@
 """``gptcli forward`` as text: what goes in, what happens to its shape, what comes out."""
 
+from collections.abc import Iterator
 from functools import partial
+from itertools import groupby, takewhile
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from gptcli.architecture.network import INDEX
 from gptcli.render.console import PATH, QUIET, TITLE, TOTAL, plain_table
+from gptcli.render.folds import folds
 from gptcli.render.inputs import input_lines
 from gptcli.render.model_line import model_line
 from gptcli.render.predictions import losses, next_tokens
@@ -47,24 +49,37 @@ _STAGES = ((True, True), (False, True), (False, False))
 
 
 def _stages(report: ForwardReport, *, spaced: bool, path: bool) -> PlainTable:
-    assert report.config is not None
     table = plain_table()
     table.add_column("Step", no_wrap=True)
     if path:
         table.add_column("Path", style=PATH, no_wrap=True)
     table.add_column("Shape", no_wrap=True)
-    in_block = False
-    for stage in report.stages:
-        if stage.repeated and not in_block:
-            blocks = f"{report.config.n_layers} x Transformer block"
-            paths = [Text(f"{stage.path.partition('.')[0]}.{INDEX}", style=PATH)] if path else []
-            table.add_row(Text(blocks, style=TITLE), *paths, "")
-        in_block = stage.repeated
-        if _depth(stage) <= 1:
-            short = [_short_path(stage)] if path else []
-            sizes = _stage_shape(stage, report, spaced=spaced)
-            table.add_row("  " * _depth(stage) + stage.label, *short, sizes)
+    for words, where, sizes in _stage_rows(report, spaced=spaced):
+        table.add_row(words, *([where] if path else []), sizes)
     return table
+
+
+def _stage_rows(report: ForwardReport, *, spaced: bool) -> Iterator[tuple[Text, Text, Text]]:
+    """Yield words, path and shape of what stands once and of the first block of each kind."""
+    inside = {block: list(stages) for block, stages in groupby(report.stages, lambda stage: stage.block)}
+    before = list(takewhile(lambda stage: not stage.repeated, report.stages))
+    after = [stage for stage in report.stages if not stage.repeated][len(before) :]
+    yield from (_stage_row(stage, report, spaced=spaced) for stage in before)
+    shapes: dict[str, Text] = {}  # by the kind of block, of its output
+    for fold in folds(report.blocks):
+        if not fold.drawn:
+            yield Text(fold.title), Text(fold.path), shapes[fold.kind]
+            continue
+        yield Text(fold.title, style=TITLE), Text(fold.path), Text()
+        rows = [_stage_row(stage, report, spaced=spaced) for stage in inside[fold.first] if _depth(stage) <= 1]
+        shapes[fold.kind] = rows[-1][-1]
+        yield from rows
+    yield from (_stage_row(stage, report, spaced=spaced) for stage in after)
+
+
+def _stage_row(stage: Stage, report: ForwardReport, *, spaced: bool) -> tuple[Text, Text, Text]:
+    sizes = _stage_shape(stage, report, spaced=spaced)
+    return Text("  " * _depth(stage) + stage.label), Text(_short_path(stage)), sizes
 
 
 def _short_path(stage: Stage) -> str:

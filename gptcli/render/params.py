@@ -7,8 +7,10 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.text import Text
 
 from gptcli.architecture.network import INDEX
+from gptcli.architecture.paths import is_layer, names_in
 from gptcli.config import ModelConfig
 from gptcli.render.console import PATH, QUIET, TITLE, TOTAL, plain_table
+from gptcli.render.folds import kind_title
 from gptcli.render.layout import Hanging
 from gptcli.render.model_line import model_line
 from gptcli.render.table import first_that_fits
@@ -20,13 +22,15 @@ if TYPE_CHECKING:
 
 _WIDE = 96  # columns from which the count of one block has room beside the total
 _GROUP_LEVELS = 3  # network, block, layers; below are single tensors
+_NUMBERS = "numbers"  # those of a kind's layers, in its path
 # What a screen that is too narrow goes without, the least of it first.
 _WITHOUT: tuple[frozenset[str], ...] = (
     frozenset(),
-    frozenset({"In one"}),
-    frozenset({"In one", "Path"}),
-    frozenset({"In one", "Path", "Share"}),
-    frozenset({"In one", "Path", "Share", "Shape"}),
+    frozenset({_NUMBERS}),
+    frozenset({_NUMBERS, "In one"}),
+    frozenset({_NUMBERS, "In one", "Path"}),
+    frozenset({_NUMBERS, "In one", "Path", "Share"}),
+    frozenset({_NUMBERS, "In one", "Path", "Share", "Shape"}),
 )
 
 _FIGURE: dict[str, Any] = {"justify": "right", "no_wrap": True}
@@ -81,7 +85,7 @@ class ParamsText:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Lay out for the width at hand."""
-        choices = _WITHOUT if options.max_width >= _WIDE else _WITHOUT[1:]
+        choices = _WITHOUT if options.max_width >= _WIDE else _WITHOUT[2:]
         yield model_line(self._config)
         yield ""
         yield first_that_fits(self._tables(choices), console, options)
@@ -95,7 +99,7 @@ class ParamsText:
     def _table(self, without: frozenset[str], *, wrap: bool = False) -> "PlainTable":
         table = plain_table(wrap=wrap)
         table.padding = (0, 1 if "In one" in without else 2, 0, 0)
-        rows = [row for part in self._report.parts for row in self._rows(part, level=1, wrap=wrap)]
+        rows = [row for part in self._report.parts for row in self._rows(part, level=1, wrap=wrap, without=without)]
         total = Text(count(self._report.total), style=TOTAL)
         rows.append({"Part": Text("Total", style=TOTAL), "Parameters": total, "Share": "100.0%"})
         shown = [name for name in _COLUMNS if name not in without]
@@ -107,11 +111,12 @@ class ParamsText:
             table.add_row(*(row.get(name, "") for name in shown))
         return table
 
-    def _rows(self, part: Part, *, level: int, wrap: bool) -> Iterator[dict[str, RenderableType]]:
+    def _rows(
+        self, part: Part, *, level: int, wrap: bool, without: frozenset[str]
+    ) -> Iterator[dict[str, RenderableType]]:
         """Yield a part's row by columns, then those of its parts as deep as was asked."""
-        repeated = part.path.endswith(INDEX)
         indent = "  " * (level - 1)
-        label = f"{part.times} x {part.label}" if repeated else part.label
+        label = kind_title(part.path, part.label, part.times) if is_layer(part.path) else part.label
         if "bias" in part.shapes and not _equal_shapes(part):
             label += " + bias"
         if part.tied_to:
@@ -119,7 +124,7 @@ class ParamsText:
         words = Text(label, style=TITLE if level == 1 else "")
         yield {
             "Part": Hanging(indent, f"{indent}  ", words) if wrap else Text(indent).append_text(words),
-            "Path": _last_name(part.path),
+            "Path": _last_name(part.path, numbers=_NUMBERS not in without),
             "Shape": _shape(part),
             "In one": count(part.count) if part.times > 1 else "",
             "Parameters": count(part.total),
@@ -128,14 +133,17 @@ class ParamsText:
         if level >= self._depth:
             return
         for child in part.parts:
-            yield from self._rows(child, level=level + 1, wrap=wrap)
+            yield from self._rows(child, level=level + 1, wrap=wrap, without=without)
         if self._depth > _GROUP_LEVELS and not part.tied_to:
             for tensor in _tensors(part):
-                yield from self._rows(tensor, level=level + 1, wrap=wrap)
+                yield from self._rows(tensor, level=level + 1, wrap=wrap, without=without)
 
 
-def _last_name(path: str) -> str:
-    return path.removesuffix(f".{INDEX}").rpartition(".")[2]
+def _last_name(path: str, *, numbers: bool) -> str:
+    """Return the name of a part; of a kind of layer that of the layers, with numbers where there are other kinds."""
+    if not is_layer(path):
+        return names_in(path)[-1]
+    return path if numbers and not path.endswith(INDEX) else names_in(path)[-2]
 
 
 def _equal_shapes(part: Part) -> bool:

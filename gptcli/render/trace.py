@@ -9,6 +9,7 @@ from rich.text import Text
 
 from gptcli.render.console import ACCENT, NUMBER, PATH, QUIET, TITLE, plain_table
 from gptcli.render.flow_tree import BLOCK_DEPTH, Node, flow_tree
+from gptcli.render.folds import Fold
 from gptcli.render.inputs import input_lines
 from gptcli.render.layout import by_its_indent
 from gptcli.render.model_line import model_line
@@ -60,9 +61,9 @@ _CHOICES = (
 
 
 class Shown(NamedTuple):
-    """What of a trace is shown: the blocks, and how deep groups are opened."""
+    """What of a trace is shown: the blocks, or None for the first of each kind; and how deep groups are opened."""
 
-    blocks: Sequence[int]
+    blocks: Sequence[int] | None
     depth: int
 
 
@@ -111,6 +112,10 @@ class StepsTable:
         self._report = report
         self._shown = shown
         self._steps = {step.path: step for step in report.steps}
+        folded = shown.blocks is None or (len(report.blocks) == 1 and list(shown.blocks) == [0])
+        self._tree = flow_tree(report, None if folded else shown.blocks)
+        self._times = _times(report)
+        self._last = {step.block: step for step in report.steps}
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Leave columns out before a figure is cut."""
@@ -133,16 +138,14 @@ class StepsTable:
         return table
 
     def _rows(self, choice: _Choice) -> Iterator[dict[str, Text]]:
-        trees = [flow_tree(self._report, block) for block in self._shown.blocks]
-        for place, node in enumerate(trees[0]):
-            if node.block is None:
+        for node in self._tree:
+            if node.fold is None:
                 yield self._row(node, 0, choice)
                 yield from self._parts(node, 1, choice)
                 continue
-            for block, tree in zip(self._shown.blocks, trees, strict=True):
-                yield self._block_row(tree[place], block, choice)
-                if self._shown.depth >= BLOCK_DEPTH:
-                    yield from self._inside(tree[place], 1, choice)
+            yield self._block_row(node, node.fold, choice)
+            if self._shown.depth >= BLOCK_DEPTH:
+                yield from self._inside(node, 1, choice)
 
     def _inside(self, node: Node, level: int, choice: _Choice) -> Iterator[dict[str, Text]]:
         for part in node.parts:
@@ -153,17 +156,19 @@ class StepsTable:
         if self._shown.depth > BLOCK_DEPTH:
             yield from self._inside(node, level, choice)
 
-    def _block_row(self, node: Node, block: int, choice: _Choice) -> dict[str, Text]:
-        """Return the title of a block; where its steps are not shown, with the figures of its output."""
-        assert node.block is not None
-        folded = self._shown.blocks == [0] and node.block.times > 1
-        title = f"{count(node.block.times)} x {node.label}" if folded else f"{node.label} {block}"
-        time = sum(step.seconds for step in self._report.steps if step.block == block and not step.group)
-        row = self._row(node, 0, choice)
-        if self._shown.depth >= BLOCK_DEPTH:
+    def _block_row(self, node: Node, fold: Fold, choice: _Choice) -> dict[str, Text]:
+        """Return the title of blocks; where no steps of theirs are shown, with the figures of their output."""
+        opened = fold.drawn and self._shown.depth >= BLOCK_DEPTH
+        several = fold.drawn and fold.times > 1
+        title = node.title if several or not fold.drawn else f"{node.label} {count(fold.first)}"
+        last = fold.first if opened or fold.whole else fold.first + fold.times - 1
+        time = sum(self._times[block] for block in range(fold.first, last + 1))
+        row = self._row(node._replace(step=self._last[last]), 0, choice)
+        if opened:
             row = {"Path": Text(node.step.path.rpartition(".")[0], style=PATH)}
-            row |= {"Shape": Text(f"block {block}", style=QUIET)} if folded else {}
-        return row | {"Step": Text(title, style=TITLE), "Time": Text(short_seconds(time), style=TITLE)}
+            row |= {"Shape": Text(f"block {count(fold.first)}", style=QUIET)} if several else {}
+        style = TITLE if fold.drawn else ""
+        return row | {"Step": Text(title, style=style), "Time": Text(short_seconds(time), style=style)}
 
     def _row(self, node: Node, level: int, choice: _Choice) -> dict[str, Text]:
         step = self._steps[node.step.path]
@@ -181,6 +186,15 @@ class StepsTable:
             "Time": Text(short_seconds(step.seconds)),
             "Bytes": Text(scaled(step.bytes), style=QUIET),
         }
+
+
+def _times(report: TraceReport) -> dict[int, float]:
+    """Return the seconds of each block."""
+    times: dict[int, float] = {}
+    for step in report.steps:
+        if step.block is not None and not step.group:
+            times[step.block] = times.get(step.block, 0) + step.seconds
+    return times
 
 
 def _notes(report: TraceReport, *, stars: bool) -> Iterator[RenderableType]:

@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from gptcli.reports.block import Block
 from gptcli.reports.report import Report
 from gptcli.reports.tokens import Token
 
@@ -44,12 +45,9 @@ class FlowStep(Struct, frozen=True, kw_only=True):
     bytes: int
 
 
-class FlowBlock(Struct, frozen=True):
-    """What is repeated: its label, how often it stands, and the parameters and forward FLOPs of one."""
+class FlowBlock(Block, frozen=True):
+    """Equal layers in a row, with the parameters and the forward FLOPs of one."""
 
-    path: str
-    label: str
-    times: int
     parameters: int
     flops: int
 
@@ -62,6 +60,7 @@ class FlowReport(Report, frozen=True, kw_only=True):
         sizes: the value of every symbol.
         parameters: of the whole network; shared weights count once.
         forward_flops: of the whole pass.
+        blocks: the layers as runs of equal ones, in order.
     """
 
     command: str = "flow"
@@ -73,5 +72,5 @@ class FlowReport(Report, frozen=True, kw_only=True):
     sizes: dict[str, int]
     parameters: int
     forward_flops: int
-    block: FlowBlock
+    blocks: list[FlowBlock]
     steps: list[FlowStep]

@@ -1,7 +1,10 @@
 """The report of ``gptcli forward``."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
+from gptcli.reports.block import Block
 from gptcli.reports.report import Report
 from gptcli.reports.weights_file import WeightsFile
 
@@ -32,12 +35,18 @@ class NextToken(Struct, frozen=True):
 
 
 class Stage(Struct, frozen=True):
-    """A step and the shape its output had in this run; ``repeated`` ones stand for those of every block."""
+    """A step and the shape its output had in this run; one in a block stands for those of every equal block.
+
+    Attributes:
+        repeated: whether it is in a block.
+        block: the number of its block, the first of its kind, or null outside the blocks.
+    """
 
     path: str
     label: str
     shape: tuple[int, ...]
     repeated: bool
+    block: int | None
 
 
 class TokenLoss(Struct, frozen=True):
@@ -69,6 +78,8 @@ class ForwardReport(Report, frozen=True, kw_only=True):
 
     Attributes:
         lengths: each text's own tokens.
+        blocks: the layers as runs of equal ones, in order.
+        stages: in order of execution, of each kind of block those of the first.
         pad_id: fills the shorter texts, or null where none is shorter.
         loss: cross-entropy in nats, the mean of all texts' tokens; null where nobody asked for it.
         perplexity: exp(loss), or null where no number is as large.
@@ -92,6 +103,7 @@ class ForwardReport(Report, frozen=True, kw_only=True):
     weights: WeightsFile | None
     attention: str
     dropout: bool
+    blocks: Sequence[Block]
     stages: list[Stage]
     build_seconds: float
     forward_seconds: float

@@ -8,6 +8,6 @@ from gptcli.config import ModelConfig
 class Report(Struct, frozen=True, kw_only=True):
     """What every report begins with."""
 
-    schema_version: int = 1
+    schema_version: int = 2
     command: str
     config: ModelConfig | None = None

@@ -1,5 +1,7 @@
 """The report of ``gptcli trace``."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from gptcli.reports.flow import FlowBlock, FlowStep
@@ -80,7 +82,7 @@ class TraceReport(ForwardReport, frozen=True, kw_only=True):
         text_tokens: each text's own.
         sizes: the value of every symbol.
         forward_flops: of the whole pass.
-        block: what is repeated.
+        blocks: the layers as runs of equal ones, with their figures.
         steps: in order of execution.
         first_not_finite: the path of the first step with a NaN or an infinity that no mask put there, or null.
         attention_maps: those asked for.
@@ -95,7 +97,7 @@ class TraceReport(ForwardReport, frozen=True, kw_only=True):
     text_tokens: list[list[Token]]
     sizes: dict[str, int]
     forward_flops: int
-    block: FlowBlock
+    blocks: Sequence[FlowBlock]
     steps: list[TraceStep]
     first_not_finite: str | None
     attention_maps: list[AttentionMap] | None = None

@@ -13,7 +13,7 @@ from tests.conftest import Cli, gptcli_process
 
 def test_tokenize(cli: Cli) -> None:
     document = cli("tokenize", "Every effort moves you", "é", "--json").json
-    assert (document["schema_version"], document["command"], document["encoding"]) == (1, "tokenize", "r50k_base")
+    assert (document["schema_version"], document["command"], document["encoding"]) == (2, "tokenize", "r50k_base")
     assert document["texts"][0]["ids"] == [6109, 3626, 6100, 345]
     assert document["texts"][0]["tokens"][1] == {"id": 3626, "text": " effort", "bytes": b" effort".hex()}
     assert document["texts"][1]["text"] == "é"

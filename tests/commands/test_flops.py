@@ -7,7 +7,7 @@ from tests.conftest import Cli
 
 def test_document(cli: Cli) -> None:
     document = cli("flops", "--json").json
-    assert (document["schema_version"], document["command"]) == (1, "flops")
+    assert (document["schema_version"], document["command"]) == (2, "flops")
     assert (document["batch_size"], document["seq_len"]) == (1, 1024)
     assert document["forward_flops"] == 291_648_307_200
     assert document["backward_flops"] == 583_296_614_400

@@ -14,7 +14,7 @@ EFFORT = "Every effort moves you"
 
 def test_the_document_has_what_was_promised(cli: Cli) -> None:
     document = cli("generate", EFFORT, "Hi", *TINY, "-n", "5", "--json").json
-    assert (document["schema_version"], document["command"]) == (1, "generate")
+    assert (document["schema_version"], document["command"]) == (2, "generate")
     first, second = document["texts"]
     assert (first["prompt"], first["prompt_ids"]) == (EFFORT, [6109, 3626, 6100, 345])
     assert len(first["ids"]) == len(second["ids"]) == 5

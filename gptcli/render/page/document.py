@@ -1,6 +1,7 @@
 """The page as a whole: what is in it, in which order, and the policy that lets it load nothing."""
 
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from importlib import resources
@@ -10,11 +11,12 @@ import msgspec
 
 from gptcli.config.printable import printable
 from gptcli.render.flow_tree import Node, flow_tree
+from gptcli.render.folds import Fold
 from gptcli.render.ledger import largest_and_rest
 from gptcli.render.model_line import attention_words
 from gptcli.render.page.attention import attention_section, maps_of
 from gptcli.render.page.charts import Slice, cards, stacked
-from gptcli.render.page.facts import facts_of, shape
+from gptcli.render.page.facts import facts_of, kinds_of, shape
 from gptcli.render.page.maps import explorer, grid_rules, legend
 from gptcli.render.page.markup import Html, tag
 from gptcli.render.page.run import lens, losses, predictions, time_chart
@@ -191,7 +193,7 @@ def _occurs(family: str, report: FlowReport | TraceReport) -> bool:
 
 
 def _charts(report: FlowReport | TraceReport, studies: Studies) -> Iterator[Html]:
-    nodes = list(_by_part(flow_tree(report)))
+    nodes = list(_by_part(report))
     tied = next((step for step in report.steps if step.tied_to), None)
     note = f"The {tied.label.lower()} owns none: it is {tied.tied_to}, counted once." if tied else ""
     parameters = [Slice(words, number, count(number), colour) for words, colour, number, _ in nodes if number]
@@ -205,16 +207,34 @@ def _charts(report: FlowReport | TraceReport, studies: Studies) -> Iterator[Html
         yield time_chart(report)
 
 
-def _by_part(parts: Sequence[Node]) -> Iterator[tuple[str, str, int, int]]:
+def _by_part(report: FlowReport | TraceReport) -> Iterator[tuple[str, str, int, int]]:
     """Yield words, colour, parameters and FLOPs of each part of the network, and of those of all blocks together."""
+    parts = flow_tree(report)
+    blocks = _by_block_part(parts, report)
     for node in parts:
-        if node.block is None:
+        if node.fold is None:
             yield node.label, kind_of(node.step.operation).family, node.parameters, node.flops
-            continue
-        times = node.block.times
-        for part in node.parts:
-            words = f"{count(times)} \u00d7 {part.label}" if times > 1 else part.label
-            yield words, kind_of(part.step.operation).family, part.parameters * times, part.flops * times
+        else:
+            yield from blocks
+            blocks = []
+
+
+def _by_block_part(parts: Sequence[Node], report: FlowReport | TraceReport) -> list[tuple[str, str, int, int]]:
+    """Return the same of the parts of blocks: those that are equal in all kinds of block together."""
+    amounts = {path: sum(times for _, times in runs) for path, runs in kinds_of(report).items()}
+    equal: dict[tuple[str, str, str, int, int], list[Fold]] = {}
+    for fold, part in ((node.fold, part) for node in parts if node.fold is not None for part in node.parts):
+        name = part.path.rpartition(".")[2]
+        key = (name, part.label, kind_of(part.step.operation).family, part.parameters, part.flops)
+        equal.setdefault(key, []).append(fold)
+    names = Counter(name for name, *_ in equal)
+    found = []
+    for (name, label, colour, parameters, flops), folds in equal.items():
+        times = sum(amounts[fold.kind] for fold in folds)
+        words = f"{count(times)} \u00d7 {label}" if times > 1 else label
+        words += f", as in {count(folds[0].first)}" if names[name] > 1 else ""
+        found.append((words, colour, parameters * times, flops * times))
+    return found
 
 
 def _memory(title: str, report: MemoryReport) -> Html:

@@ -1,24 +1,29 @@
 """What the page's script reads: for each step the words that are shown, and of a run the figures of every block."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gptcli.architecture.paths import path_of_layer, shared_path
+from gptcli.render.flow_tree import Node, flow_tree
+from gptcli.render.folds import block_of
 from gptcli.render.page.words import kind_of
 from gptcli.render.step_figures import figure, mean_figure, zero_share
 from gptcli.render.units import binary, count, short_flops, short_seconds, symbol_text
 from gptcli.render.units import shape as plain_shape
+from gptcli.reports.block import Block
 from gptcli.reports.flow import FlowReport, FlowStep
 from gptcli.reports.trace import TraceReport, TraceStep
 
-INDEX = "{i}"
 _NANOSECONDS = 10**9
+_BEFORE = "The block before"
 
 
 class StepFacts(Struct, frozen=True, omit_defaults=True):
-    """A step in words; one in a block stands for those of every block, its paths written with ``{i}``."""
+    """A step in words; one in a block stands for those of every block of its kind, as its path says."""
 
     path: str
     label: str
@@ -52,18 +57,32 @@ class Figures(Struct, frozen=True, omit_defaults=True, rename={"numbers": "n", "
     note: str = ""
 
 
+class KindFacts(Struct, frozen=True):
+    """All blocks that are alike.
+
+    Attributes:
+        block: what the words say of one as a whole; its figures are under its path, those of its last step.
+        runs: the first number and how many, of those in a row.
+    """
+
+    block: StepFacts
+    runs: list[tuple[int, int]]
+
+
 class Facts(Struct, frozen=True):
     """All of it.
 
     Attributes:
         blocks: how many there are.
-        block: what the words say of a block as a whole; its figures are under its path, those of its last step.
-        steps: in order of execution, those of one block standing for all.
+        kinds: of blocks, in the order in which they first stand.
+        again: blocks in a row that are as earlier ones, and that the map has as one box.
+        steps: in order of execution, those of the first block of each kind standing for all of it.
         figures: by path, of every block; empty without a run.
     """
 
     blocks: int
-    block: StepFacts
+    kinds: list[KindFacts]
+    again: list[StepFacts]
     steps: list[StepFacts]
     figures: dict[str, Figures]
 
@@ -71,99 +90,163 @@ class Facts(Struct, frozen=True):
 def facts_of(report: FlowReport | TraceReport) -> Facts:
     """Return what the script reads."""
     traced = [step for step in report.steps if isinstance(step, TraceStep)]
+    words = _Words(report)
+    again = [node for node in flow_tree(report) if node.fold is not None and not node.fold.drawn]
     return Facts(
-        blocks=report.block.times,
-        block=_block(report),
-        steps=[_step(step, report) for step in report.steps if not step.block],
-        figures={step.path: _figures(step) for step in traced} | _block_figures(traced, report.block.path),
+        blocks=sum(block.times for block in report.blocks),
+        kinds=[KindFacts(words.block(path), runs) for path, runs in kinds_of(report).items()],
+        again=[words.again(node) for node in again],
+        steps=[words.step(step) for step in shown_once(report)],
+        figures={step.path: _figures(step) for step in traced} | _block_figures(traced, report, again),
     )
 
 
-def _block(report: FlowReport | TraceReport) -> StepFacts:
-    inside = [step for step in report.steps if step.block == 0]
-    first, last = _step(inside[0], report), _step(inside[-1], report)
-    return StepFacts(
-        path=report.block.path,
-        label=report.block.label,
-        family="block",
-        sentence=kind_of("block").sentence,
-        formula="",
-        symbols=last.symbols,
-        shape=last.shape,
-        bytes=last.bytes,
-        reads=first.reads,
-        weights=[],
-        parameters=_repeated(report.block.parameters, count, inside[0], report),
-        flops=_repeated(report.block.flops, short_flops, inside[0], report),
-        repeated=True,
-        group=True,
-    )
+def kinds_of(report: FlowReport | TraceReport) -> dict[str, list[tuple[int, int]]]:
+    """Return the kinds of block by their paths: of each the first number and how many, of those in a row."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for block in report.blocks:
+        found.setdefault(block.path, []).append((block.first, block.times))
+    return found
 
 
-def _block_figures(steps: Sequence[TraceStep], path: str) -> dict[str, Figures]:
-    """Return the figures of each block's last step, with the time of all."""
+def shown_once(report: FlowReport | TraceReport) -> list[FlowStep]:
+    """Return the steps without those of blocks that are as an earlier one."""
+    shown = {None, *(runs[0][0] for runs in kinds_of(report).values())}
+    return [step for step in report.steps if step.block in shown]
+
+
+def _block_figures(
+    steps: Sequence[TraceStep], report: FlowReport | TraceReport, again: Sequence[Node]
+) -> dict[str, Figures]:
+    """Return the figures of each block's last step, with the time of all; and those of blocks that are one box."""
     last = {step.block: step for step in steps if step.block is not None}
     times = Counter[int]()
     for step in steps:
         if step.block is not None and not step.group:
             times[step.block] += round(step.seconds * _NANOSECONDS)
-    return {
-        path.replace(INDEX, str(block)): _figures(replace(step, seconds=times[block] / _NANOSECONDS))
+    found = {
+        path_of_layer(block_of(report.blocks, block).path, block): _whole(step, times[block])
         for block, step in last.items()
     }
+    for fold in (node.fold for node in again if node.fold is not None and steps):
+        inside = range(fold.first, fold.first + fold.times)
+        found[fold.path] = _whole(last[inside[-1]], sum(times[block] for block in inside))
+    return found
 
 
-def template(path: str, block: int | None) -> str:
-    """``h.3.attn`` of block 3 -> ``h.{i}.attn``."""
-    return path if block is None else path.replace(f".{block}.", f".{INDEX}.", 1)
+def _whole(last: TraceStep, nanoseconds: int) -> Figures:
+    return _figures(replace(last, seconds=nanoseconds / _NANOSECONDS))
+
+
+def template(step: FlowStep, blocks: Sequence[Block]) -> str:
+    """Return the path of a step; in a block that of its kind: ``h.3.attn`` -> ``h.{i}.attn``."""
+    return step.path if step.block is None else shared_path(step.path, block_of(blocks, step.block).path)
 
 
 def shape(sizes: Sequence[int]) -> str:
     """``(1, 4, 768)`` -> ``1 x 4 x 768`` with the sign of multiplication."""
-    return plain_shape(sizes).replace("x", "\u00d7")
+    return signed(plain_shape(sizes))
 
 
-def _step(step: FlowStep, report: FlowReport | TraceReport) -> StepFacts:
-    kind = kind_of(step.operation)
-    labels = {each.path: each.label for each in report.steps} | {
-        "ids": "Token ids",
-        "positions": "Positions 0 to T - 1",
-    }
-    return StepFacts(
-        path=template(step.path, step.block),
-        label=step.label,
-        family=kind.family,
-        sentence=kind.sentence,
-        formula=step.formula,
-        symbols=symbol_text(step.symbols),
-        shape=shape(step.shape),
-        bytes=f"{binary(step.bytes)} in {report.dtype}",
-        reads=[_read(path, step, labels) for path in step.reads],
-        weights=_weights(step),
-        parameters=_repeated(step.parameters, count, step, report),
-        flops=_repeated(step.flops, short_flops, step, report),
-        repeated=step.block is not None,
-        group=step.group,
-    )
+def signed(words: str) -> str:
+    """``12 x Transformer block`` with the sign of multiplication."""
+    return re.sub(r"(?<=\d )x(?= |\))", "\u00d7", words)
 
 
-def _read(path: str, step: FlowStep, labels: dict[str, str]) -> str:
-    outside = step.block is not None and not path.startswith(step.path[: step.path.index(".", 2) + 1])
-    return f"{labels[path]}, or the block before" if outside else labels[path]
+class _Words:
+    """The steps of a report in words."""
+
+    def __init__(self, report: FlowReport | TraceReport) -> None:
+        self._report = report
+        self._kinds = kinds_of(report)
+        self._labels = {step.path: step.label for step in report.steps} | {
+            "ids": "Token ids",
+            "positions": "Positions 0 to T - 1",
+        }
+
+    def step(self, step: FlowStep) -> StepFacts:
+        kind = kind_of(step.operation)
+        return StepFacts(
+            path=template(step, self._report.blocks),
+            label=step.label,
+            family=kind.family,
+            sentence=kind.sentence,
+            formula=step.formula,
+            reads=[self._read(path, step) for path in step.reads],
+            weights=_weights(step),
+            parameters=self._repeated(step.parameters, count, step.block),
+            flops=self._repeated(step.flops, short_flops, step.block),
+            repeated=step.block is not None,
+            group=step.group,
+            symbols=symbol_text(step.symbols),
+            shape=shape(step.shape),
+            bytes=self._bytes(step),
+        )
+
+    def block(self, path: str) -> StepFacts:
+        """Return the words on a block of a kind."""
+        run = next(each for each in self._report.blocks if each.path == path)
+        inside = [step for step in self._report.steps if step.block == run.first]
+        return StepFacts(
+            path=path,
+            label=run.label,
+            family="block",
+            sentence=kind_of("block").sentence,
+            formula="",
+            reads=[self._read(path, inside[0]) for path in inside[0].reads],
+            weights=[],
+            parameters=self._repeated(run.parameters, count, run.first),
+            flops=self._repeated(run.flops, short_flops, run.first),
+            repeated=True,
+            group=True,
+            symbols=symbol_text(inside[-1].symbols),
+            shape=shape(inside[-1].shape),
+            bytes=self._bytes(inside[-1]),
+        )
+
+    def again(self, node: Node) -> StepFacts:
+        """Return the words on blocks in a row that are as earlier ones."""
+        assert node.fold is not None
+        return StepFacts(
+            path=node.path,
+            label=signed(node.title),
+            family="block",
+            sentence="These blocks have the parts of the earlier ones, with weights of their own.",
+            formula="",
+            reads=[_BEFORE],
+            weights=[],
+            parameters=count(node.parameters) if node.parameters else "",
+            flops=short_flops(node.flops) if node.flops else "",
+            group=True,
+            symbols=symbol_text(node.step.symbols),
+            shape=shape(node.step.shape),
+            bytes=self._bytes(node.step),
+        )
+
+    def _bytes(self, step: FlowStep) -> str:
+        return f"{binary(step.bytes)} in {self._report.dtype}"
+
+    def _read(self, path: str, step: FlowStep) -> str:
+        own = step.block is None or path.startswith(path_of_layer(self._kind(step.block), step.block) + ".")
+        if own:
+            return self._labels[path]
+        return f"{self._labels[path]}, or the block before" if step.block == 0 else _BEFORE
+
+    def _kind(self, block: int) -> str:
+        return block_of(self._report.blocks, block).path
+
+    def _repeated(self, number: int, write: Callable[[int], str], block: int | None) -> str:
+        """Return a figure of one block with that of all of its kind, or nothing where it is zero."""
+        if not number or block is None:
+            return write(number) if number else ""
+        times = sum(amount for _, amount in self._kinds[self._kind(block)])
+        those = "blocks" if len(self._kinds) == 1 else "blocks like it"
+        return f"{write(number)}; in all {count(times)} {those} {write(number * times)}" if times > 1 else write(number)
 
 
 def _weights(step: FlowStep) -> list[str]:
     own = [f"{name} {shape(sizes)}" for name, sizes in step.weights.items()]
     return [f"{own[0]}, shared with {step.tied_to}"] if step.tied_to and own else own
-
-
-def _repeated(number: int, write: Callable[[int], str], step: FlowStep, report: FlowReport | TraceReport) -> str:
-    """Return a figure of one block with that of all, or nothing where it is zero."""
-    if not number:
-        return ""
-    times = report.block.times
-    words = write(number)
-    return f"{words}; in all {count(times)} blocks {write(number * times)}" if step.block == 0 and times > 1 else words
 
 
 def _figures(step: TraceStep) -> Figures:

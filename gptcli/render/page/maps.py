@@ -1,4 +1,4 @@
-"""The three levels of zoom: a panel for the network, one for the block, one for each group; lines and boxes in a grid.
+"""The three levels of zoom: a panel for the network, one for each kind of block, one for each group in it.
 
 A part takes four rows of the grid: two for the gap above it, where a line can leave the main one between them, and two
 for its box, so that a line comes into the middle of its side. All is laid out by the style sheet: nothing is measured.
@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from gptcli.render.flow_tree import INPUT, Lane, Node, flow_tree, lanes
-from gptcli.render.page.facts import shape, template
+from gptcli.render.folds import Fold
+from gptcli.render.page.facts import kinds_of, shape, signed, template
 from gptcli.render.page.markup import Html, tag
 from gptcli.render.page.words import kind_of
 from gptcli.render.units import count, short_count, symbol_text
@@ -23,34 +24,65 @@ class Panel(NamedTuple):
 
     Attributes:
         name: of the panel, by which the page speaks of it.
-        level: 1, 2 or 3.
         title: what it shows.
+        heading: the same, with the numbers of the blocks that it is true of.
         entry: what flows into it.
         parts: its boxes.
+        parent: the panel with the box that it enlarges, or None.
+        fold: the blocks of which it shows one, or None.
     """
 
     name: str
-    level: int
     title: str
+    heading: str
     entry: str
     parts: Sequence[Node]
+    parent: "Panel | None" = None
+    fold: Fold | None = None
+
+    @property
+    def level(self) -> int:
+        """1, 2 or 3."""
+        return 1 if self.parent is None else self.parent.level + 1
 
 
 def panels_of(report: FlowReport | TraceReport) -> list[Panel]:
-    """Return the network, the block, and its groups."""
+    """Return the network, one panel of each kind of block, and one of each group in it."""
     parts = flow_tree(report)
     ids = f"Token ids  (B, T) = {shape((report.batch_size, report.seq_len))}"
-    block = next(node for node in parts if node.block is not None)
-    groups = [node for node in block.parts if node.parts]
-    return [
-        Panel("model", 1, "Model", ids, parts),
-        Panel("block", 2, block.label, "The embeddings, or the block before", block.parts),
-        *(Panel(_name(node), 3, node.label, block.parts[node.sources[0]].label, node.parts) for node in groups),
+    model = Panel("model", "Model", "The whole network", ids, parts)
+    kinds = kinds_of(report)
+    blocks = [
+        _block_panel(node, node.fold, sum(times for _, times in kinds[node.fold.kind]), model)
+        for node in parts
+        if node.fold is not None and node.fold.drawn
     ]
+    groups = [_group_panel(node, block) for block in blocks for node in block.parts if node.parts]
+    return [model, *blocks, *groups]
 
 
-def _name(node: Node) -> str:
-    return node.step.path.rpartition(".")[2]
+def _block_panel(node: Node, fold: Fold, amount: int, model: Panel) -> Panel:
+    """Return the panel of a kind of block, of which there are so many."""
+    entry = "The block before" if fold.first else "The embeddings, or the block before"
+    number = count(fold.first)
+    title = fold.label if fold.whole else f"{fold.label}, as {number}" if amount > 1 else f"{fold.label} {number}"
+    one = f"{fold.label}, one of {count(amount)}{'' if fold.whole else f' as block {number}'}"
+    heading = one if fold.whole or amount > 1 else title
+    return Panel(_name(node, fold), title, heading, entry, node.parts, model, fold)
+
+
+def _group_panel(node: Node, block: Panel) -> Panel:
+    fold = block.fold
+    assert fold is not None
+    where = "" if fold.whole else f", as in block {count(fold.first)}"
+    entry = block.parts[node.sources[0]].label
+    return Panel(_name(node, fold), node.label, f"{node.label}{where}", entry, node.parts, block, fold)
+
+
+def _name(node: Node, fold: Fold) -> str:
+    """Return the name of the panel that enlarges a node, with a number where another kind of block has one too."""
+    name = "block" if node.fold is not None else node.path.rpartition(".")[2]
+    return name if fold.whole else f"{name}-{fold.first}"
 
 
 def explorer(report: FlowReport | TraceReport) -> Html:
@@ -61,7 +93,7 @@ def explorer(report: FlowReport | TraceReport) -> Html:
         tag(
             "div",
             tag("div", *(_level(panel) for panel in panels), class_="levels", role="group", aria_label="Zoom level"),
-            _blocks(report) if isinstance(report, TraceReport) and report.block.times > 1 else None,
+            _blocks(report) if isinstance(report, TraceReport) else None,
             class_="controls needs-script",
         ),
         tag(
@@ -80,8 +112,10 @@ def _level(panel: Panel) -> Html:
     return tag("button", zoom, panel.title, type="button", data_zoom=panel.name, aria_pressed="false")
 
 
-def _blocks(report: TraceReport) -> Html:
-    last = report.block.times - 1
+def _blocks(report: TraceReport) -> Html | None:
+    last = report.blocks[-1].first + report.blocks[-1].times - 1
+    if not last:
+        return None
     return tag(
         "div",
         tag("label", "Figures of block", for_="block"),
@@ -95,27 +129,26 @@ def _blocks(report: TraceReport) -> Html:
 
 def _panel(panel: Panel, report: FlowReport | TraceReport) -> Html:
     around = lanes(panel.parts)
-    title = f"{panel.title}, one of {count(report.block.times)}" if panel.name == "block" else panel.title
-    heading = tag("h3", title, id=f"title-{panel.name}", tabindex=-1)
-    if panel.name == "model":
-        heading = tag("h3", "The whole network", id="title-model", tabindex=-1)
     decoration = [html for lane in around for html in _lane(lane)]
     arrows = [
         tag("span", class_=f"arrow a{place}") for place, node in enumerate(panel.parts) if place - 1 in node.sources
     ]
+    boxes = (_box(node, place, panel, report) for place, node in enumerate(panel.parts))
     return tag(
         "section",
-        heading,
+        tag("h3", panel.heading, id=f"title-{panel.name}", tabindex=-1),
         tag("p", panel.entry, class_="entry"),
         tag(
             "div",
             tag("div", *decoration, *arrows, class_="lines", aria_hidden="true"),
-            tag("ol", *(_box(node, place, report) for place, node in enumerate(panel.parts)), role="list"),
+            tag("ol", *boxes, role="list"),
             class_="map" if around else "map straight",
         ),
         class_="panel",
         data_panel=panel.name,
         data_level=panel.level,
+        data_parent=panel.parent.name if panel.parent else None,
+        data_kind=panel.fold.kind if panel.fold else None,
         aria_labelledby=f"title-{panel.name}",
     )
 
@@ -132,19 +165,14 @@ def _lane_class(lane: Lane) -> str:
     return f"l{start}-{lane.end}"
 
 
-def _box(node: Node, place: int, report: FlowReport | TraceReport) -> Html:
-    step = node.step
-    is_block = node.block is not None
-    path = report.block.path if is_block else template(step.path, step.block)
-    label = f"{count(report.block.times)} \u00d7 {node.label}" if is_block else node.label
-    kind = kind_of(node.step.operation)
-    opens = "block" if is_block else _name(node) if node.parts else None
-    times = report.block.times if is_block else 1
+def _box(node: Node, place: int, panel: Panel, report: FlowReport | TraceReport) -> Html:
+    step, fold = node.step, node.fold or panel.fold
+    path, opens = _picked(node, report), _name(node, fold) if node.parts and fold is not None else None
     pick = tag(
         "button",
-        tag("span", label, class_="label"),
+        tag("span", signed(node.title), class_="label"),
         tag("span", f"{symbol_text(step.symbols)} = {shape(step.shape)}", class_="shape"),
-        tag("span", _sums(node, times), class_="sums"),
+        tag("span", _sums(node), class_="sums"),
         tag("span", class_="deviation needs-script", data_deviation=path) if isinstance(report, TraceReport) else None,
         type="button",
         class_="pick",
@@ -153,14 +181,22 @@ def _box(node: Node, place: int, report: FlowReport | TraceReport) -> Html:
     )
     zoom = tag("button", "Zoom in", tag("span", f" to {node.label}", class_="unseen"), type="button", class_="open",
                data_zoom=opens) if opens else None  # fmt: skip
-    family = "block" if is_block else kind.family
-    return tag("li", pick, zoom, class_=f"box {family} b{place}{' stack' if is_block and times > 1 else ''}")
+    family = kind_of(step.operation).family if node.fold is None else "block"
+    stack = " stack" if node.fold is not None and node.fold.times > 1 else ""
+    return tag("li", pick, zoom, class_=f"box {family} b{place}{stack}")
 
 
-def _sums(node: Node, times: int) -> str:
-    if node.step.tied_to and not node.parts and node.block is None:
+def _picked(node: Node, report: FlowReport | TraceReport) -> str:
+    """Return the path of what the page says when a box is chosen."""
+    if node.fold is None:
+        return template(node.step, report.blocks)
+    return node.fold.kind if node.fold.drawn else node.path
+
+
+def _sums(node: Node) -> str:
+    if node.step.tied_to and not node.parts and node.fold is None:
         return f"weight of {node.step.tied_to}"
-    return f"{short_count(node.parameters * times)} parameters" if node.parameters else ""
+    return f"{short_count(node.parameters * node.times)} parameters" if node.parameters else ""
 
 
 def grid_rules(report: FlowReport | TraceReport) -> str:

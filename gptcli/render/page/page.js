@@ -5,7 +5,13 @@
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const data = JSON.parse(byId("data").textContent);
   const { facts, maps } = data;
-  const steps = new Map([facts.block, ...facts.steps].map((step) => [step.path, step]));
+  const kinds = facts.kinds.map((kind) => ({
+    ...kind,
+    numbers: kind.runs.flatMap(([first, times]) => [...Array(times).keys()].map((number) => first + number)),
+    now: kind.runs[0][0], // whose figures are shown
+  }));
+  const words = [...kinds.map((kind) => kind.block), ...facts.again, ...facts.steps];
+  const steps = new Map(words.map((step) => [step.path, step]));
   const explorer = byId("explorer");
   const wide = matchMedia("(min-width: 62rem)");
   let block = 0;
@@ -31,7 +37,15 @@
     return node;
   }
 
-  const at = (path, number = block) => path.replace("{i}", String(number));
+  const kindOf = (path) => kinds.find((kind) => path === kind.block.path || path.startsWith(`${kind.block.path}.`));
+  const kindAt = (number) => kinds.find((kind) => kind.numbers.includes(number));
+
+  // h.{0..4,6}.attn is the path of all blocks of a kind, h.4.attn that of one.
+  function at(path, number) {
+    const kind = kindOf(path);
+    return kind ? path.replace(/\{[^}]*\}/, String(number === undefined ? kind.now : number)) : path;
+  }
+
   const figuresOf = (path, number) => facts.figures[at(path, number)];
 
   // --- the chosen step -------------------------------------------------------------------------------------------
@@ -74,16 +88,18 @@
   }
 
   function acrossBlocks(step) {
-    const each = [...Array(facts.blocks).keys()].map((number) => figuresOf(step.path, number));
+    const { numbers, now } = kindOf(step.path);
+    const each = numbers.map((number) => figuresOf(step.path, number));
     const heights = each.map((figures) => (figures && figures.n.length ? figures.n[1] : 0));
     const most = Math.max(...heights) || 1;
     const width = 400 / heights.length;
-    const words = `Deviation in blocks 0 to ${heights.length - 1}: ${each.map((figures) => figures.w[1]).join(", ")}`;
-    const bars = heights.map((height, number) => {
+    const which = kinds.length > 1 ? numbers.join(", ") : `0 to ${heights.length - 1}`;
+    const words = `Deviation in blocks ${which}: ${each.map((figures) => figures.w[1]).join(", ")}`;
+    const bars = heights.map((height, place) => {
       const tall = Math.max((60 * height) / most, 1);
-      const place = { x: number * width + width * 0.1, y: 64 - tall, width: width * 0.8, height: tall, rx: 2 };
-      const bar = draw("rect", { ...place, class: number === block ? "now" : "" });
-      bar.append(draw("title", {}, `block ${number}: ${each[number].w[1]}`));
+      const box = { x: place * width + width * 0.1, y: 64 - tall, width: width * 0.8, height: tall, rx: 2 };
+      const bar = draw("rect", { ...box, class: numbers[place] === now ? "now" : "" });
+      bar.append(draw("title", {}, `block ${numbers[place]}: ${each[place].w[1]}`));
       return bar;
     });
     const svg = draw("svg", { viewBox: "0 0 400 66", role: "img", "aria-label": words, class: "bars" }, ...bars);
@@ -96,13 +112,13 @@
     const list = make("dl", { class: "figures" });
     const names = ["Mean", "Deviation", "Least", "Largest", "Zeros", "Time"];
     names.forEach((name, place) => term(list, name, figures.w[place]));
-    const title = step.repeated ? `In this run, block ${block}` : "In this run";
+    const title = step.repeated ? `In this run, block ${kindOf(step.path).now}` : "In this run";
     const parts = [make("h4", {}, title)];
     if (figures.b) parts.push(make("p", { class: "run" }, make("strong", {}, `There is ${figures.b} in it.`)));
     if (figures.n.length) parts.push(range(figures));
     parts.push(list);
     if (figures.note) parts.push(make("p", { class: "quiet" }, figures.note));
-    if (step.repeated && facts.blocks > 1) parts.push(...acrossBlocks(step));
+    if (step.repeated && kindOf(step.path).numbers.length > 1) parts.push(...acrossBlocks(step));
     return [make("div", { class: "ran" }, ...parts)];
   }
 
@@ -140,13 +156,30 @@
   const levelOf = (name) => Number(panelOf(name).dataset.level);
   const panelOf = (name) => all(".panel").find((panel) => panel.dataset.panel === name);
 
+  // The panels that a panel enlarges a box of, the nearest first.
+  function above(name) {
+    const { parent } = panelOf(name).dataset;
+    return parent ? [parent, ...above(parent)] : [];
+  }
+
+  // Of several kinds of block, the parts of one are offered at a time.
+  function offer() {
+    const { path } = kindAt(block).block;
+    for (const button of all(".levels button")) {
+      const panel = panelOf(button.dataset.zoom).dataset;
+      button.hidden = panel.level === "3" && panel.kind !== path;
+    }
+  }
+
   function zoom(name, { focus = true } = {}) {
     const deeper = levelOf(name) >= levelOf(level);
     level = name;
+    const { kind } = panelOf(name).dataset;
+    if (kind && kindAt(block).block.path !== kind) setBlock(kindOf(kind).now);
     for (const panel of all(".panel")) {
       const current = panel.dataset.panel === name;
       panel.classList.toggle("current", current);
-      panel.classList.toggle("around", Number(panel.dataset.level) < levelOf(name));
+      panel.classList.toggle("around", above(name).includes(panel.dataset.panel));
       panel.classList.toggle("zoomed", current && focus && deeper);
       panel.classList.toggle("zoomed-out", current && focus && !deeper);
     }
@@ -161,19 +194,42 @@
   function setBlock(number) {
     if (!Number.isInteger(number) || number < 0 || number >= facts.blocks) return;
     block = number;
+    kindAt(number).now = number;
     if (byId("block")) byId("block").value = String(number);
+    offer();
     for (const place of all("[data-deviation]")) {
       const figures = figuresOf(place.dataset.deviation);
       place.textContent = figures ? (figures.b || `\u03c3 ${figures.w[1]}`) : "";
     }
-    if (chosen) show();
+    if (!chosen) return;
+    const [twin, kind] = [twinOf(level), kindOf(chosen)];
+    if (twin !== level) follow(twin);
+    else if (level === "model" && kind) choose(kindAt(number).block.path);
+    else show();
+  }
+
+  // The panel of the chosen block's kind that shows what a panel of another kind shows.
+  function twinOf(name) {
+    const { kind } = panelOf(name).dataset;
+    const own = kindAt(block).block.path;
+    if (!kind || kind === own) return name;
+    const [alike] = name.split("-");
+    return order.find((other) => other.split("-")[0] === alike && panelOf(other).dataset.kind === own) || "model";
+  }
+
+  // Zoom to a panel, and keep to the step that was chosen where the other kind of block has it too.
+  function follow(name) {
+    const before = chosen;
+    zoom(name, { focus: false });
+    const twin = before.replace(/\{[^}]*\}/, () => kindAt(block).block.path.match(/\{[^}]*\}/)[0]);
+    if (panelOf(name).querySelector(`[data-pick="${CSS.escape(twin)}"]`)) choose(twin);
   }
 
   function key(event) {
     if (event.target.matches("input, select") || event.ctrlKey || event.altKey || event.metaKey) return;
-    const parent = { 1: "model", 2: "model", 3: "block" }[levelOf(level)];
-    const deep = order.find((name) => levelOf(name) === Number(event.key));
-    if (event.key === "Escape" && level !== "model") zoom(parent);
+    const own = (name) => [undefined, kindAt(block).block.path].includes(panelOf(name).dataset.kind);
+    const deep = order.find((name) => levelOf(name) === Number(event.key) && own(name));
+    if (event.key === "Escape" && level !== "model") zoom(above(level)[0]);
     else if (deep) zoom(deep);
     else if (event.key === "ArrowDown" || event.key === "ArrowUp") step(event);
   }
