@@ -10,23 +10,23 @@ from gptcli.analysis.memory import checked_options, kv_cache_bytes
 from gptcli.analysis.params import count_parameters, count_tied_and_untied
 from gptcli.analysis.run_facts import run_facts
 from gptcli.analysis.step import StepOptions, sweep_step
+from gptcli.architecture import Network
 from gptcli.architecture.dtypes import bytes_of
-from gptcli.config import ModelConfig
 from gptcli.reports.compare import ComparedModel, CompareReport
 
 
-def compare_report(configs: Sequence[ModelConfig], options: StepOptions, seq_len: int | None) -> CompareReport:
+def compare_report(networks: Sequence[Network], options: StepOptions, seq_len: int | None) -> CompareReport:
     """Put models side by side.
 
     Args:
-        configs: two models or more.
+        networks: two described models or more.
         options: the pass and the step to reckon; ``tokens`` is replaced by ``seq_len`` or each model's context length.
         seq_len: tokens in a text, or None for each model's own context length.
 
     Raises:
         InputError: the sequence is longer than a model's context.
     """
-    models = [_figures(config, replace(options, tokens=seq_len or config.context_length)) for config in configs]
+    models = [_figures(each, replace(options, tokens=seq_len or each.config.context_length)) for each in networks]
     return CompareReport(
         **run_facts(replace(options, mode="training"), CompareReport) | {"seq_len": seq_len},
         models=models,
@@ -34,20 +34,20 @@ def compare_report(configs: Sequence[ModelConfig], options: StepOptions, seq_len
     )
 
 
-def _figures(config: ModelConfig, options: StepOptions) -> ComparedModel:
-    checked_options(config, options)
-    totals = count_tied_and_untied(config)
-    flops = flops_report(config, batch=options.batch, tokens=options.tokens, attention=options.attention)
+def _figures(network: Network, options: StepOptions) -> ComparedModel:
+    checked_options(network.config, options)
+    totals = count_tied_and_untied(network)
+    flops = flops_report(network, batch=options.batch, tokens=options.tokens)
     return ComparedModel(
-        name=config.name,
-        config=config,
-        parameters=count_parameters(config),
+        name=network.config.name,
+        config=network.config,
+        parameters=count_parameters(network),
         parameters_untied=totals.untied,
         parameters_tied=totals.tied,
-        weights_bytes=bytes_of(count_parameters(config), options.dtype),
-        inference_peak_bytes=sweep_step(config, replace(options, mode="inference")).peak,
-        training_peak_bytes=sweep_step(config, replace(options, mode="training")).peak,
-        kv_cache_bytes=kv_cache_bytes(config, options),
+        weights_bytes=bytes_of(count_parameters(network), options.dtype),
+        inference_peak_bytes=sweep_step(network, replace(options, mode="inference")).peak,
+        training_peak_bytes=sweep_step(network, replace(options, mode="training")).peak,
+        kv_cache_bytes=kv_cache_bytes(network, options),
         forward_flops=flops.forward_flops,
         training_flops=flops.training_flops,
         flops_per_token=flops.training_flops_per_token,

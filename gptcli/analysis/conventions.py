@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gptcli.architecture import Shape, Sizes, describe, elements, size, sizes_of
+from gptcli.architecture import Network, Shape, Sizes, elements, size
 from gptcli.architecture.axes import ONE, L, S
 from gptcli.architecture.listing import parts_of
 from gptcli.architecture.network import sizes_of_layer
@@ -93,11 +93,11 @@ def conventions_in_use(config: ModelConfig) -> dict[Convention, str]:
     return found
 
 
-def convention_rows(config: ModelConfig) -> list[ConventionRow]:
+def convention_rows(network: Network) -> list[ConventionRow]:
     """Return every convention in use with what it gives for a model."""
     return [
-        ConventionRow(", ".join(names(config, convention)), count_by(config, convention), used_by)
-        for convention, used_by in conventions_in_use(config).items()
+        ConventionRow(", ".join(names(network.config, convention)), count_by(network, convention), used_by)
+        for convention, used_by in conventions_in_use(network.config).items()
     ]
 
 
@@ -117,22 +117,22 @@ def combinations(config: ModelConfig) -> list[Convention]:
     return list(dict.fromkeys(_normal(config, convention) for convention in free))
 
 
-def count_by(config: ModelConfig, convention: Convention) -> int:
+def count_by(network: Network, convention: Convention) -> int:
     """Count the parameters of a model by a convention, from the description of the model it supposes."""
-    chosen = _normal(config, convention)
-    supposed = replace(supposed_config(config, chosen.biases, padded=chosen.padded), weight_tying=bool(chosen.tied))
-    sizes = sizes_of(supposed)
-    return _counted(supposed, chosen, sizes) + size(L, sizes) * sum(
-        elements(shape, sizes) for shape in _BUFFERS[chosen.masks]
-    )
+    chosen = _normal(network.config, convention)
+    supposed = network.of(supposed_config(network.config, chosen.biases, padded=chosen.padded))
+    sizes = supposed.sizes
+    buffers = sum(elements(shape, sizes) for shape in _BUFFERS[chosen.masks])
+    return _counted(supposed, chosen, sizes) + size(L, sizes) * buffers
 
 
 def supposed_config(config: ModelConfig, biases: Biases | None, *, padded: bool) -> ModelConfig:
-    """Return the config with other biases (None: with none), and with its vocabulary padded or not."""
+    """Return the config with other biases (None: with its own), and with its vocabulary padded or not."""
+    own = biases or _own_biases(config)
     return replace(
         config,
-        qkv_bias=biases == "qkv",
-        bias=biases in ("qkv", "no qkv"),
+        qkv_bias=own == "qkv",
+        bias=own in ("qkv", "no qkv"),
         vocab_size=_padded(config.vocab_size) if padded else config.vocab_size,
     )
 
@@ -175,11 +175,12 @@ def _tying(convention: Convention) -> str:
     return "tied" if convention.tied else "untied"
 
 
-def _counted(config: ModelConfig, convention: Convention, sizes: Sizes) -> int:
+def _counted(network: Network, convention: Convention, sizes: Sizes) -> int:
     """Sum up the weights that count."""
     total = 0
-    for found, part in parts_of(describe(config)):
-        if part.tied_to or not _counts(part, convention.parts):
+    for found, part in parts_of(network):
+        tied = bool(convention.tied) if part.role == HEAD else bool(part.tied_to)
+        if tied or not _counts(part, convention.parts):
             continue
         own = sizes_of_layer(sizes, found.kind.layer) if found.kind else sizes
         for shape in part.weights().values():

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from gptcli.analysis.formulas import evaluate, linear_in_layers, product, summed, used_values
 from gptcli.analysis.optimizers import STEP_COUNTER_BYTES, optimizer_named
 from gptcli.analysis.sweep import Memory
-from gptcli.architecture import Dim, Shape, Sizes, Weight, describe, sizes_of, weights
+from gptcli.architecture import Dim, Network, Shape, Sizes, Weight, weights
 from gptcli.architecture.dtypes import BITS
 from gptcli.architecture.listing import parts_of, read_shape
-from gptcli.config import ModelConfig
 from gptcli.reports.explanation import Explanation
 
 if TYPE_CHECKING:
@@ -26,20 +25,19 @@ def explanation(name: str, formula: str, sizes: Sizes, unit: str, source: str) -
     return Explanation(name, formula, values, evaluate(formula, values), unit, source)
 
 
-def parameter_formula(config: ModelConfig) -> str:
+def parameter_formula(network: Network) -> str:
     """Return the parameter count in symbols: what stands once, and for each kind of layer how many times what."""
-    return _over_layers((weight.times, product(weight.shape)) for weight in _own_weights(config))
+    return _over_layers((weight.times, product(weight.shape)) for weight in _own_weights(network))
 
 
-def tensor_formula(config: ModelConfig) -> str:
+def tensor_formula(network: Network) -> str:
     """Return the number of parameter tensors in symbols."""
-    own = Counter(str(weight.times or "") for weight in _own_weights(config))
+    own = Counter(str(weight.times or "") for weight in _own_weights(network))
     return summed(f"{times}*{amount}" if times else str(amount) for times, amount in own.items())
 
 
-def cache_formula(config: ModelConfig, item: int) -> str:
+def cache_formula(network: Network, item: int) -> str:
     """Return the bytes of a KV cache in symbols: of each kind of layer how many tensors of one shape."""
-    network = describe(config)
     kept: Counter[tuple[str, Shape]] = Counter()
     for found, part in parts_of(network):
         layer = found.kind.layer if found.kind else None
@@ -47,8 +45,8 @@ def cache_formula(config: ModelConfig, item: int) -> str:
     return summed(f"{amount}*{times}*{product(shape, item)}" for (times, shape), amount in kept.items())
 
 
-def _own_weights(config: ModelConfig) -> list[Weight]:
-    return [weight for weight in weights(describe(config)) if not weight.tied_to]
+def _own_weights(network: Network) -> list[Weight]:
+    return [weight for weight in weights(network) if not weight.tied_to]
 
 
 def _over_layers(terms: Iterable[tuple[Dim | None, str]]) -> str:
@@ -58,11 +56,11 @@ def _over_layers(terms: Iterable[tuple[Dim | None, str]]) -> str:
     return summed(f"{times}*({summed(each)})" if times else summed(each) for times, each in together.items())
 
 
-def explain_params(config: ModelConfig) -> list[Explanation]:
+def explain_params(network: Network) -> list[Explanation]:
     """Explain the total and each weight of one block."""
-    sizes = sizes_of(config)
-    lines = [explanation("Parameters", parameter_formula(config), sizes, "parameters", _COUNTED)]
-    return lines + [_explain_weight(weight, sizes) for weight in _own_weights(config)]
+    sizes = network.sizes
+    lines = [explanation("Parameters", parameter_formula(network), sizes, "parameters", _COUNTED)]
+    return lines + [_explain_weight(weight, sizes) for weight in _own_weights(network)]
 
 
 def _explain_weight(weight: Weight, sizes: Sizes) -> Explanation:
@@ -70,33 +68,32 @@ def _explain_weight(weight: Weight, sizes: Sizes) -> Explanation:
     return explanation(weight.path, formula, sizes, "parameters", "the weight's described shape")
 
 
-def explain_memory(report: "MemoryReport") -> list[Explanation]:
+def explain_memory(network: Network, report: "MemoryReport") -> list[Explanation]:
     """Explain weights, gradients, optimizer state and KV cache."""
-    config = report.config
-    assert config is not None
-    sizes = sizes_of(config, report.batch_size, report.seq_len)
-    parameters = parameter_formula(config)
+    sizes = network.sizes_for(report.batch_size, report.seq_len)
+    parameters = parameter_formula(network)
     bits = BITS[report.dtype]
     weights_formula = f"({parameters})*{bits // 8}" if bits % 8 == 0 else f"(({parameters})*{bits} + 7)//8"
     lines = [explanation("Weights", weights_formula, sizes, "bytes", f"{bits} bits a parameter")]
     if report.gradients_bytes is not None:
         lines.append(explanation("Gradients", weights_formula, sizes, "bytes", "one number a parameter, in its dtype"))
     if report.optimizer is not None:
-        lines.append(_explain_optimizer(report, weights_formula, sizes))
+        lines.append(_explain_optimizer(network, report, weights_formula, sizes))
     if report.kv_cache_bytes is not None:
         item = BITS[report.activation_dtype] // 8
         source = "keys and values of every token in every block (Pope et al. 2022, section 3.3)"
-        lines.append(explanation("KV cache", cache_formula(config, item), sizes, "bytes", source))
+        lines.append(explanation("KV cache", cache_formula(network, item), sizes, "bytes", source))
     return lines
 
 
-def _explain_optimizer(report: "MemoryReport", weights_formula: str, sizes: Mapping[str, int]) -> Explanation:
-    assert report.config is not None
+def _explain_optimizer(
+    network: Network, report: "MemoryReport", weights_formula: str, sizes: Mapping[str, int]
+) -> Explanation:
     assert report.optimizer is not None
     optimizer = optimizer_named(report.optimizer)
     formula = f"{optimizer.states}*{weights_formula}"
     if optimizer.counts_steps:
-        formula += f" + {STEP_COUNTER_BYTES}*({tensor_formula(report.config)})"
+        formula += f" + {STEP_COUNTER_BYTES}*({tensor_formula(network)})"
     return explanation("Optimizer state", formula, sizes, "bytes", f"{optimizer.torch_name}, {optimizer.source}")
 
 

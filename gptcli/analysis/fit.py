@@ -12,6 +12,7 @@ from gptcli.analysis.memory import checked_options
 from gptcli.analysis.peaks import Peaks
 from gptcli.analysis.run_facts import run_facts
 from gptcli.analysis.step import StepOptions
+from gptcli.architecture import Network
 from gptcli.config import ModelConfig
 from gptcli.config.model_config import MAX_SIZE
 from gptcli.errors import GptcliError, InputError
@@ -65,18 +66,18 @@ class FitRequest(Struct, frozen=True, kw_only=True):
 
 
 class _Question(Struct, frozen=True):
-    """What varies: ``build`` gives config and options at a value; values go from ``step`` to ``cap`` in steps."""
+    """What varies: ``build`` gives network and options at a value; values go from ``step`` to ``cap`` in steps."""
 
-    build: Callable[[int], tuple[ModelConfig, StepOptions]]
+    build: Callable[[int], tuple[Network, StepOptions]]
     step: int
     cap: int
 
 
-def fit_report(config: ModelConfig, options: StepOptions, request: FitRequest) -> FitReport:
+def fit_report(network: Network, options: StepOptions, request: FitRequest) -> FitReport:
     """Find the largest value whose peak the budget holds; the next valid value's does not.
 
     Args:
-        config: the model.
+        network: the described model.
         options: everything else about the pass or step.
         request: what varies, and what there is.
 
@@ -84,14 +85,14 @@ def fit_report(config: ModelConfig, options: StepOptions, request: FitRequest) -
         InputError: no value is valid, or as `checked_options`.
         NothingFitsError: even the smallest value does not fit.
     """
-    checked_options(config, options)
-    question = _question(config, options, request)
+    checked_options(network.config, options)
+    question = _question(network, options, request)
     peaks = Peaks()
     best = _largest_that_fits(question, request, peaks)
     chosen, run = question.build(best)
     following = best + question.step if best + question.step <= question.cap else None
     return FitReport(
-        config=chosen,
+        config=chosen.config,
         budget_bytes=request.budget,
         headroom_bytes=request.headroom,
         variable=request.variable,
@@ -107,28 +108,32 @@ def fit_report(config: ModelConfig, options: StepOptions, request: FitRequest) -
     )
 
 
-def _question(config: ModelConfig, options: StepOptions, request: FitRequest) -> _Question:
-    step = request.multiple
+def _question(network: Network, options: StepOptions, request: FitRequest) -> _Question:
+    config, step = network.config, request.multiple
     if request.variable == "width":
-        return _width_question(config, options, request)
+        return _width_question(network, options, request)
     if request.variable == "batch":
-        question = _Question(lambda n: (config, replace(options, batch=n)), step, MAX_BATCH)
+        question = _Question(lambda n: (network, replace(options, batch=n)), step, MAX_BATCH)
     elif request.variable == "seq":
-        question = _Question(lambda n: (replace(config, context_length=n), replace(options, tokens=n)), step, MAX_SIZE)
+        question = _Question(
+            lambda n: (network.of(replace(config, context_length=n)), replace(options, tokens=n)), step, MAX_SIZE
+        )
     else:
-        question = _Question(lambda n: (replace(config, n_layers=n), options), step, MAX_SIZE)
+        question = _Question(lambda n: (network.of(replace(config, n_layers=n)), options), step, MAX_SIZE)
     if step > question.cap:
         raise InputError(f"--multiple-of {step:,} is over {question.cap:,}, the largest value that is tried; lower it")
     return question
 
 
-def _width_question(config: ModelConfig, options: StepOptions, request: FitRequest) -> _Question:
+def _width_question(network: Network, options: StepOptions, request: FitRequest) -> _Question:
     """Vary the width so that its heads stay whole: their number, or the width of each, is the config's."""
+    config = network.config
     heads, head_width = config.n_heads, config.emb_dim // config.n_heads
     step = lcm(request.multiple, heads if request.heads_fixed else head_width)
 
-    def build(width: int) -> tuple[ModelConfig, StepOptions]:
-        return replace(config, emb_dim=width, n_heads=heads if request.heads_fixed else width // head_width), options
+    def build(width: int) -> tuple[Network, StepOptions]:
+        split = heads if request.heads_fixed else width // head_width
+        return network.of(replace(config, emb_dim=width, n_heads=split)), options
 
     if step > MAX_SIZE:
         raise InputError(
@@ -143,23 +148,23 @@ def heads_words(config: ModelConfig, request: FitRequest) -> str:
     return f"{config.n_heads:,} heads" if request.heads_fixed else f"heads of {config.emb_dim // config.n_heads:,}"
 
 
-def heads_that_fit(config: ModelConfig, options: StepOptions, request: FitRequest) -> int | None:
+def heads_that_fit(network: Network, options: StepOptions, request: FitRequest) -> int | None:
     """Return a number of heads with which every multiple asked for is a width, and the first fits; None without one.
 
     Args:
-        config: the model; its width must split into them too, because it is checked before the search.
+        network: the described model; its width must split into them too, because it is checked before the search.
         options: as for `fit_report`.
         request: likewise; the width varies.
 
     Returns:
         Of those that fit the one nearest to the config's own.
     """
-    shared = gcd(request.multiple, config.emb_dim)
+    shared = gcd(request.multiple, network.config.emb_dim)
     numbers = [heads for heads in range(1, shared + 1) if shared % heads == 0]
-    numbers.sort(key=lambda heads: abs(heads - config.n_heads))
+    numbers.sort(key=lambda heads: abs(heads - network.config.n_heads))
     peaks, available = Peaks(), request.budget - request.headroom
-    smallest = (replace(config, emb_dim=request.multiple, n_heads=heads) for heads in numbers)
-    return next((each.n_heads for each in smallest if peaks.peak(each, options) <= available), None)
+    smallest = (replace(network.config, emb_dim=request.multiple, n_heads=heads) for heads in numbers)
+    return next((each.n_heads for each in smallest if peaks.peak(network.of(each), options) <= available), None)
 
 
 def _largest_that_fits(question: _Question, request: FitRequest, peaks: Peaks) -> int:
@@ -184,12 +189,12 @@ def _largest_that_fits(question: _Question, request: FitRequest, peaks: Peaks) -
     return low * step
 
 
-def _table(config: ModelConfig, options: StepOptions, available: int, peaks: Peaks) -> list[FitCell]:
+def _table(network: Network, options: StepOptions, available: int, peaks: Peaks) -> list[FitCell]:
     """Peaks over batch sizes and sequence lengths, halving from the context length."""
-    lengths = sorted({max(1, config.context_length >> shift) for shift in range(_TABLE_COLUMNS)})
+    lengths = sorted({max(1, network.config.context_length >> shift) for shift in range(_TABLE_COLUMNS)})
     cells = []
     for batch in _TABLE_BATCHES:
         for tokens in lengths:
-            peak = peaks.peak(config, replace(options, batch=batch, tokens=tokens))
+            peak = peaks.peak(network, replace(options, batch=batch, tokens=tokens))
             cells.append(FitCell(batch, tokens, peak, peak <= available))
     return cells

@@ -13,10 +13,9 @@ from gptcli.analysis.conventions import BODY, MATRICES, count_by
 from gptcli.analysis.formulas import evaluate, product, summed, used_values
 from gptcli.analysis.limits import check_length
 from gptcli.analysis.params import count_parameters
-from gptcli.architecture import AttentionPath, Dim, Group, Network, Sizes, describe, size, walk
+from gptcli.architecture import Dim, Group, Network, Sizes, size, walk
 from gptcli.architecture.listing import parts_of, read_shape
 from gptcli.architecture.products import MULTIPLY_ADD, MatrixProduct, Over
-from gptcli.config import ModelConfig
 from gptcli.errors import InputError
 from gptcli.reports.explanation import Explanation
 from gptcli.reports.flops import FlopsReport, FlopsRow
@@ -95,37 +94,34 @@ def throughput(tokens_per_second: float | None, peak_tflops: float | None) -> Th
 
 
 def flops_report(
-    config: ModelConfig,
+    network: Network,
     *,
     batch: int = 1,
     tokens: int,
-    attention: AttentionPath = "sdpa",
     reached: Throughput | None = None,
     explain: bool = False,
 ) -> FlopsReport:
     """Count the FLOPs of B texts of T tokens; the cost of counting does not depend on the layers.
 
     Args:
-        config: the model.
+        network: the described model.
         batch: B, texts at once.
         tokens: T, tokens in a text.
-        attention: which steps attention is made of; the sum is the same.
         reached: what model FLOPs utilization (MFU) is worked out from.
         explain: add the formulas.
 
     Raises:
         InputError: the sequence is over the context length.
     """
-    check_length(config, tokens)
-    network = describe(config, attention)
+    check_length(network.config, tokens)
     steps, sizes = _steps(network), network.sizes_for(batch, tokens)
-    lines = _explain(steps, _conventions(config, steps), _quantities(config, sizes))
+    lines = _explain(steps, _conventions(network, steps), _quantities(network, sizes))
     value = {line.name: line.value for line in lines}
     report = FlopsReport(
-        config=config,
+        config=network.config,
         batch_size=batch,
         seq_len=tokens,
-        attention=attention,
+        attention=network.attention,
         linear_flops=value["linear"],
         attention_flops=value["attention"],
         forward_flops=value["forward"],
@@ -185,20 +181,20 @@ def _utilization(flops: int, tokens: int, reached: Throughput) -> float:
     return utilization
 
 
-def _quantities(config: ModelConfig, sizes: Sizes) -> dict[str, int]:
+def _quantities(network: Network, sizes: Sizes) -> dict[str, int]:
     """Return what formulas may mention: the dimensions, and counts of parameters."""
-    counts = {"N": count_parameters(config), "body": count_by(config, BODY), "matrices": count_by(config, MATRICES)}
+    counts = {"N": count_parameters(network), "body": count_by(network, BODY), "matrices": count_by(network, MATRICES)}
     return {**sizes, **counts}
 
 
-def _conventions(config: ModelConfig, steps: Iterable[_Step]) -> dict[str, tuple[str, str]]:
+def _conventions(network: Network, steps: Iterable[_Step]) -> dict[str, tuple[str, str]]:
     """Return formula and source of each convention for a model.
 
     Formulas for MFU count parameters because each stands for a multiply-add a token. Their owners tie the head to the
     token table; where it has a weight of its own, the table is looked up only, and is left out.
     """
     once = _formula([step for step in steps if step.times is None], _FULL)
-    table = "" if config.weight_tying else " - V*C"
+    table = "" if network.config.weight_tying else " - V*C"
     return {n: (formula.format(once=once, table=table), source) for n, (formula, source) in _CONVENTIONS.items()}
 
 

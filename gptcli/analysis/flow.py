@@ -8,24 +8,20 @@ from msgspec import Struct
 from gptcli.analysis.limits import check_length
 from gptcli.analysis.params import count_parameters
 from gptcli.architecture import (
-    AttentionPath,
     Group,
     Network,
     Part,
     Sizes,
     Stack,
     Step,
-    describe,
     elements,
     shape_sizes,
-    sizes_of,
     steps,
     walk,
 )
 from gptcli.architecture.axes import read_sizes
 from gptcli.architecture.dtypes import bytes_of
 from gptcli.architecture.network import INDEX, Node
-from gptcli.config import ModelConfig
 from gptcli.errors import InputError
 from gptcli.reports.flow import FlowBlock, FlowReport, FlowStep
 from gptcli.reports.tokens import Token
@@ -34,44 +30,42 @@ MAX_LAYERS = 10_000  # of 18 steps each; a drawing folds them, but every step of
 
 
 def flow_report(
-    config: ModelConfig,
+    network: Network,
     *,
     batch: int = 1,
     tokens: int,
-    attention: AttentionPath = "explicit",
     dtype: str = "fp32",
     texts: Sequence[Sequence[Token]] | None = None,
 ) -> FlowReport:
     """List the steps that B texts of T tokens go through.
 
     Args:
-        config: the model.
+        network: the described model.
         batch: B, texts at once.
         tokens: T, tokens in a text.
-        attention: ``explicit`` opens attention into scores, mask, softmax and weighted sum; ``sdpa`` has one step.
         dtype: of the activations, for their bytes.
         texts: the tokens of each text, where there are texts.
 
     Raises:
         InputError: the sequence is over the context length, or there are more layers than anyone lists.
     """
-    check_length(config, tokens)
-    if config.n_layers > MAX_LAYERS:
+    check_length(network.config, tokens)
+    if network.stack.depth > MAX_LAYERS:
         raise InputError(
-            f"n_layers {config.n_layers:,} makes more steps than can be listed; use at most {MAX_LAYERS:,} layers"
+            f"n_layers {network.stack.depth:,} makes more steps than can be listed; use at most {MAX_LAYERS:,} layers"
         )
-    network, sizes = describe(config, attention), sizes_of(config, batch, tokens)
+    sizes = network.sizes_for(batch, tokens)
     listed = _listed(network, sizes, dtype)
     block = [step for step in listed if step.block == 0 and not step.group]
     return FlowReport(
-        config=config,
+        config=network.config,
         batch_size=batch,
         seq_len=tokens,
-        attention=attention,
+        attention=network.attention,
         dtype=dtype,
         text_tokens=None if texts is None else [list(text) for text in texts],
         sizes=read_sizes(sizes),
-        parameters=count_parameters(config),
+        parameters=count_parameters(network),
         forward_flops=sum(step.flops for step in listed if not step.group),
         block=FlowBlock(
             path=next(found.path for found in walk(network) if found.path.endswith(INDEX)),

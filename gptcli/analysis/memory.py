@@ -12,7 +12,7 @@ from gptcli.analysis.process import process_bytes
 from gptcli.analysis.run_facts import activation_dtype, run_facts
 from gptcli.analysis.step import StepOptions, sweep_step
 from gptcli.analysis.sweep import Memory
-from gptcli.architecture import describe, elements
+from gptcli.architecture import Network, elements
 from gptcli.architecture.dtypes import BITS, QUANTIZED, bytes_of
 from gptcli.architecture.listing import parts_of
 from gptcli.architecture.network import sizes_of_layer
@@ -37,46 +37,47 @@ def checked_options(config: ModelConfig, options: StepOptions) -> StepOptions:
     return options
 
 
-def memory_report(config: ModelConfig, options: StepOptions, *, explain: bool = False) -> MemoryReport:
+def memory_report(network: Network, options: StepOptions, *, explain: bool = False) -> MemoryReport:
     """Return what weights take in every format, and the peak of what the options describe."""
-    checked_options(config, options)
-    totals = count_tied_and_untied(config)
-    memory = sweep_step(config, options)
+    checked_options(network.config, options)
+    totals = count_tied_and_untied(network)
+    memory = sweep_step(network, options)
     training = options.mode == "training"
     report = MemoryReport(
-        config=config,
+        config=network.config,
         **run_facts(options, MemoryReport),
-        parameters=count_parameters(config),
-        weights_bytes=bytes_of(count_parameters(config), options.dtype),
+        parameters=count_parameters(network),
+        weights_bytes=bytes_of(count_parameters(network), options.dtype),
         dtypes=[
             DtypeRow(name, bits, bytes_of(totals.untied, name), bytes_of(totals.tied, name))
             for name, bits in BITS.items()
         ],
-        gradients_bytes=gradients_bytes(config, options.dtype) if training else None,
-        optimizer_bytes=optimizer_bytes(config, options.optimizer, options.dtype) if training else None,
-        kv_cache_bytes=kv_cache_bytes(config, options) if options.mode == "generate" else None,
+        gradients_bytes=gradients_bytes(network, options.dtype) if training else None,
+        optimizer_bytes=optimizer_bytes(network, options.optimizer, options.dtype) if training else None,
+        kv_cache_bytes=kv_cache_bytes(network, options) if options.mode == "generate" else None,
         kv_cache_bytes_per_token=(
-            kv_cache_bytes(config, replace(options, batch=1, tokens=1)) if options.mode == "generate" else None
+            kv_cache_bytes(network, replace(options, batch=1, tokens=1)) if options.mode == "generate" else None
         ),
         peak_bytes=memory.peak,
         peak_phase=memory.peak_phase,
         phases=[PhasePeak(phase, peak) for phase, peak in memory.phases.items()],
         ledger=ledger(memory),
-        kernels=_kernels(config, options.device),
+        kernels=_kernels(network, options.device),
         stores_causal_mask=False,
         process_bytes=process_bytes(options.device),
     )
     if not explain:
         return report
-    one_more = sweep_step(replace(config, n_layers=config.n_layers + 1), options)
-    lines = [*explain_memory(report), *explain_ledger(memory, one_more, config.n_layers)]
+    layers = network.config.n_layers
+    one_more = sweep_step(network.of(replace(network.config, n_layers=layers + 1)), options)
+    lines = [*explain_memory(network, report), *explain_ledger(memory, one_more, layers)]
     return replace(report, explanations=lines)
 
 
-def _kernels(config: ModelConfig, device: str) -> dict[str, str]:
+def _kernels(network: Network, device: str) -> dict[str, str]:
     """Return of norms, by their kind, and of the activation whether torch has one call for it."""
     found = {}
-    for _, part in parts_of(describe(config)):
+    for _, part in parts_of(network):
         if part.family in ("norm", "activation"):
             found[part.kind if part.family == "norm" else part.family] = (
                 "composite" if part.composite(device) else "fused"
@@ -84,26 +85,26 @@ def _kernels(config: ModelConfig, device: str) -> dict[str, str]:
     return found
 
 
-def gradients_bytes(config: ModelConfig, dtype: str) -> int:
+def gradients_bytes(network: Network, dtype: str) -> int:
     """Return the bytes of all parameter gradients, which have the parameters' dtype."""
-    return bytes_of(count_parameters(config), dtype)
+    return bytes_of(count_parameters(network), dtype)
 
 
-def optimizer_bytes(config: ModelConfig, name: str, dtype: str) -> int:
+def optimizer_bytes(network: Network, name: str, dtype: str) -> int:
     """Return the bytes an optimizer keeps between steps: states like the parameters, and a counter a tensor."""
     optimizer = optimizer_named(name)
-    counters = STEP_COUNTER_BYTES * count_tensors(config) if optimizer.counts_steps else 0
-    return optimizer.states * bytes_of(count_parameters(config), dtype) + counters
+    counters = STEP_COUNTER_BYTES * count_tensors(network) if optimizer.counts_steps else 0
+    return optimizer.states * bytes_of(count_parameters(network), dtype) + counters
 
 
-def count_tensors(config: ModelConfig) -> int:
+def count_tensors(network: Network) -> int:
     """Return how many parameter tensors the model has; a tied head is none of its own."""
-    return sum(found.amount * len(part.weights()) for found, part in parts_of(describe(config)) if not part.tied_to)
+    return sum(found.amount * len(part.weights()) for found, part in parts_of(network) if not part.tied_to)
 
 
-def kv_cache_bytes(config: ModelConfig, options: StepOptions) -> int:
+def kv_cache_bytes(network: Network, options: StepOptions) -> int:
     """Return the bytes of what every layer keeps of every token: keys and values, 2 L B T C numbers in GPT-2."""
-    network, numbers = describe(config), 0
+    numbers = 0
     for found, part in parts_of(network):
         sizes = network.sizes_for(options.batch, options.tokens)
         own = sizes_of_layer(sizes, found.kind.layer) if found.kind else sizes

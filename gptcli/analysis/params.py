@@ -3,63 +3,49 @@
 from collections.abc import Iterable, Iterator
 from math import prod
 
-from msgspec.structs import replace
-
-from gptcli.architecture import (
-    Group,
-    Network,
-    Sizes,
-    Stack,
-    describe,
-    each_weight,
-    shape_sizes,
-    sizes_of,
-    weights,
-)
+from gptcli.architecture import Group, Network, Sizes, Stack, each_weight, shape_sizes, weights
 from gptcli.architecture import Part as Step
+from gptcli.architecture.axes import elements
 from gptcli.architecture.listing import parts_of
 from gptcli.architecture.network import Kind, Node, sizes_of_layer
-from gptcli.config import ModelConfig
+from gptcli.architecture.roles import HEAD
 from gptcli.errors import InputError
 from gptcli.reports.params import ParamsReport, Part, TiedTotals, WeightRow
 
 MAX_LISTED = 2_000_000  # weights; a document of 200 MB is more than any reader of it wants
 
 
-def count_parameters(config: ModelConfig) -> int:
+def count_parameters(network: Network) -> int:
     """Return how many parameters the network of a config has; shared ones count once."""
-    sizes = sizes_of(config)
-    return sum(weight.total(sizes) for weight in weights(describe(config)))
+    sizes = network.sizes
+    return sum(weight.total(sizes) for weight in weights(network))
 
 
-def count_tied_and_untied(config: ModelConfig) -> TiedTotals:
-    """Return the count under both settings of ``weight_tying``, whatever the config says."""
-    untied, tied = (count_parameters(with_tying(config, tying)) for tying in (False, True))
-    return TiedTotals(untied=untied, tied=tied)
+def count_tied_and_untied(network: Network) -> TiedTotals:
+    """Return the count with a head of its own and with a tied one, whatever the config says."""
+    own = count_parameters(network)
+    head = sum(elements(shape, network.sizes) for shape in network.part_of(HEAD).weights().values())
+    untied = own + head if network.part_of(HEAD).tied_to else own
+    return TiedTotals(untied=untied, tied=untied - head)
 
 
-def with_tying(config: ModelConfig, tying: bool) -> ModelConfig:
-    """Return the config with ``weight_tying`` set."""
-    return replace(config, weight_tying=tying)
-
-
-def params_report(config: ModelConfig, *, list_weights: bool = False) -> ParamsReport:
+def params_report(network: Network, *, list_weights: bool = False) -> ParamsReport:
     """Count parameters part by part.
 
     Args:
-        config: the model.
+        network: the described model.
         list_weights: list every tensor of every block as well; without it the cost does not depend on the layers.
 
     Raises:
         InputError: the list would be longer than two million weights.
     """
-    network, sizes = describe(config), sizes_of(config)
+    sizes = network.sizes
     return ParamsReport(
-        config=config,
-        total=count_parameters(config),
-        active=count_parameters(config),
-        weight_tying=config.weight_tying,
-        totals=count_tied_and_untied(config),
+        config=network.config,
+        total=count_parameters(network),
+        active=count_parameters(network),
+        weight_tying=network.config.weight_tying,
+        totals=count_tied_and_untied(network),
         parts=_parts(network.parts, "", None, sizes),
         weights=_listed(network, sizes) if list_weights else None,
     )

@@ -8,11 +8,10 @@ from msgspec.structs import asdict
 
 from gptcli.analysis.step import StepOptions, sweep_step
 from gptcli.analysis.sweep import Memory, rounded_bytes
-from gptcli.architecture import sizes_of
+from gptcli.architecture import Network
 from gptcli.architecture.axes import Sizes
 from gptcli.architecture.books import WIDENED_ROWS, Amount
 from gptcli.architecture.dtypes import BITS
-from gptcli.config import ModelConfig
 
 _FREE_IN_CONFIG = ("name", "vocab_size", "context_length", "emb_dim", "norm_eps", "init")
 _FREE_IN_OPTIONS = ("batch", "tokens")
@@ -24,19 +23,19 @@ class Peaks:
     def __init__(self) -> None:
         self._journals: dict[object, _Journal] = {}
 
-    def peak(self, config: ModelConfig, options: StepOptions) -> int:
+    def peak(self, network: Network, options: StepOptions) -> int:
         """Return the peak bytes of a pass or a step."""
         if BITS[options.dtype] % 8:  # half bytes are rounded over the whole model, which no journal knows
-            return sweep_step(config, options).peak
-        key = _structure(config, options)
+            return sweep_step(network, options).peak
+        key = _structure(network, options)
         if key not in self._journals:
-            self._journals[key] = _Journal(sweep_step(config, options))
-        return self._journals[key].peak(sizes_of(config, options.batch, options.tokens))
+            self._journals[key] = _Journal(sweep_step(network, options))
+        return self._journals[key].peak(network.sizes_for(options.batch, options.tokens))
 
 
-def _structure(config: ModelConfig, options: StepOptions) -> object:
+def _structure(network: Network, options: StepOptions) -> object:
     """Return what decides which tensors there are: all but sizes, and of those whether they are one."""
-    kept = {key: value for key, value in asdict(config).items() if key not in _FREE_IN_CONFIG}
+    kept = {key: value for key, value in asdict(network.config).items() if key not in _FREE_IN_CONFIG}
     chosen = {key: value for key, value in asdict(options).items() if key not in _FREE_IN_OPTIONS}
     thresholds = (1, WIDENED_ROWS - 1) if options.widens else (1,)
     rows = (options.batch, options.tokens, options.batch * options.tokens)

@@ -20,13 +20,12 @@ from msgspec.structs import replace
 from gptcli.analysis.optimizers import STEP_COUNTER_BYTES, Optimizer, implementation, optimizer_named
 from gptcli.analysis.program import SOURCE, Program, Repeated, Section, program_of, section_of
 from gptcli.analysis.sweep import Buffer, Memory, Node, Sweep
-from gptcli.architecture import AttentionPath, Network, Part, Sizes, Stack, Weight, describe, elements, size, weights
+from gptcli.architecture import AttentionPath, Network, Part, Sizes, Stack, Weight, elements, size, weights
 from gptcli.architecture.axes import ONE, B, K, T, number
 from gptcli.architecture.books import INDEX, Amount, Conditions
 from gptcli.architecture.dtypes import BITS, bytes_of
 from gptcli.architecture.listing import parts_of, read_shape
 from gptcli.architecture.loss import loss_kernels
-from gptcli.config import ModelConfig
 
 # Between equal periods of a run memory moves by equal amounts, so its extremes lie at the ends: the first two and the
 # last two periods are swept, and what the others add is the change of one of them, so many times.
@@ -63,9 +62,9 @@ class StepOptions(Struct, frozen=True, kw_only=True):
     free_logits: bool = False
 
 
-def sweep_step(config: ModelConfig, options: StepOptions) -> Memory:
+def sweep_step(network: Network, options: StepOptions) -> Memory:
     """Sweep a forward pass or a training step and return the books, peak and all."""
-    network = describe(config, options.attention)
+    network = network.on(options.attention)
     sizes = network.sizes_for(options.batch, options.tokens)
     training = options.mode == "training"
     given = _conditions(options, sizes)

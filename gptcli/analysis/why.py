@@ -21,6 +21,7 @@ from gptcli.analysis.conventions import (
 )
 from gptcli.analysis.params import count_parameters, count_tied_and_untied, params_report
 from gptcli.analysis.published import PUBLISHED, PublishedName
+from gptcli.architecture import Network
 from gptcli.config import ModelConfig, load_config, preset_paths
 from gptcli.reports.params import Part, WhyRow
 
@@ -88,14 +89,14 @@ class _Candidate(Struct, frozen=True):
     order: int = 0
 
 
-def why_rows(config: ModelConfig, number: int, step: int = 1) -> list[WhyRow]:
+def why_rows(network: Network, number: int, step: int = 1) -> list[WhyRow]:
     """Return what has a number of parameters, the likeliest first.
 
     First comes the model itself, then what the literature and programs call its count, its parts, other presets, and
     last the combinations of conventions that nobody is known to use.
 
     Args:
-        config: the model.
+        network: the described model.
         number: the count asked about.
         step: how finely it was written: 1 for an exact one, 10^6 for ``137M``; a count that rounds to it is a match.
 
@@ -103,7 +104,7 @@ def why_rows(config: ModelConfig, number: int, step: int = 1) -> list[WhyRow]:
         All matches, with how far the count is from the number as written. Where nothing has an exact number that ends
         in zeros, these are taken as rounding. Where still nothing matches, the nearest few, ``matches`` being false.
     """
-    candidates = list(_candidates(config))
+    candidates = list(_candidates(network))
     for finest in dict.fromkeys((step, max(step, _step_of_zeros(number)))):
         found = [each for each in candidates if _matches(each, number, finest)]
         if found:
@@ -167,67 +168,65 @@ def _repeats(candidate: _Candidate, other: _Candidate) -> bool:
     return candidate.rank in _REPEATING and candidate.count == other.count and not exists
 
 
-def _candidates(config: ModelConfig) -> Iterator[_Candidate]:
+def _candidates(network: Network) -> Iterator[_Candidate]:
     """Yield everything that has a count."""
-    yield from _own(config)
+    yield from _own(network)
     for name in PUBLISHED:
-        yield _named(name, config)
-    yield from _parts(config, _Rank.PART)
-    yield from _supposed_parts(config)
+        yield _named(name, network)
+    yield from _parts(network, _Rank.PART)
+    yield from _supposed_parts(network)
     for preset, other in _presets().items():
-        if replace(other, name=config.name) != config:
-            yield from _of_preset(preset)
+        if replace(other, name=network.config.name) != network.config:
+            yield from _of_preset(preset, network.of(other))
 
 
-def _own(config: ModelConfig) -> Iterator[_Candidate]:
+def _own(network: Network) -> Iterator[_Candidate]:
     """Yield the counts of a model by every convention, those in use as ``--conventions`` lists them."""
-    in_use = conventions_in_use(config)
+    in_use = conventions_in_use(network.config)
     for order, (convention, used_by) in enumerate(in_use.items()):
-        rank = _Rank.TOTAL if convention == own_convention(config) else _Rank.CONVENTION
-        yield _Candidate(rank, names(config, convention), count_by(config, convention), used_by, order=order)
-    for convention in combinations(config):
+        rank = _Rank.TOTAL if convention == own_convention(network.config) else _Rank.CONVENTION
+        yield _Candidate(rank, names(network.config, convention), count_by(network, convention), used_by, order=order)
+    for convention in combinations(network.config):
         if convention not in in_use:
-            words, count = names(config, convention), count_by(config, convention)
-            yield _Candidate(_Rank.COMBINATION, words, count, order=deviations(config, convention))
+            words, count = names(network.config, convention), count_by(network, convention)
+            yield _Candidate(_Rank.COMBINATION, words, count, order=deviations(network.config, convention))
 
 
-def _named(name: PublishedName, config: ModelConfig) -> _Candidate:
+def _named(name: PublishedName, network: Network) -> _Candidate:
     """Return a published name, with the count of what it names."""
     preset = _presets()[name.preset]
-    own = all(getattr(preset, size) == getattr(config, size) for size in _SIZES)
+    own = all(getattr(preset, size) == getattr(network.config, size) for size in _SIZES)
     rank = _Rank.OWN_NAME if own else _Rank.OTHER_NAME
-    changed = count_parameters(replace(preset, **name.changed))
+    changed = count_parameters(network.of(replace(preset, **name.changed)))
     if name.miscounted:
         source = f"{name.source}; {name.changed_words} would make {changed:,}"
         words = [name.words, f"preset {name.preset}"]
-        return _Candidate(rank, words, count_parameters(preset), source, known_as=name.number)
+        return _Candidate(rank, words, count_parameters(network.of(preset)), source, known_as=name.number)
     words = [name.words, f"preset {name.preset} with {name.changed_words}"]
     return _Candidate(rank, words, changed, name.source, known_as=name.number)
 
 
-def _supposed_parts(config: ModelConfig) -> Iterator[_Candidate]:
+def _supposed_parts(network: Network) -> Iterator[_Candidate]:
     """Yield the parts of the model with other biases, or with a padded vocabulary."""
     biases: tuple[Biases, ...] = ("qkv", "no qkv", "none")
     for bias in biases:
         for padded in (False, True):
-            supposed = supposed_config(config, bias, padded=padded)
-            changes = supposed_words(config, bias, padded=padded)
-            for part in _parts(supposed, _Rank.SUPPOSED_PART):
+            supposed = supposed_config(network.config, bias, padded=padded)
+            changes = supposed_words(network.config, bias, padded=padded)
+            for part in _parts(network.of(supposed), _Rank.SUPPOSED_PART):
                 yield replace(part, words=[*part.words, *changes], order=len(changes))
 
 
-@cache
-def _of_preset(preset: str) -> tuple[_Candidate, ...]:
+def _of_preset(preset: str, network: Network) -> tuple[_Candidate, ...]:
     """Return the counts of a preset by the conventions in use, and its parts."""
     ranks = {_Rank.TOTAL: _Rank.PRESET, _Rank.CONVENTION: _Rank.PRESET_CONVENTION, _Rank.PART: _Rank.PRESET_PART}
-    config = _presets()[preset]
     return tuple(
         replace(
             each,
             rank=ranks[each.rank],
             words=[f"{'total of ' if each.rank == _Rank.TOTAL else ''}preset {preset}", *each.words],
         )
-        for each in (*_own(config), *_parts(config, _Rank.PART))
+        for each in (*_own(network), *_parts(network, _Rank.PART))
         if each.rank in ranks
     )
 
@@ -237,12 +236,12 @@ def _presets() -> dict[str, ModelConfig]:
     return {name: load_config(name, environ={}).config for name in preset_paths()}
 
 
-def _parts(config: ModelConfig, rank: _Rank) -> Iterator[_Candidate]:
+def _parts(network: Network, rank: _Rank) -> Iterator[_Candidate]:
     """Yield every figure of ``gptcli params`` that is of a part; parts of one count are one."""
     same: dict[int, list[list[str]]] = {}
-    for words, count in _each_part(params_report(config).parts):
+    for words, count in _each_part(params_report(network).parts):
         same.setdefault(count, []).append(words)
-    totals = count_tied_and_untied(config)
+    totals = count_tied_and_untied(network)
     same.setdefault(totals.untied - totals.tied, []).append(["what tying the output head saves"])
     for count, (first, *others) in same.items():
         yield _Candidate(rank, first, count, also=tuple(", ".join(words) for words in others))

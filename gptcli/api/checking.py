@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from gptcli.api.apart import checked_apart
-from gptcli.api.configs import resolve
+from gptcli.api.configs import network_of, resolve
 from gptcli.api.encoding import encode_batch
 from gptcli.api.need import refuse_too_large_twice
 from gptcli.config import ModelConfig, ResolvedConfig
@@ -66,7 +66,7 @@ def check_network(
             tied=tied,
             seed=seed,
             encode=None if text is None else encode,
-            admit=(lambda _model: None) if force else refuse_too_large_twice,
+            admit=(lambda _model: None) if force else (lambda model: refuse_too_large_twice(network_of(model))),
         )
         return run_check(target, request)
 

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gptcli.config import STDIN, ResolvedConfig, load_config, preset_paths, preset_summary
+from gptcli.config import STDIN, ModelConfig, ResolvedConfig, load_config, preset_paths, preset_summary
 from gptcli.config.printable import printable
 from gptcli.errors import GptcliError, InputError, InputProblemsError
 
 if TYPE_CHECKING:
+    from gptcli.architecture import AttentionPath, Network
     from gptcli.reports.config import ConfigListReport, ConfigValidateReport
 
 
@@ -28,6 +29,23 @@ def resolve(
     return load_config(config, set_values=set_values or (), flags={"weight_tying": tied, "init": init})
 
 
+def described(
+    config: str,
+    set_values: Sequence[str] | None = None,
+    tied: bool | None = None,
+    attention: "AttentionPath" = "explicit",
+) -> "Network":
+    """Load a config as `resolve` and describe its network: the one value that a command passes on."""
+    return network_of(resolve(config, set_values, tied).config, attention)
+
+
+def network_of(config: ModelConfig, attention: "AttentionPath" = "explicit") -> "Network":
+    """Describe the network of a config."""
+    from gptcli.architecture import describe
+
+    return describe(config, attention)
+
+
 def listed_presets() -> "ConfigListReport":
     """Return all presets with their sizes, the smallest first."""
     from gptcli.analysis.params import count_parameters
@@ -36,7 +54,7 @@ def listed_presets() -> "ConfigListReport":
     presets = []
     for name, path in preset_paths().items():
         model = load_config(name, environ={}).config
-        presets.append(ConfigSummary(name, preset_summary(path), count_parameters(model), model))
+        presets.append(ConfigSummary(name, preset_summary(path), count_parameters(network_of(model)), model))
     return ConfigListReport(presets=sorted(presets, key=lambda preset: preset.parameters))
 
 
@@ -57,7 +75,7 @@ def validated(paths: Sequence[str]) -> "tuple[ConfigValidateReport, list[str]]":
         try:
             resolved = load_config(path, environ={})
             model = resolved.config
-            valid.append(ValidatedFile(printable(path), resolved.dialect, count_parameters(model), model))
+            valid.append(ValidatedFile(printable(path), resolved.dialect, count_parameters(network_of(model)), model))
         except GptcliError as error:
             problems += error.problems if isinstance(error, InputProblemsError) else [str(error)]
     return ConfigValidateReport(files=valid), problems

@@ -10,10 +10,9 @@ from gptcli.analysis.memory import gradients_bytes, kv_cache_bytes, optimizer_by
 from gptcli.analysis.optimizers import implementation, optimizer_named
 from gptcli.analysis.params import count_parameters
 from gptcli.analysis.step import StepOptions, sweep_step
-from gptcli.architecture import describe, shape_sizes, sizes_of, steps
+from gptcli.architecture import Network, shape_sizes, steps
 from gptcli.architecture.dtypes import bytes_of
 from gptcli.checkpoints import Recognised
-from gptcli.config import ModelConfig
 from gptcli.reports.verify import Check
 
 if TYPE_CHECKING:
@@ -46,11 +45,11 @@ def measured_run(options: StepOptions, *, fake: bool) -> "MeasuredRun":
     )
 
 
-def checks(config: ModelConfig, inference: StepOptions, training: StepOptions, *, fake: bool) -> Iterator[Check]:
+def checks(network: Network, inference: StepOptions, training: StepOptions, *, fake: bool) -> Iterator[Check]:
     """Measure and yield one figure after the other.
 
     Args:
-        config: the model.
+        network: the described model.
         inference: the forward pass; of generation it says how much is read and cached.
         training: the training step.
         fake: measure on fake tensors.
@@ -59,38 +58,37 @@ def checks(config: ModelConfig, inference: StepOptions, training: StepOptions, *
 
     run = measured_run(training, fake=fake)
     tolerance = CUDA_TOLERANCE if training.device == "cuda" and not fake else 0.0
-    yield check("parameters", count_parameters(config), measure.count_parameters(config), "parameters")
-    yield _step_shapes(config, inference, run)
-    flops = flops_report(config, batch=inference.batch, tokens=inference.tokens, attention="explicit")
-    forward, both = measure.flops(config, run)
+    yield check("parameters", count_parameters(network), measure.count_parameters(network), "parameters")
+    yield _step_shapes(network, inference, run)
+    flops = flops_report(network.on("explicit"), batch=inference.batch, tokens=inference.tokens)
+    forward, both = measure.flops(network, run)
     yield check("forward FLOPs", flops.forward_flops, forward, "FLOPs")
     yield check("training FLOPs", flops.training_flops, both, "FLOPs")
-    passed = measure.forward_pass(config, measured_run(inference, fake=fake))
-    estimate = sweep_step(config, inference).peak
+    passed = measure.forward_pass(network, measured_run(inference, fake=fake))
+    estimate = sweep_step(network, inference).peak
     yield check("peak of a forward pass", estimate, passed.peak, "bytes", tolerance, passed.scratch)
     generating = replace(inference, mode="generate")
-    generated = measure.generation(config, measured_run(generating, fake=fake))
-    yield check("KV cache", kv_cache_bytes(config, generating), generated.kv_cache, "bytes")
-    peak, estimate = max(generated.prefill, generated.decode), sweep_step(config, generating).peak
+    generated = measure.generation(network, measured_run(generating, fake=fake))
+    yield check("KV cache", kv_cache_bytes(network, generating), generated.kv_cache, "bytes")
+    peak, estimate = max(generated.prefill, generated.decode), sweep_step(network, generating).peak
     yield check("peak of generation", estimate, peak, "bytes", tolerance, generated.scratch)
-    step = measure.training_step(config, run)
+    step = measure.training_step(network, run)
     dtype = training.dtype
-    yield check("weights", bytes_of(count_parameters(config), dtype), step.weights, "bytes")
-    yield check("gradients", gradients_bytes(config, dtype), step.gradients, "bytes")
-    state = optimizer_bytes(config, training.optimizer, dtype)
+    yield check("weights", bytes_of(count_parameters(network), dtype), step.weights, "bytes")
+    yield check("gradients", gradients_bytes(network, dtype), step.gradients, "bytes")
+    state = optimizer_bytes(network, training.optimizer, dtype)
     yield check("optimizer state", state, step.optimizer_state, "bytes")
-    swept = sweep_step(config, training)
+    swept = sweep_step(network, training)
     yield check("peak of a training step", swept.peak, step.peak, "bytes", tolerance, step.scratch)
     for phase, peak in swept.phases.items():
         yield check(f"peak of its {phase}", peak, step.phases[phase], "bytes", tolerance)
 
 
-def stored_parameters(checkpoint: Recognised) -> Check:
+def stored_parameters(network: Network, checkpoint: Recognised) -> Check:
     """Hold the count against the numbers that a checkpoint's file holds; a tied head that is stored too counts once."""
-    assert checkpoint.config is not None
     assert checkpoint.matched is not None
     stored = sum(part.tensor.numbers for part in checkpoint.matched.parts()) - checkpoint.counted_twice()
-    return check("parameters in the checkpoint", count_parameters(checkpoint.config), stored, "parameters")
+    return check("parameters in the checkpoint", count_parameters(network), stored, "parameters")
 
 
 def check(name: str, estimated: int, measured: int, unit: str, tolerance: float = 0.0, scratch_bytes: int = 0) -> Check:
@@ -99,12 +97,12 @@ def check(name: str, estimated: int, measured: int, unit: str, tolerance: float 
     return Check(name, estimated, measured, error, tolerance, abs(error) <= tolerance, unit, scratch_bytes)
 
 
-def _step_shapes(config: ModelConfig, options: StepOptions, run: "MeasuredRun") -> Check:
+def _step_shapes(network: Network, options: StepOptions, run: "MeasuredRun") -> Check:
     """Count the steps whose path and shape the description has right, in order."""
     from gptcli.model import measure
 
-    sizes = sizes_of(config, options.batch, options.tokens)
-    described = [(s.path, shape_sizes(s.shape, sizes)) for s in steps(describe(config, options.attention), sizes)]
-    seen = measure.step_shapes(config, run)
+    sizes = network.sizes_for(options.batch, options.tokens)
+    described = [(s.path, shape_sizes(s.shape, sizes)) for s in steps(network.on(options.attention), sizes)]
+    seen = measure.step_shapes(network, run)
     right = sum(ours == theirs for ours, theirs in zip(described, seen, strict=False))
     return check("step shapes", len(described), right if len(seen) == len(described) else len(seen), "steps")

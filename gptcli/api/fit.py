@@ -4,16 +4,16 @@ from msgspec.structs import replace
 
 from gptcli.analysis.fit import FitRequest, NothingFitsError, fit_report, heads_that_fit, heads_words
 from gptcli.analysis.step import StepOptions
-from gptcli.config import ModelConfig
+from gptcli.architecture import Network
 from gptcli.errors import GptcliError
 from gptcli.reports.fit import FitReport
 
 
-def fitted(config: ModelConfig, options: StepOptions, request: FitRequest, unit: str) -> FitReport:
+def fitted(network: Network, options: StepOptions, request: FitRequest, unit: str) -> FitReport:
     """Find the largest value whose peak the budget holds.
 
     Args:
-        config: the model.
+        network: the described model.
         options: everything else about the pass or step.
         request: what varies, and what there is.
         unit: in which the budget was given: ``GiB``.
@@ -23,13 +23,13 @@ def fitted(config: ModelConfig, options: StepOptions, request: FitRequest, unit:
         GptcliError: even the smallest value does not fit; with a budget that holds it.
     """
     try:
-        return replace(fit_report(config, options, request), unit=unit)
+        return replace(fit_report(network, options, request), unit=unit)
     except NothingFitsError as error:
-        raise _nothing_fits(error, config, options, request, unit) from None
+        raise _nothing_fits(error, network, options, request, unit) from None
 
 
 def _nothing_fits(
-    error: NothingFitsError, model: ModelConfig, options: StepOptions, request: FitRequest, unit: str
+    error: NothingFitsError, network: Network, options: StepOptions, request: FitRequest, unit: str
 ) -> GptcliError:
     """Say in the unit that was asked what the smallest value needs, and what to type so that something fits."""
     from gptcli.render.budget import budget_words
@@ -40,8 +40,10 @@ def _nothing_fits(
     smallest = value_words(error.smallest, request.variable)
     ways_out = f"use --budget {enough(error.need_bytes, unit)} or more"
     if error.smallest != request.multiple:  # a width that is a multiple, but does not split into heads
-        smallest += f", the first multiple of {request.multiple:,} that splits into {heads_words(model, request)},"
-        heads = None if request.heads_fixed else heads_that_fit(model, options, request)
+        smallest += (
+            f", the first multiple of {request.multiple:,} that splits into {heads_words(network.config, request)},"
+        )
+        heads = None if request.heads_fixed else heads_that_fit(network, options, request)
         ways_out += f", or --set n_heads={heads} to split any width into so many" if heads else ""
     needs = f"{smallest} need{verb_ending(error.smallest, request.variable)}"
     kept = f" and {sized(request.headroom, unit)} stay free as headroom" if request.headroom else ""

@@ -28,7 +28,7 @@ def built(chosen: ChosenModel, options: "GenerateOptions") -> Built:
     from gptcli.model.forward import build
 
     started = perf_counter()
-    network = build(chosen.config, options, chosen.checkpoint)
+    network = build(chosen.network, options, chosen.checkpoint)
     return Built(network, chosen, perf_counter() - started)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from gptcli.api.configs import resolve
+from gptcli.architecture import AttentionPath, Network, describe
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError
 
@@ -17,8 +18,13 @@ if TYPE_CHECKING:
 class ChosenModel(Struct, frozen=True):
     """The model that is asked for, and the checkpoint it is from, if it is from one."""
 
-    config: ModelConfig
+    network: Network
     weights: "Weights | None" = None
+
+    @property
+    def config(self) -> ModelConfig:
+        """The model's config."""
+        return self.network.config
 
     @property
     def checkpoint(self) -> "Recognised | None":
@@ -34,6 +40,7 @@ def choose_model(
     weights: str | None = None,
     init: str | None = None,
     config_given: bool = True,
+    attention: AttentionPath = "explicit",
 ) -> ChosenModel:
     """Return the model of a config, or of a checkpoint where one is named.
 
@@ -43,13 +50,14 @@ def choose_model(
         tied: likewise.
         weights: a checkpoint: a file, a folder, or a model's name.
         init: how random weights are drawn.
+        attention: the path of attention that it is described on.
         config_given: whether the config was asked for; a checkpoint brings its own, which a default must not replace.
 
     Raises:
         InputError: as `load_weights`, and where something has no meaning for stored weights.
     """
     if weights is None:
-        return ChosenModel(resolve(config, set_values, tied, init=init).config)
+        return ChosenModel(describe(resolve(config, set_values, tied, init=init).config, attention))
     if init is not None:
         raise InputError("--init says how random weights are drawn, and --weights brings others; leave one of them out")
     from gptcli.api.weights import load_weights
@@ -57,4 +65,4 @@ def choose_model(
     asked = resolve(config, set_values, tied) if config_given else None
     found = load_weights(weights, set_values=set_values or (), tied=tied, config=asked)
     assert found.recognised.config is not None
-    return ChosenModel(found.recognised.config, found)
+    return ChosenModel(describe(found.recognised.config, attention), found)

@@ -6,14 +6,14 @@ from gptcli.analysis.forward_need import forward_need_bytes
 from gptcli.analysis.params import count_parameters
 from gptcli.analysis.step import StepOptions, sweep_step
 from gptcli.api.runs import on_this_processor
-from gptcli.config import ModelConfig
+from gptcli.architecture import Network
 from gptcli.errors import GptcliError
 from gptcli.render.units import binary
 
 _FP64_BYTES = 8
 
 
-def refuse_too_large(config: ModelConfig, runs: Iterable[StepOptions]) -> None:
+def refuse_too_large(network: Network, runs: Iterable[StepOptions]) -> None:
     """Refuse where the largest of some runs on one device needs more memory than is free there.
 
     Raises:
@@ -22,19 +22,19 @@ def refuse_too_large(config: ModelConfig, runs: Iterable[StepOptions]) -> None:
     from gptcli.model.device import free_bytes
 
     need, run = max(
-        ((forward_need_bytes(config, on_this_processor(run)), run) for run in runs), key=lambda pair: pair[0]
+        ((forward_need_bytes(network, on_this_processor(run)), run) for run in runs), key=lambda pair: pair[0]
     )
     free = free_bytes(run.device)
     if need > free:
         smaller = " or --dtype bf16" if run.dtype == "fp32" else ""
         raise GptcliError(
-            f"{config.name} needs {binary(need)} in {run.dtype} for weights, activations and torch itself, "
+            f"{network.config.name} needs {binary(need)} in {run.dtype} for weights, activations and torch itself, "
             f"{binary(free)} are free on {run.device}; take a smaller model{smaller}, "
             "or try it all the same with --force"
         )
 
 
-def refuse_too_large_a_step(config: ModelConfig, training: StepOptions) -> None:
+def refuse_too_large_a_step(network: Network, training: StepOptions) -> None:
     """Refuse to measure a training step that needs more memory than is free on its device.
 
     Raises:
@@ -42,15 +42,15 @@ def refuse_too_large_a_step(config: ModelConfig, training: StepOptions) -> None:
     """
     from gptcli.model.device import free_bytes
 
-    need, free = sweep_step(config, training).peak, free_bytes(training.device)
+    need, free = sweep_step(network, training).peak, free_bytes(training.device)
     if need > free:
         raise GptcliError(
-            f"a training step of {config.name} needs {binary(need)}, {binary(free)} are free on {training.device}; "
-            "use --quick, a shorter --seq-len, or --force"
+            f"a training step of {network.config.name} needs {binary(need)}, {binary(free)} are free on "
+            f"{training.device}; use --quick, a shorter --seq-len, or --force"
         )
 
 
-def refuse_too_large_twice(config: ModelConfig) -> None:
+def refuse_too_large_twice(network: Network) -> None:
     """Refuse a model that does not fit twice in double precision, as a check builds it.
 
     Raises:
@@ -58,9 +58,9 @@ def refuse_too_large_twice(config: ModelConfig) -> None:
     """
     from gptcli.model.device import free_bytes
 
-    need, free = 2 * _FP64_BYTES * count_parameters(config), free_bytes("cpu")
+    need, free = 2 * _FP64_BYTES * count_parameters(network), free_bytes("cpu")
     if need > free:
         raise GptcliError(
-            f"{config.name} twice in double precision needs {binary(need)}, {binary(free)} are free; "
+            f"{network.config.name} twice in double precision needs {binary(need)}, {binary(free)} are free; "
             "take a smaller model, as with -c tiny, or try it all the same with --force"
         )

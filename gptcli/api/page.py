@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from gptcli.analysis.memory import memory_report
 from gptcli.analysis.step import StepOptions
 from gptcli.api.runs import on_this_processor
-from gptcli.architecture import attention_path
+from gptcli.architecture import Network, attention_path
 from gptcli.reports.flow import FlowReport
 from gptcli.reports.trace import TraceReport
 
@@ -13,11 +13,10 @@ if TYPE_CHECKING:
     from gptcli.render.page.document import Studies
 
 
-def studies(report: FlowReport | TraceReport) -> "Studies":
+def studies(network: Network, report: FlowReport | TraceReport) -> "Studies":
     """Return the memory of the pass that a report is about, and of a training step of the same size."""
     from gptcli.render.page.document import Studies
 
-    assert report.config is not None
     attention = attention_path(report.attention)
     sizes = {"batch": report.batch_size, "tokens": report.seq_len}
     run, training = (
@@ -25,4 +24,4 @@ def studies(report: FlowReport | TraceReport) -> "Studies":
         for mode in ("inference", "training")
     )
     run = on_this_processor(run)
-    return Studies(memory_report(report.config, run), memory_report(report.config, training))
+    return Studies(memory_report(network, run), memory_report(network, training))

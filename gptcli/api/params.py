@@ -4,12 +4,12 @@ from msgspec.structs import replace
 
 from gptcli.analysis.params import params_report
 from gptcli.api.quantities import Rounded
-from gptcli.config import ModelConfig
+from gptcli.architecture import Network
 from gptcli.reports.params import ParamsReport
 
 
 def counted(
-    config: ModelConfig,
+    network: Network,
     *,
     list_weights: bool = False,
     conventions: bool = False,
@@ -19,7 +19,7 @@ def counted(
     """Count parameters; what is not asked for is not worked out, nor imported.
 
     Args:
-        config: the model.
+        network: the described model.
         list_weights: list every tensor of every block.
         conventions: list every way of counting in use.
         why: a number whose origin is looked for.
@@ -28,17 +28,17 @@ def counted(
     Raises:
         InputError: the list of weights would be too long.
     """
-    report = params_report(config, list_weights=list_weights)
+    report = params_report(network, list_weights=list_weights)
     if conventions:
         from gptcli.analysis.conventions import convention_rows
 
-        report = replace(report, conventions=convention_rows(config))
+        report = replace(report, conventions=convention_rows(network))
     if why is not None:
         from gptcli.analysis.why import why_rows
 
-        report = replace(report, why=why_rows(config, why.value, why.step))
+        report = replace(report, why=why_rows(network, why.value, why.step))
     if explain:
         from gptcli.analysis.explain import explain_params
 
-        report = replace(report, explanations=explain_params(config))
+        report = replace(report, explanations=explain_params(network))
     return report

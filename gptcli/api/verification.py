@@ -50,7 +50,7 @@ def verified(
     model, device, beside = chosen.config, training.device, witness_named(witness)
     found = list(counted(_figures(chosen, training, beside, quick=quick), WITNESS_CHECKS + CHECKS))
     if chosen.checkpoint is not None:
-        found.append(stored_parameters(chosen.checkpoint))
+        found.append(stored_parameters(chosen.network, chosen.checkpoint))
     return VerifyReport(
         config=model,
         quick=quick,
@@ -75,7 +75,7 @@ def verified(
 
 
 def _figures(chosen: ChosenModel, training: StepOptions, witness: "Witness", *, quick: bool) -> Iterator[Check]:
-    model, inference = chosen.config, replace(training, mode="inference")
+    model, inference = chosen.network, replace(training, mode="inference")
     return chain(witness_checks(model, training.attention, witness), checks(model, inference, training, fake=quick))
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from gptcli.analysis.params import count_parameters
 from gptcli.api.figures import check
-from gptcli.architecture import AttentionPath
+from gptcli.architecture import AttentionPath, Network
 from gptcli.config import ModelConfig
 from gptcli.reports.verify import Check, WitnessUsed
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 WITNESS_CHECKS = 4
 
 
-def witness_checks(config: ModelConfig, attention: AttentionPath, witness: "Witness") -> Iterator[Check]:
+def witness_checks(network: Network, attention: AttentionPath, witness: "Witness") -> Iterator[Check]:
     """Hold the described network against the witness, one figure after the other.
 
     Args:
-        config: the model.
+        network: the described model.
         attention: the path on which our logits are computed; dropout is compared on the explicit one.
         witness: what stands beside it.
     """
     from gptcli.model import witnessed
 
-    parameters, weights = witnessed.parameters_and_weights(config, witness)
-    yield check("witness: parameters", count_parameters(config), parameters, "parameters")
+    parameters, weights = witnessed.parameters_and_weights(network, witness)
+    yield check("witness: parameters", count_parameters(network), parameters, "parameters")
     yield check("witness: weights", weights.compared, weights.agree, "weights")
-    runs, described = witnessed.logits(config, attention, witness)
+    runs, described = witnessed.logits(network, attention, witness)
     yield check("witness: logits", runs.compared, runs.agree, "logits")
     yield check("witness: steps' logits", described.compared, described.agree, "logits")
 

@@ -4,7 +4,7 @@ Names in the tree are the module paths, and their order is the order of executio
 modules, the counts, the memory ledger, the drawings - is derived from the tree; `gptcli.architecture.plan` makes it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, get_args
 
 from msgspec import Struct
@@ -191,16 +191,26 @@ class Network(Group, frozen=True, kw_only=True):
         config: what the network is described from.
         attention: the path of attention that is described.
         sizes: the value of every axis but B and T.
+        make: what describes the network of a config on a path of attention.
     """
 
     config: ModelConfig
     attention: AttentionPath
     sizes: dict[str, int]
+    make: Callable[[ModelConfig, AttentionPath], "Network"]
 
     def sizes_for(self, batch: int | None = None, tokens: int | None = None) -> dict[str, int]:
         """Return the value of each axis; ``B`` and ``T`` only where they are given."""
         given = {"B": batch, "T": tokens}
         return {**self.sizes, **{symbol: value for symbol, value in given.items() if value is not None}}
+
+    def on(self, attention: AttentionPath) -> "Network":
+        """Return the network of the same plan on a path of attention: itself, where that is the path it is on."""
+        return self if attention == self.attention else self.make(self.config, attention)
+
+    def of(self, config: ModelConfig) -> "Network":
+        """Return the network of another config, on the same path of attention."""
+        return self if config == self.config else self.make(config, self.attention)
 
     @property
     def stack(self) -> Stack:

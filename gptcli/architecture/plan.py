@@ -146,6 +146,7 @@ def build(plan: Plan, attention: AttentionPath = "explicit") -> Network:
         config=plan.config,
         attention=path,
         sizes=plan.sizes,
+        make=partial(_other, plan),
         parts=(
             (embedded, tokens),
             ("wpe", positions),
@@ -168,6 +169,11 @@ def build(plan: Plan, attention: AttentionPath = "explicit") -> Network:
             ),
         ),
     )
+
+
+def _other(plan: Plan, config: ModelConfig, attention: AttentionPath) -> Network:
+    """Return the network of a config: of a plan's own config, that of the plan."""
+    return build(plan if config == plan.config else plan_of(config), attention)
 
 
 def _layer(plan: LayerPlan, attention: AttentionPath) -> Layer:

@@ -8,6 +8,7 @@ from gptcli.commands._options import is_typed
 
 if TYPE_CHECKING:
     from gptcli.api.models import ChosenModel
+    from gptcli.architecture import AttentionPath
 
 WeightsOption = Annotated[
     str | None,
@@ -30,6 +31,7 @@ def choose_model(
     tied: bool | None,
     *,
     init: str | None = None,
+    attention: "AttentionPath" = "explicit",
 ) -> "ChosenModel":
     """Return the model that the shared options choose; what is probably not meant is noted before anything is run.
 
@@ -40,7 +42,9 @@ def choose_model(
     from gptcli.commands._notes import note_warnings
 
     given = is_typed(context, "config")
-    chosen = models.choose_model(config, set_values, tied, weights=weights, init=init, config_given=given)
+    chosen = models.choose_model(
+        config, set_values, tied, weights=weights, init=init, config_given=given, attention=attention
+    )
     if chosen.checkpoint is not None:
         note_warnings(chosen.checkpoint)
     return chosen

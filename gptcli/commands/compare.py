@@ -45,7 +45,7 @@ def compare(
     """
     from gptcli.analysis.compare import compare_report
     from gptcli.analysis.step import StepOptions
-    from gptcli.api.configs import resolve
+    from gptcli.api.configs import described
     from gptcli.api.runs import on_this_processor
     from gptcli.render.emit import print_json, print_text
 
@@ -53,7 +53,7 @@ def compare(
         raise InputError(f"compare takes two models or more, e.g. gptcli compare {configs[0]} gpt2-medium")
     if configs.count(STDIN) > 1:
         raise InputError("standard input can be read only once; name a file for one of the '-'")
-    models = [resolve(config, set_values, tied).config for config in configs]
+    models = [described(config, set_values, tied, attention) for config in configs]
     options = StepOptions(
         batch=batch_size,
         tokens=1,

@@ -67,7 +67,7 @@ def fit(
     [dim]$[/dim] gptcli fit --budget 80GB --solve layers -c gpt2-xl --amp
     """
     from gptcli.analysis.fit import FitRequest
-    from gptcli.api.configs import resolve
+    from gptcli.api.configs import network_of, resolve
     from gptcli.api.fit import fitted
     from gptcli.api.runs import step_options
     from gptcli.commands._budget import memory_limit
@@ -78,9 +78,9 @@ def fit(
     limit, free = memory_limit(budget, headroom, device)
     assert limit is not None
     resolved = resolve(config, set_values, tied)
-    model = resolved.config
+    network = network_of(resolved.config, attention)
     options = step_options(
-        model,
+        network.config,
         seq_len,
         batch=batch_size,
         mode=mode,
@@ -100,7 +100,7 @@ def fit(
         multiple_of=multiple_of,
         heads_fixed="n_heads" in resolved.overridden,
     )
-    report = fitted(model, options, request, limit.unit)
+    report = fitted(network, options, request, limit.unit)
     if json:
         print_json(report)
     else:

@@ -50,7 +50,7 @@ def flops(
 
     from gptcli.analysis.flops import flops_report, throughput
     from gptcli.api.budget import hold, refuse_over_budget
-    from gptcli.api.configs import resolve
+    from gptcli.api.configs import described
     from gptcli.api.quantities import parse_flops, parse_peak, parse_speed
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.units import FLOP_SCALES
@@ -59,9 +59,9 @@ def flops(
     speed = None if tokens_per_second is None else parse_speed(tokens_per_second, "--tokens-per-second")
     peak = None if peak_tflops is None else parse_peak(peak_tflops, "--peak-tflops")
     reached = throughput(speed, peak)
-    model = resolve(config, set_values, tied).config
-    tokens = model.context_length if seq_len is None else seq_len
-    report = flops_report(model, batch=batch_size, tokens=tokens, attention=attention, reached=reached, explain=explain)
+    network = described(config, set_values, tied, attention)
+    tokens = network.config.context_length if seq_len is None else seq_len
+    report = flops_report(network, batch=batch_size, tokens=tokens, reached=reached, explain=explain)
     report = replace(report, budget=hold(limit, report.training_flops))
 
     if json:

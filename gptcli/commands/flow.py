@@ -22,6 +22,7 @@ from gptcli.errors import InputError
 from gptcli.render.flow import FORMATS, format_named
 
 if TYPE_CHECKING:
+    from gptcli.architecture import Network
     from gptcli.render.page.document import Studies
     from gptcli.reports.flow import FlowReport
 
@@ -69,7 +70,7 @@ def flow(
     from contextlib import ExitStack
 
     from gptcli.analysis.flow import flow_report
-    from gptcli.api.configs import resolve
+    from gptcli.api.configs import described
     from gptcli.files import expect_outputs, replaced_file
     from gptcli.render.emit import print_json, print_text, write_text
     from gptcli.render.flow import draw
@@ -80,32 +81,30 @@ def flow(
     if (texts or files) and (seq_len is not None or is_typed(context, "batch_size")):
         raise InputError("a text has a length of its own; leave out the text, or --batch-size and --seq-len")
     expect_outputs(output)
-    model = resolve(config, set_values, tied).config
+    network = described(config, set_values, tied, attention)
     given = None
     if texts or files:
         from gptcli.api.encoding import tokens_of
         from gptcli.api.texts import read_texts, text_names
 
         read = read_texts(texts, files, config=config)
-        given = tokens_of(read, model, allow_special=allow_special, names=text_names(texts, files))
-    tokens = max(map(len, given)) if given else seq_len or model.context_length
+        given = tokens_of(read, network.config, allow_special=allow_special, names=text_names(texts, files))
+    tokens = max(map(len, given)) if given else seq_len or network.config.context_length
     with ExitStack() as stack:
         target = stack.enter_context(replaced_file(output)) if output is not None else None
-        report = flow_report(
-            model, batch=len(given or ()) or batch_size, tokens=tokens, attention=attention, dtype=dtype, texts=given
-        )
+        report = flow_report(network, batch=len(given or ()) or batch_size, tokens=tokens, dtype=dtype, texts=given)
         if json:
             print_json(report)
             return
-        page = draw(report, depth, chosen, lambda: _studies(report))
+        page = draw(report, depth, chosen, lambda: _studies(network, report))
         if target is not None:
             write_text(page, target)
         else:
             print_text(page.removesuffix("\n") if isinstance(page, str) else page, wrap=not isinstance(page, str))
 
 
-def _studies(report: "FlowReport") -> "Studies":
+def _studies(network: "Network", report: "FlowReport") -> "Studies":
     """Return what a page shows besides the steps; no other drawing needs what makes it."""
     from gptcli.api.page import studies
 
-    return studies(report)
+    return studies(network, report)

@@ -79,7 +79,7 @@ def forward(
     check_save(save)
     expect_outputs(save)
     given = read_texts(texts, files, config=config)
-    chosen = choose_model(context, weights, config, set_values, tied, init=init)
+    chosen = choose_model(context, weights, config, set_values, tied, init=init, attention=attention)
     model = chosen.config
     names = text_names(texts, files)
     stored = chosen.weights is not None
@@ -99,7 +99,7 @@ def forward(
                 attention=attention,
                 device=where,
             )
-            refuse_too_large(model, [run])
+            refuse_too_large(chosen.network, [run])
         stack.enter_context(working(f"Building {model.name} and running it on {where}"))
         from gptcli.model.forward import ForwardOptions, run_forward
 
@@ -114,7 +114,7 @@ def forward(
             top=top,
         )
         report = run_forward(
-            model,
+            chosen.network,
             batch,
             options,
             pad_id=pad_id(model),

@@ -92,7 +92,7 @@ def generate(
     stops = stop or []
     check_stops(stops)
     given = read_texts(prompts, files, config=config)
-    chosen = choose_model(context, weights, config, set_values, tied, init=init)
+    chosen = choose_model(context, weights, config, set_values, tied, init=init, attention=attention)
     model = chosen.config
     names = text_names(prompts, files)
     batch = encode_batch(
@@ -103,7 +103,7 @@ def generate(
         run = StepOptions(
             tokens=1, mode="inference" if no_cache else "generate", dtype=dtype, attention=attention, device=where
         )
-        refuse_too_large(model, runs_of(run, model.context_length, batch, max_new_tokens))
+        refuse_too_large(chosen.network, runs_of(run, model.context_length, batch, max_new_tokens))
     note_cropped(names, batch, model)
     from gptcli.api.generation import built, generated
     from gptcli.model.generate import GenerateOptions

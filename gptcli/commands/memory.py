@@ -56,7 +56,7 @@ def memory(
 
     from gptcli.analysis.memory import memory_report
     from gptcli.api.budget import hold, refuse_over_budget
-    from gptcli.api.configs import resolve
+    from gptcli.api.configs import described
     from gptcli.api.runs import step_options
     from gptcli.commands._budget import memory_limit
     from gptcli.render.emit import print_json, print_text
@@ -64,9 +64,9 @@ def memory(
 
     refuse_training_options(context, mode)
     limit, free = memory_limit(budget, headroom, device)
-    model = resolve(config, set_values, tied).config
+    network = described(config, set_values, tied, attention)
     options = step_options(
-        model,
+        network.config,
         seq_len,
         batch=batch_size,
         mode=mode,
@@ -79,7 +79,7 @@ def memory(
         free_logits=free_logits,
         device=device,
     )
-    report = memory_report(model, options, explain=explain)
+    report = memory_report(network, options, explain=explain)
     report = replace(report, budget=hold(limit, report.peak_bytes, headroom=free))
     if json:
         print_json(report)

@@ -45,16 +45,16 @@ def params(
     from msgspec.structs import replace
 
     from gptcli.api.budget import hold, refuse_over_budget
-    from gptcli.api.configs import resolve
+    from gptcli.api.configs import described
     from gptcli.api.params import counted
     from gptcli.api.quantities import parse_count, parse_rounded_count
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.units import COUNT_SCALES
 
     limit = None if budget is None else parse_count(budget, "--budget")
-    model = resolve(config, set_values, tied).config
+    network = described(config, set_values, tied)
     number = None if why is None else parse_rounded_count(why, "--why")
-    report = counted(model, list_weights=json, conventions=conventions, why=number, explain=explain)
+    report = counted(network, list_weights=json, conventions=conventions, why=number, explain=explain)
     report = replace(report, budget=hold(limit, report.total))
 
     if json:

@@ -141,11 +141,11 @@ def trace(
             raise InputError("--tensor list prints the paths as text; 'gptcli flow --json' has them as JSON")
         from gptcli.render.trace import paths_text
 
-        model = choose_model(context, weights, config, set_values, tied, init=init).config
-        print_text(paths_text(flow_report(model, batch=1, tokens=1, attention=attention)))
+        network = choose_model(context, weights, config, set_values, tied, init=init, attention=attention).network
+        print_text(paths_text(flow_report(network, batch=1, tokens=1)))
         return
     given = read_texts(texts, files, config=config)
-    chosen = choose_model(context, weights, config, set_values, tied, init=init)
+    chosen = choose_model(context, weights, config, set_values, tied, init=init, attention=attention)
     model = chosen.config
     names = text_names(texts, files)
     stored = chosen.weights is not None
@@ -157,10 +157,9 @@ def trace(
     heads = numbers_asked("head", head, model.n_heads, model.name)
     tokens = max(map(len, batch))
     flow = flow_report(
-        model,
+        chosen.network,
         batch=len(batch),
         tokens=tokens,
-        attention=attention,
         dtype=dtype,
         texts=[[token_of(token_id) for token_id in ids] for ids in batch],
     )
@@ -173,7 +172,7 @@ def trace(
             run = StepOptions(
                 batch=len(batch), tokens=tokens, dtype=dtype, dropout=dropout, attention=attention, device=where
             )
-            refuse_too_large(model, [run])
+            refuse_too_large(chosen.network, [run])
         stack.enter_context(working(f"Building {model.name} and tracing it on {where}"))
         from gptcli.model.forward import ForwardOptions
         from gptcli.model.trace import TraceOptions, run_trace
@@ -194,6 +193,7 @@ def trace(
         if page is not None:
             asked = all_of_it(flow)
         report = run_trace(
+            chosen.network,
             flow,
             batch,
             options,
@@ -207,7 +207,7 @@ def trace(
         if page is not None:
             from gptcli.render.page.document import draw
 
-            write_text(draw(report, studies(report)), page)
+            write_text(draw(report, studies(chosen.network, report)), page)
             report = replace(report, attention_maps=None, logit_lens=None)
         sizes = [file.stat().st_size if file is not None else 0 for file in (target, page)]
 

@@ -71,7 +71,7 @@ def verify(
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.progress import counted
 
-    chosen = choose_model(context, weights, config, set_values, tied)
+    chosen = choose_model(context, weights, config, set_values, tied, attention=attention)
     model = chosen.config
     check_witness(witness, model)
     where = "cpu" if quick else resolve_device(device)
@@ -93,7 +93,7 @@ def verify(
         ),
     )
     if not quick and not force:
-        refuse_too_large_a_step(model, training)
+        refuse_too_large_a_step(chosen.network, training)
     from gptcli.api.verification import verified
 
     report = verified(

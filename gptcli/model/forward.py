@@ -8,9 +8,9 @@ import torch
 from msgspec import Struct
 from torch import Tensor
 
-from gptcli.architecture import AttentionPath, describe, sizes_of, steps
+from gptcli.architecture import AttentionPath, Network, steps
 from gptcli.checkpoints import Recognised
-from gptcli.config import InitScheme, ModelConfig
+from gptcli.config import InitScheme
 from gptcli.config.printable import printable
 from gptcli.files import WriteError
 from gptcli.model.gpt import GPT
@@ -49,11 +49,11 @@ class ForwardOptions(BuildOptions, frozen=True, kw_only=True):
     top: int = 5
 
 
-def build(config: ModelConfig, options: BuildOptions, checkpoint: Recognised | None = None) -> GPT:
+def build(network: Network, options: BuildOptions, checkpoint: Recognised | None = None) -> GPT:
     """Build the network and draw its weights, or take a checkpoint's; in training mode where dropout is asked for."""
     if options.threads is not None:
         torch.set_num_threads(options.threads)
-    model = _loaded(checkpoint, options) if checkpoint is not None else _drawn(config, options)
+    model = _loaded(checkpoint, options) if checkpoint is not None else _drawn(network, options)
     if not options.dropout:
         choose_products(model)
     return model.train(options.dropout)
@@ -68,15 +68,15 @@ def _loaded(checkpoint: Recognised, options: BuildOptions) -> GPT:
     return model
 
 
-def _drawn(config: ModelConfig, options: BuildOptions) -> GPT:
-    network = describe(config, options.attention)
+def _drawn(network: Network, options: BuildOptions) -> GPT:
+    network = network.on(options.attention)
     model = GPT(network, dtype=DTYPES[options.dtype], device=options.device)
     initialize(model, options.init, options.seed, advance_for_tied_head=options.dropout)
     return model
 
 
 def run_forward(
-    config: ModelConfig,
+    network: Network,
     batch: Sequence[Sequence[int]],
     options: ForwardOptions,
     *,
@@ -90,7 +90,7 @@ def run_forward(
     """Build, run and report.
 
     Args:
-        config: the model.
+        network: the described model.
         batch: token ids per text, none empty, none longer than the context.
         options: device, dtype, seed and the rest.
         pad_id: fills the shorter texts on the right; under a causal mask no real position sees it.
@@ -101,7 +101,7 @@ def run_forward(
         watch: takes the network and the (B, T) ids, directly before they are run, and returns a listener to each step.
     """
     started = perf_counter()
-    model = build(config, options, checkpoint)
+    model = build(network, options, checkpoint)
     built = perf_counter()
     lengths = [len(ids) for ids in batch]
     longest = max(lengths)
@@ -127,7 +127,7 @@ def run_forward(
     losses = [text_loss(*each) for each in zip(logits, batch, targets, strict=True)] if targets is not None else None
     loss, perplexity, tokens = mean_loss(losses) if losses is not None else (None, None, None)
     return ForwardReport(
-        config=config,
+        config=network.config,
         input_ids=padded.tolist(),
         lengths=lengths,
         pad_id=pad_id if min(lengths) < longest else None,
@@ -145,7 +145,7 @@ def run_forward(
         weights=weights_of(checkpoint),
         attention=options.attention,
         dropout=options.dropout,
-        stages=_stages(config, options.attention, shapes),
+        stages=_stages(network, options.attention, shapes),
         build_seconds=built - started,
         forward_seconds=done - built,
         loss=loss,
@@ -167,9 +167,9 @@ def device_name(device: str) -> str | None:
     return torch.cuda.get_device_name() if device == "cuda" else None
 
 
-def _stages(config: ModelConfig, attention: AttentionPath, shapes: dict[str, tuple[int, ...]]) -> list[Stage]:
+def _stages(network: Network, attention: AttentionPath, shapes: dict[str, tuple[int, ...]]) -> list[Stage]:
     """Put the observed shapes to the described steps; blocks after the first repeat it and are left out."""
-    listed = steps(describe(config, attention), sizes_of(config))
+    listed = steps(network.on(attention), network.sizes)
     return [Stage(s.path, s.label, shapes[s.path], s.block is not None) for s in listed if not s.block]
 
 

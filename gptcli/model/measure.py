@@ -16,8 +16,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from gptcli.architecture import AttentionPath, describe
-from gptcli.config import ModelConfig
+from gptcli.architecture import AttentionPath, Network, describe
 from gptcli.model.cache import KVCache
 from gptcli.model.forward import DTYPES
 from gptcli.model.gpt import GPT
@@ -77,26 +76,26 @@ def storage_bytes(tensors: Iterable[Tensor]) -> int:
     return sum(storages.values())
 
 
-def count_parameters(config: ModelConfig) -> int:
+def count_parameters(network: Network) -> int:
     """Build the network on the meta device and let torch count its parameters."""
-    return sum(parameter.numel() for parameter in GPT(describe(config), device="meta").parameters())
+    return sum(parameter.numel() for parameter in GPT(network, device="meta").parameters())
 
 
-def forward_pass(config: ModelConfig, run: MeasuredRun) -> MeasuredPass:
+def forward_pass(network: Network, run: MeasuredRun) -> MeasuredPass:
     """Run a forward pass without gradients and return what it took."""
     with _mode(run):
         workspaces = library_workspaces(run)
-        model, (ids,) = _built_to_infer(config, run), _token_ids(config, run, 1)
+        model, (ids,) = _built_to_infer(network, run), _token_ids(network, run, 1)
         with torch.no_grad(), _reading([*model.parameters(), ids], run) as reading, _autocast(run):
             model(ids)
     return MeasuredPass(reading.peak - workspaces, reading.scratch)
 
 
-def generation(config: ModelConfig, run: MeasuredRun) -> MeasuredGeneration:
+def generation(network: Network, run: MeasuredRun) -> MeasuredGeneration:
     """Read a prompt of T tokens into a cache, then the last of T tokens alone, and return what each took."""
     with _mode(run):
         workspaces = library_workspaces(run)
-        model, (ids,) = _built_to_infer(config, run), _token_ids(config, run, 1)
+        model, (ids,) = _built_to_infer(network, run), _token_ids(network, run, 1)
         activations = torch.bfloat16 if run.amp else DTYPES[run.dtype]
         cache = KVCache(model.network, run.batch, run.tokens, activations, run.device)
         existing = [*model.parameters(), *cache.tensors(), ids]
@@ -113,12 +112,12 @@ def generation(config: ModelConfig, run: MeasuredRun) -> MeasuredGeneration:
         )
 
 
-def training_step(config: ModelConfig, run: MeasuredRun) -> MeasuredStep:
+def training_step(network: Network, run: MeasuredRun) -> MeasuredStep:
     """Run a training step in steady state and return what it took."""
     with _mode(run):
         workspaces = library_workspaces(run)
-        model = _build(config, run).train()
-        ids, targets = _token_ids(config, run, 2)
+        model = _build(network, run).train()
+        ids, targets = _token_ids(network, run, 2)
         optimizer = _optimizer(model, run)
         state = [v for values in optimizer.state.values() for v in values.values() if isinstance(v, Tensor)]
         with _reading([*model.parameters(), *state, ids, targets], run) as reading:
@@ -145,13 +144,13 @@ def training_step(config: ModelConfig, run: MeasuredRun) -> MeasuredStep:
         )
 
 
-def flops(config: ModelConfig, run: MeasuredRun) -> tuple[int, int]:
+def flops(network: Network, run: MeasuredRun) -> tuple[int, int]:
     """Return the FLOPs of a forward pass and of forward and backward, by torch's own counter.
 
     Fake tensors and the explicit attention path are used: the counter reports 0 for the CPU's fused attention.
     """
     with FakeTensorMode():
-        model = GPT(describe(config, "explicit")).train()
+        model = GPT(describe(network.config, "explicit")).train()
         ids = torch.zeros(run.batch, run.tokens, dtype=torch.long)
         with FlopCounterMode(display=False) as forward:
             logits = model(ids)
@@ -160,11 +159,11 @@ def flops(config: ModelConfig, run: MeasuredRun) -> tuple[int, int]:
     return forward.get_total_flops(), forward.get_total_flops() + backward.get_total_flops()
 
 
-def step_shapes(config: ModelConfig, run: MeasuredRun) -> list[tuple[str, tuple[int, ...]]]:
+def step_shapes(network: Network, run: MeasuredRun) -> list[tuple[str, tuple[int, ...]]]:
     """Return path and shape of every step of a forward pass, in order."""
     seen: list[tuple[str, tuple[int, ...]]] = []
     with FakeTensorMode(), torch.no_grad():
-        model = GPT(describe(config, run.attention)).eval()
+        model = GPT(network.on(run.attention)).eval()
         with observed(model, lambda path, x: seen.append((path, tuple(x.shape)))):
             model(torch.zeros(run.batch, run.tokens, dtype=torch.long))
     return seen
@@ -214,9 +213,9 @@ def _autocast(run: MeasuredRun) -> AbstractContextManager[Any]:
     return torch.autocast(run.device, torch.bfloat16, enabled=run.amp)
 
 
-def _build(config: ModelConfig, run: MeasuredRun) -> GPT:
+def _build(network: Network, run: MeasuredRun) -> GPT:
     """Build with every weight zero: values do not change what memory is taken."""
-    network = describe(config, run.attention)
+    network = network.on(run.attention)
     model = GPT(network, dtype=DTYPES[run.dtype], device=run.device, recompute=run.recompute)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -224,15 +223,15 @@ def _build(config: ModelConfig, run: MeasuredRun) -> GPT:
     return model
 
 
-def _built_to_infer(config: ModelConfig, run: MeasuredRun) -> GPT:
+def _built_to_infer(network: Network, run: MeasuredRun) -> GPT:
     """Build as the commands that infer do, the choice of products included."""
-    model = _build(config, run).eval()
+    model = _build(network, run).eval()
     if not run.amp:  # a chosen product would not see autocast, and no command infers under it
         choose_products(model)
     return model
 
 
-def _token_ids(config: ModelConfig, run: MeasuredRun, amount: int) -> list[Tensor]:
+def _token_ids(network: Network, run: MeasuredRun, amount: int) -> list[Tensor]:
     shape = (run.batch, run.tokens)
     return [torch.zeros(shape, dtype=torch.long, device=run.device) for _ in range(amount)]
 

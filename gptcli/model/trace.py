@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 from torch import Tensor
 
+from gptcli.architecture import Network
 from gptcli.checkpoints import Recognised
 from gptcli.model.forward import DTYPES, ForwardOptions, run_forward, top_tokens
 from gptcli.model.gpt import GPT
@@ -146,6 +147,7 @@ class _CudaClock(_Clock):
 
 
 def run_trace(
+    network: Network,
     flow: FlowReport,
     batch: Sequence[Sequence[int]],
     options: ForwardOptions,
@@ -160,6 +162,7 @@ def run_trace(
     """Run a forward pass and report every step.
 
     Args:
+        network: the described model.
         flow: the steps as they are described, for this batch and this path of attention, with the texts' tokens.
         batch: token ids per text, as of `run_forward`.
         options: as of `run_forward`.
@@ -173,7 +176,6 @@ def run_trace(
     Raises:
         WriteError: the file cannot be filled.
     """
-    assert flow.config is not None
     asked = _Asked(flow, wanted, [len(ids) for ids in batch], options.top, token_text)
     tracer: list[Tracer] = []
     with ExitStack() as stack:
@@ -190,7 +192,7 @@ def run_trace(
             return tracer[0]
 
         report = run_forward(
-            flow.config,
+            network,
             batch,
             options,
             pad_id=pad_id,

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from torch import Tensor, nn
 
-from gptcli.architecture import AttentionPath, describe, each_weight, shape_sizes, sizes_of
+from gptcli.architecture import AttentionPath, Network, each_weight, shape_sizes
 from gptcli.config import ModelConfig
 from gptcli.model.described import described_logits
 from gptcli.model.gpt import GPT
@@ -58,32 +58,30 @@ def small_shape(config: ModelConfig) -> tuple[int, int, int]:
     return _TEXTS, min(cut.context_length, _TOKENS), cut.vocab_size
 
 
-def parameters_and_weights(config: ModelConfig, witness: Witness) -> tuple[int, Compared]:
+def parameters_and_weights(network: Network, witness: Witness) -> tuple[int, Compared]:
     """Build the witness at full size on the meta device.
 
     Returns:
         The number of its parameters, by torch; and of all weights, described or the witness's, how many have one name
         and one shape in the description, in our network and in the witness.
     """
-    network = witness.build(config, "meta", torch.float32)
-    sizes = sizes_of(config)
+    beside = witness.build(network.config, "meta", torch.float32)
+    sizes = network.sizes
     described = {
-        weight.path: shape_sizes(weight.shape, sizes)
-        for weight in each_weight(describe(config), sizes)
-        if not weight.tied_to
+        weight.path: shape_sizes(weight.shape, sizes) for weight in each_weight(network, sizes) if not weight.tied_to
     }
-    ours = _shapes(dict(GPT(describe(config), device="meta").named_parameters()))
-    theirs = _shapes(witness.state(network))
+    ours = _shapes(dict(GPT(network, device="meta").named_parameters()))
+    theirs = _shapes(witness.state(beside))
     names = described.keys() | ours.keys() | theirs.keys()
     agree = sum(described.get(name) == ours.get(name) == theirs.get(name) for name in names)
-    return sum(parameter.numel() for parameter in network.parameters()), Compared(len(names), agree)
+    return sum(parameter.numel() for parameter in beside.parameters()), Compared(len(names), agree)
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
 
-def logits(config: ModelConfig, attention: AttentionPath, witness: Witness) -> tuple[Compared, Compared]:
+def logits(network: Network, attention: AttentionPath, witness: Witness) -> tuple[Compared, Compared]:
     """Give the witness's random weights to our network and compare logits, at small sizes.
 
     Without dropout on the attention path asked for, then with it on the explicit path, where one seed draws the same
@@ -93,18 +91,19 @@ def logits(config: ModelConfig, attention: AttentionPath, witness: Witness) -> t
         How many logits of the witness are those of the network that runs, and how many those of the description
         executed step by step, each step from what it says that it reads.
     """
-    cut = small(config)
-    network = _randomised(witness.build(cut, "cpu", torch.float64))
-    weights = {name: tensor.detach() for name, tensor in witness.state(network).items()}
-    batch, tokens, _ = small_shape(config)
+    cut = small(network.config)
+    beside = _randomised(witness.build(cut, "cpu", torch.float64))
+    weights = {name: tensor.detach() for name, tensor in witness.state(beside).items()}
+    ours = network.of(cut)
+    batch, tokens, _ = small_shape(network.config)
     ids = torch.randint(cut.vocab_size, (batch, tokens), generator=torch.Generator().manual_seed(_SEED))
     runs, described = Compared(0, 0), Compared(0, 0)
     passes: tuple[tuple[AttentionPath, bool], ...] = ((attention, False), ("explicit", True))
     for path, training in passes:
-        expected = _seeded(partial(network.train(training), ids))
+        expected = _seeded(partial(beside.train(training), ids))
         assert expected is not None
-        runs = _counted(runs, _seeded(partial(_by_the_network, cut, path, weights, ids, training)), expected)
-        described = _counted(described, _seeded(partial(_by_the_steps, cut, path, weights, ids, training)), expected)
+        runs = _counted(runs, _seeded(partial(_by_the_network, ours, path, weights, ids, training)), expected)
+        described = _counted(described, _seeded(partial(_by_the_steps, ours, path, weights, ids, training)), expected)
     return runs, described
 
 
@@ -117,18 +116,18 @@ def _randomised(network: nn.Module) -> nn.Module:
     return network
 
 
-def _by_the_network(config: ModelConfig, path: AttentionPath, weights: Weights, ids: Tensor, training: bool) -> Tensor:
-    result: Tensor = _with(config, path, weights, training)(ids)
+def _by_the_network(network: Network, path: AttentionPath, weights: Weights, ids: Tensor, training: bool) -> Tensor:
+    result: Tensor = _with(network, path, weights, training)(ids)
     return result
 
 
-def _by_the_steps(config: ModelConfig, path: AttentionPath, weights: Weights, ids: Tensor, training: bool) -> Tensor:
-    return described_logits(_with(config, path, weights, training), ids)
+def _by_the_steps(network: Network, path: AttentionPath, weights: Weights, ids: Tensor, training: bool) -> Tensor:
+    return described_logits(_with(network, path, weights, training), ids)
 
 
-def _with(config: ModelConfig, path: AttentionPath, weights: Weights, training: bool) -> GPT:
+def _with(network: Network, path: AttentionPath, weights: Weights, training: bool) -> GPT:
     """Build our network with some weights."""
-    model = GPT(describe(config, path), dtype=torch.float64)
+    model = GPT(network.on(path), dtype=torch.float64)
     own = dict(model.named_parameters())
     if _shapes(own) != _shapes(weights):
         raise KeyError("other weights")

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from gptcli.analysis.flow import flow_report
-from gptcli.architecture import AttentionPath
+from gptcli.architecture import AttentionPath, describe
 from gptcli.config import load_config
 from gptcli.render.flow import FORMATS, draw
 from gptcli.render.flow_tree import INPUT, Lane, Node, flow_tree, lanes
@@ -20,7 +20,7 @@ HOSTILE = "<script>alert(1)</script>&\"'`--><![CDATA["
 def report(name: str = "tiny", attention: AttentionPath = "explicit", text: str = "") -> FlowReport:
     config = load_config("tiny", set_values=[f"name={name}"], environ={}).config
     texts = [[Token(id=0, text=text, bytes=text.encode().hex())]] if text else None
-    return flow_report(config, tokens=4, attention=attention, texts=texts)
+    return flow_report(describe(config, attention), tokens=4, texts=texts)
 
 
 def nodes(parts: tuple[Node, ...]) -> list[Node]:
