@@ -66,7 +66,8 @@ def check_network(
             tied=tied,
             seed=seed,
             encode=None if text is None else encode,
-            admit=(lambda _model: None) if force else (lambda model: refuse_too_large_twice(network_of(model))),
+            network_of=network_of,
+            admit=(lambda _network: None) if force else refuse_too_large_twice,
         )
         return run_check(target, request)
 

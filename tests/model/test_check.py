@@ -7,14 +7,7 @@ import pytest
 import torch
 import yaml
 
-from gptcli.architecture import describe, sizes_of, steps
-from gptcli.config import ModelConfig
 from gptcli.model.check.mistakes import MISTAKES, OTHER_HEADS
-from gptcli.model.check.ports import OUT, ports
-from gptcli.model.check.recipe import Recipe, Rerun
-from gptcli.model.gpt import GPT
-from gptcli.model.initialize import initialize
-from gptcli.model.tap import observed
 from tests.conftest import Cli
 from tests.model.planted import IN_LECTURE, IN_NANOGPT, SIZES, WAYS, plant
 
@@ -36,27 +29,6 @@ def options(tmp_path: Path) -> Iterator[dict[str, list[str]]]:
     file = tmp_path / "small.yaml"
     file.write_text(yaml.safe_dump(SIZES))
     return {"lecture": ["-c", str(file)], "nanogpt": []}  # type: ignore[return-value]
-
-
-@pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("activation", ["gelu", "gelu_tanh"])
-def test_the_recipe_without_a_mistake_is_our_network(bias: bool, activation: str) -> None:
-    config = ModelConfig(**SIZES, bias=bias, qkv_bias=bias, activation=activation)  # type: ignore[arg-type]
-    model = GPT(describe(config)).eval()
-    initialize(model, "torch", 1)
-    ids = torch.randint(config.vocab_size, (2, 7))
-    ours: dict[str, torch.Tensor] = {}
-    with torch.no_grad(), observed(model, ours.__setitem__):
-        model(ids)
-        rerun = Rerun(model, Recipe())
-        rerun.whole(ids)
-    listed = ports(steps(describe(config), sizes_of(config)))
-    kept = [port for port in listed if port.key in rerun.values]
-    assert {port.path for port in listed if port.side == OUT and "." not in port.path} - {"drop"} <= {
-        port.path for port in kept
-    }
-    for port in kept:
-        torch.testing.assert_close(rerun.values[port.key], ours[port.value], msg=str(port))
 
 
 def test_every_mistake_is_planted_in_both_ways() -> None:

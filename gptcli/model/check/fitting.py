@@ -1,6 +1,6 @@
 """Their parameters put to ours: by which names, for which config, and what does not fit."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -8,6 +8,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 from torch import Tensor, nn
 
+from gptcli.architecture import Group, Network
+from gptcli.architecture.roles import HEAD, TOKEN_TABLE, Role
 from gptcli.checkpoints import Recognised
 from gptcli.checkpoints.diagnose import structure_findings
 from gptcli.checkpoints.infer import infer_config
@@ -16,12 +18,11 @@ from gptcli.checkpoints.stored import Opened
 from gptcli.config import ModelConfig, ResolvedConfig, lay_over
 from gptcli.config.printable import printable
 from gptcli.errors import InputError, did_you_mean
-from gptcli.model.check.ports import modules_of
+from gptcli.model.check.ports import Port, modules_of, ports
 from gptcli.model.check.target import Target
 from gptcli.model.pickled import source_of
 from gptcli.reports.finding import Finding
 
-_HEAD, _TABLE = "lm_head.weight", "wte.weight"
 _HEAD_COUNTS = ("n_heads", "n_head", "num_heads", "num_attention_heads", "heads", "nhead", "h")
 _SILENT = ("tied-head", "padded-vocabulary", "mask-buffers")
 _MOST_NAMES = 3
@@ -33,10 +34,12 @@ class Fitted(Struct, frozen=True):
 
     Attributes:
         recognised: what they are, for `gptcli.model.load.load_model`; their memory, not a copy.
+        network: as it should be.
         modules: described path -> the names of their modules.
     """
 
     recognised: Recognised
+    network: Network
     modules: dict[str, tuple[str, ...]]
 
     @property
@@ -70,6 +73,7 @@ def fit(
     model: nn.Module,
     target: Target,
     asked: ResolvedConfig | None,
+    network_of: Callable[[ModelConfig], Network],
     *,
     set_values: tuple[str, ...] = (),
     tied: bool | None = None,
@@ -80,6 +84,7 @@ def fit(
         model: theirs.
         target: where it is from.
         asked: the config it should have; None reads the sizes off its shapes.
+        network_of: describes the network of a config.
         set_values: what ``--set`` lays over sizes that are read off.
         tied: what ``--tied/--untied`` lays over them.
 
@@ -92,20 +97,30 @@ def fit(
     matched = match(source.tensors)
     if matched is None:
         raise InputError(f"{target}: {_unknown(parameters)}")
-    modules = modules_of(model, matched)
     findings: list[Finding] = []
+    config = asked.config if asked is not None else None
+    if config is None:
+        config, findings = infer_config(matched, target.name, None)
+    if config is None:
+        raise InputError(f"{target}: {findings[0].message}")
+    network = network_of(config)
+    listed = ports(network)
+    modules = modules_of(model, matched, listed)
+    tables = (_weight_of(network, TOKEN_TABLE), _weight_of(network, HEAD))
+    tied_here = _is_tied(matched, tables)
     if asked is None:
-        asked, findings = _read_off(model, target, matched, modules, set_values, tied)
-    tying, tying_findings = _tying(matched, asked)
-    config = replace(asked.config, weight_tying=tying)
+        read_off = replace(config, weight_tying=tied_here)
+        said = _heads_said(model, _attention_modules(listed, modules), config.emb_dim)
+        asked, findings = _laid_over(read_off, said, findings, str(target), set_values, tied)
+    config = replace(asked.config, weight_tying=tied_here)
     findings += [
-        *_shared(matched),
-        *tying_findings,
+        *_shared(matched, tables),
+        *_tying_contradicted(matched, asked, tables),
         *_corrected(structure_findings(matched, config, config.vocab_size), matched),
     ]
     opened = Opened(path=Path(str(target)), files=[], kind="module", source=source, total_bytes=0)
     recognised = Recognised(opened=opened, matched=matched, config=config, config_source=str(target), findings=findings)
-    return Fitted(recognised, modules)
+    return Fitted(recognised, network.of(config), modules)
 
 
 def _unknown(parameters: Mapping[str, Tensor]) -> str:
@@ -118,31 +133,36 @@ def _unknown(parameters: Mapping[str, Tensor]) -> str:
     )
 
 
-def _read_off(
-    model: nn.Module,
-    target: Target,
-    matched: Matched,
-    modules: Mapping[str, tuple[str, ...]],
+def _laid_over(
+    config: ModelConfig,
+    said: tuple[int, str] | None,
+    guessed: list[Finding],
+    target: str,
     set_values: tuple[str, ...],
     tied: bool | None,
 ) -> tuple[ResolvedConfig, list[Finding]]:
-    """Read the config off the shapes; the number of heads, which they do not say, off the modules' attributes."""
-    config, findings = infer_config(matched, target.name, _is_tied(matched))
-    if config is None:
-        raise InputError(f"{target}: {findings[0].message}")
-    config = replace(config, weight_tying=_is_tied(matched))
-    said = _heads_said(model, modules, config.emb_dim)
+    """Lay options over the config read off the shapes; the number of heads, which they do not say, is what is ``said``.
+
+    Returns:
+        The config, and what says the number of heads or that it is guessed, unless an option does.
+    """
     if said is not None:
         heads, where = said
         config = replace(config, n_heads=heads)
-        findings = [Finding("note", "heads", where, f"shapes do not say the number of heads: {heads}, as this says")]
-    asked = lay_over(config, str(target), set_values=set_values, flags={"weight_tying": tied})
-    return asked, findings if asked.sources["n_heads"] == str(target) else []
+        guessed = [Finding("note", "heads", where, f"shapes do not say the number of heads: {heads}, as this says")]
+    asked = lay_over(config, target, set_values=set_values, flags={"weight_tying": tied})
+    return asked, guessed if asked.sources["n_heads"] == target else []
 
 
-def _heads_said(model: nn.Module, modules: Mapping[str, tuple[str, ...]], width: int) -> tuple[int, str] | None:
+def _attention_modules(listed: list[Port], modules: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the names of their modules that are the first layer's attention."""
+    groups = (port for port in listed if isinstance(port.node, Group))
+    return next((modules.get(port.path, ()) for port in groups if port.node.kind == "attention"), ())
+
+
+def _heads_said(model: nn.Module, attention: tuple[str, ...], width: int) -> tuple[int, str] | None:
     """Return the number of heads that their attention, or their config, keeps as an attribute; and its name."""
-    holders: list[tuple[str, object]] = [(name, model.get_submodule(name)) for name in modules.get("h.0.attn", ())]
+    holders: list[tuple[str, object]] = [(name, model.get_submodule(name)) for name in attention]
     holders += [(name, getattr(model, name, None)) for name in ("config", "cfg")]
     for name, holder in holders:
         for key in _HEAD_COUNTS:
@@ -152,24 +172,30 @@ def _heads_said(model: nn.Module, modules: Mapping[str, tuple[str, ...]], width:
     return None
 
 
-def _is_tied(matched: Matched) -> bool:
+def _weight_of(network: Network, role: Role) -> str:
+    """Return the path of the one weight of the part with a role."""
+    (name,) = network.part_of(role).weights()
+    return f"{network.path_of(role)}.{name}"
+
+
+def _is_tied(matched: Matched, tables: tuple[str, str]) -> bool:
     """Return whether the head shares the token embedding's memory, or is no parameter of its own."""
-    pair = [matched.weights.get(path, {}).get(0) for path in (_TABLE, _HEAD)]
+    pair = [matched.weights.get(path, {}).get(0) for path in tables]
     table, head = (None if part is None else part.tensor.storage for part in pair)
     return head is None or head == table
 
 
-def _tying(matched: Matched, asked: ResolvedConfig) -> tuple[bool, list[Finding]]:
-    """Return whether theirs is tied; an error where an option asks for the opposite, which no constructor knows."""
-    tied, source = _is_tied(matched), asked.sources["weight_tying"]
+def _tying_contradicted(matched: Matched, asked: ResolvedConfig, tables: tuple[str, str]) -> list[Finding]:
+    """Find that an option asks for a tied head where theirs is not, or the opposite, which no constructor knows."""
+    tied, source = _is_tied(matched, tables), asked.sources["weight_tying"]
     if asked.config.weight_tying == tied or not source.startswith(("--", "GPTCLI_")):
-        return tied, []
-    name = matched.layout.names()[_HEAD][0]
+        return []
+    name = matched.layout.names()[tables[1]][0]
     facts = ("shares the token embedding", "is a weight of its own")
-    return tied, [Finding("error", "tying", name, f"{source}, but this head {facts[0] if tied else facts[1]}")]
+    return [Finding("error", "tying", name, f"{source}, but this head {facts[0] if tied else facts[1]}")]
 
 
-def _shared(matched: Matched) -> list[Finding]:
+def _shared(matched: Matched, tables: tuple[str, str]) -> list[Finding]:
     """Find parameters that are one and the same tensor: blocks made by ``[block] * n_layers``."""
     first: dict[int, str] = {}
     findings = []
@@ -177,7 +203,7 @@ def _shared(matched: Matched) -> list[Finding]:
         tensor = part.tensor
         assert tensor.storage is not None
         other = first.setdefault(tensor.storage, tensor.name)
-        if other != tensor.name and part.path not in (_TABLE, _HEAD):
+        if other != tensor.name and part.path not in tables:
             message = f"shared: is the same tensor as {printable(other)}; every block needs a module of its own"
             findings.append(Finding("error", "shared", printable(tensor.name), message))
     return findings[:1]  # the others follow from it

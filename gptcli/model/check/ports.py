@@ -5,21 +5,24 @@ A step that is no module - a sum, the activations' weighted mean - is seen where
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from msgspec import Struct
+from msgspec.structs import replace
 from torch import Tensor, nn
 
-from gptcli.architecture import Step
+from gptcli.architecture import Group, Network, Part, Shape, Stack
+from gptcli.architecture.axes import B, T
+from gptcli.architecture.listing import output_shape
+from gptcli.architecture.parts.dropout import Dropout
+from gptcli.architecture.roles import HEAD
 from gptcli.checkpoints.matching import Matched
 from gptcli.model.check.learner import first_tensor
 
 LOGITS = "logits"
 IN, OUT = "in", "out"
 Key = tuple[str, str]  # path and side of a port
-_SOURCES = ("ids", "positions")
-_HEAD = "lm_head"
 
 
 class Port(Struct, frozen=True):
@@ -28,12 +31,18 @@ class Port(Struct, frozen=True):
     Attributes:
         path: of the module, as described; ``logits`` for what the whole network returns.
         side: ``in`` or ``out``.
+        node: the described part or group that the module is.
         value: the described step whose output stands there in a right network.
+        shape: of that output.
+        last_alone: whether the last token alone may pass there, as at the output head.
     """
 
     path: str
     side: str
+    node: Part | Group
     value: str
+    shape: Shape
+    last_alone: bool = False
 
     @property
     def key(self) -> Key:
@@ -41,49 +50,71 @@ class Port(Struct, frozen=True):
         return self.path, self.side
 
 
-def ports(steps: list[Step]) -> list[Port]:
+class Entry(NamedTuple):
+    """What a group reads from outside: the step that gives it, and its shape."""
+
+    value: str
+    shape: Shape
+
+
+def ports(network: Network) -> list[Port]:
     """List the ports of a described network in order of execution."""
-    return [*_ports(steps), Port(LOGITS, OUT, steps[-1].path)]
+    found = list(ports_inside(network, "", {}))
+    return [*found, replace(found[-1], path=LOGITS)]
 
 
-def _ports(steps: list[Step]) -> Iterator[Port]:
-    entered: set[str] = set()
-    for step, following in zip(steps, [*steps[1:], None], strict=True):
-        for group in _groups(step.path):
-            if group not in entered and step.reads[0] not in _SOURCES and not step.group:
-                entered.add(group)
-                yield Port(group, IN, step.reads[0])
-        if not step.group and step.reads[0] not in _SOURCES:
-            yield Port(step.path, IN, step.reads[0])
-        yield Port(step.path, OUT, step.path)
-        if step.block is not None and (following is None or following.block != step.block):
-            yield Port(block_path(step.block), OUT, step.path)
+def ports_inside(group: Group, path: str, entries: Mapping[str, Entry]) -> Iterator[Port]:
+    """Yield the ports of all that a group holds, in order of execution; of what reads ids or positions, the outputs.
+
+    Args:
+        group: which.
+        path: of the group; empty for the network.
+        entries: what is read from outside, by the names by which its parts read it.
+    """
+    values = dict(entries)
+    at_end = False  # from the head on
+    for name, node in group.parts:
+        here = f"{path}.{name}" if path else name
+        read = values.get(node.reads[0])
+        if isinstance(node, Part):
+            at_end = at_end or node.role == HEAD
+            values[name] = Entry(here, node.shape)
+            if read is not None:
+                yield Port(here, IN, node, *read, at_end)
+            yield Port(here, OUT, node, *values[name], at_end)
+            continue
+        assert read is not None
+        if isinstance(node, Stack):
+            for index, layer in enumerate(node.layers()):
+                inside = f"{here}.{index}"
+                output = Entry(f"{inside}.{layer.body.output}", output_shape(layer.body))
+                yield from _ports_of_group(layer.body, inside, read, output)
+                read = output
+            values[name] = read
+        else:
+            values[name] = Entry(here, output_shape(node))
+            yield from _ports_of_group(node, here, read, values[name])
 
 
-def block_path(index: int) -> str:
-    """Return the path of a block."""
-    return f"h.{index}"
+def _ports_of_group(group: Group, path: str, read: Entry, output: Entry) -> Iterator[Port]:
+    yield Port(path, IN, group, *read)
+    yield from ports_inside(group, path, {"x": read})
+    yield Port(path, OUT, group, *output)
 
 
-def _groups(path: str) -> Iterator[str]:
-    """``h.0.attn.c_attn`` -> ``h.0``, ``h.0.attn``."""
-    pieces = path.split(".")
-    for length in range(2, len(pieces)):
-        yield ".".join(pieces[:length])
-
-
-def modules_of(model: nn.Module, matched: Matched) -> dict[str, tuple[str, ...]]:
+def modules_of(model: nn.Module, matched: Matched, listed: list[Port]) -> dict[str, tuple[str, ...]]:
     """Find their modules: by described path, the names of the module or modules that do its work.
 
     A module with weights is found by their names; a group is the outermost module that holds all weights of it and no
     others.
     """
+    groups = {port.path for port in listed if isinstance(port.node, Group)}
     found: dict[str, tuple[str, ...]] = {}
     held: dict[str, set[str]] = {}
     for path, parts in matched.weights.items():
         names = [part.tensor.name for _, part in sorted(parts.items())]
         found.setdefault(path.rpartition(".")[0], tuple(name.rpartition(".")[0] for name in names))
-        for group in _groups(path.rpartition(".")[0]):
+        for group in groups.intersection(_around(path)):
             held.setdefault(group, set()).update(names)
     known = set().union(*held.values()) if held else set()
     for name, module in model.named_modules(remove_duplicate=False):
@@ -96,12 +127,25 @@ def modules_of(model: nn.Module, matched: Matched) -> dict[str, tuple[str, ...]]
     return found
 
 
-class Watch:
-    """Keeps what passes the ports of their network while it runs; of a module that is called twice, the first call."""
+def _around(path: str) -> Iterator[str]:
+    """``h.0.attn.weight`` -> ``h``, ``h.0``, ``h.0.attn``."""
+    pieces = path.split(".")
+    return (".".join(pieces[:length]) for length in range(1, len(pieces)))
 
-    def __init__(self, model: nn.Module, modules: Mapping[str, tuple[str, ...]]) -> None:
+
+class Watch:
+    """Keeps what passes the ports of their network while it runs; of a module that is called twice, the first call.
+
+    Args:
+        model: theirs.
+        modules: described path -> the names of their modules.
+        listed: the ports.
+    """
+
+    def __init__(self, model: nn.Module, modules: Mapping[str, tuple[str, ...]], listed: list[Port]) -> None:
         self._model = model
         self._modules = modules
+        self._dropouts = dict(_dropouts_of_weights(listed))
         self._seen: dict[tuple[str, str, int], Tensor] = {}
 
     def __enter__(self) -> "Watch":
@@ -109,8 +153,8 @@ class Watch:
         for path, names in self._modules.items():
             for part, name in enumerate(names):
                 self._hook(self._model.get_submodule(name), path, part)
-            if path.endswith(".attn"):
-                self._hook_weights_dropout(self._model.get_submodule(names[0]), f"{path}.drop")
+            if path in self._dropouts:
+                self._hook_weights_dropout(self._model.get_submodule(names[0]), self._dropouts[path])
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -156,14 +200,21 @@ class Watch:
             self._seen[key] = value.detach().clone()  # they may write into it later
 
 
-def put_beside(ours: Tensor, theirs: Tensor, path: str) -> Tensor:
+def _dropouts_of_weights(listed: list[Port]) -> Iterator[tuple[str, str]]:
+    """Yield the path of each attention, and that of the dropout in it which takes the weights, (B, H, T, T)."""
+    for port in listed:
+        if isinstance(port.node, Dropout) and port.shape[-2:] == (T, T):
+            yield port.path.rpartition(".")[0], port.path
+
+
+def put_beside(ours: Tensor, theirs: Tensor, port: Port) -> Tensor:
     """Return our value in the shape of theirs where they merely keep less or more of the same.
 
     Positions may be looked up once or for every text; the head may be given the last token alone, as nanoGPT does.
     """
-    if path == "wpe" and theirs.ndim == ours.ndim + 1 and theirs.shape[1:] == ours.shape:
+    if B not in port.shape and theirs.ndim == ours.ndim + 1 and theirs.shape[1:] == ours.shape:
         return ours.expand(theirs.shape)
-    if path in (_HEAD, LOGITS) and theirs.ndim == ours.ndim and theirs.shape[1] == 1:
+    if port.last_alone and theirs.ndim == ours.ndim and theirs.shape[1] == 1:
         return ours[:, -1:]
     return ours
 

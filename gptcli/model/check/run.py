@@ -8,7 +8,9 @@ import torch
 from msgspec import Struct
 from torch import Tensor, nn
 
-from gptcli.architecture import Step, describe, sizes_of, steps
+from gptcli.architecture import Network, Step, size, steps
+from gptcli.architecture.axes import C
+from gptcli.architecture.parts.dropout import Dropout
 from gptcli.config import ModelConfig, ResolvedConfig
 from gptcli.config.printable import printable
 from gptcli.errors import InputError
@@ -16,7 +18,8 @@ from gptcli.model.check.fitting import Fitted, fit, unsettle
 from gptcli.model.check.learner import Learner, default_dtype, make_room_for
 from gptcli.model.check.ports import IN, LOGITS, OUT, Port, Watch, difference, magnitude, ports, put_beside
 from gptcli.model.check.probe import NOT_FINITE, probe
-from gptcli.model.check.search import Search, Together, Values
+from gptcli.model.check.rerun import Values
+from gptcli.model.check.search import Search, Together
 from gptcli.model.check.target import Target
 from gptcli.model.gpt import GPT
 from gptcli.model.load import load_model
@@ -26,7 +29,6 @@ from gptcli.reports.finding import Finding
 
 _RANDOM_TOKENS = 8
 _CORNER = 3
-_DROPOUT = "dropout"
 _DROPOUT_HINT = (
     "two runs on the same ids differ: dropout is still on after .eval(), as with F.dropout(x) without "
     "training=self.training; or something else is random"
@@ -48,6 +50,7 @@ class CheckRequest(Struct, frozen=True, kw_only=True):
         tied: what ``--tied/--untied`` says.
         seed: of their weights.
         encode: the ids of the text for a model, or None for random ones.
+        network_of: describes the network of a config.
         admit: raises where a model would take too much memory.
     """
 
@@ -56,7 +59,8 @@ class CheckRequest(Struct, frozen=True, kw_only=True):
     tied: bool | None = None
     seed: int = 123
     encode: Callable[[ModelConfig], list[int]] | None = None
-    admit: Callable[[ModelConfig], None]
+    network_of: Callable[[ModelConfig], Network]
+    admit: Callable[[Network], None]
 
 
 def run_check(target: Target, request: CheckRequest) -> CheckReport:
@@ -71,7 +75,7 @@ def run_check(target: Target, request: CheckRequest) -> CheckReport:
     learner = Learner(target)
     asked = request.config(learner.is_class)
     if asked is not None:
-        request.admit(asked.config)
+        request.admit(request.network_of(asked.config))
     try:
         return _check(learner, asked, request, torch.float64)
     except _SinglePrecisionError:
@@ -105,20 +109,21 @@ def _check(learner: Learner, asked: ResolvedConfig | None, request: CheckRequest
     early_ids = _ids(asked.config, request) if asked is not None else None  # a bad text is reported first
     model = learner.build(None if asked is None else asked.config, seed=request.seed, dtype=dtype)
     unsettle(model, request.seed)
-    fitted = fit(model, learner.target, asked, set_values=request.set_values, tied=request.tied)
+    fitted = fit(model, learner.target, asked, request.network_of, set_values=request.set_values, tied=request.tied)
     ids = _ids(fitted.config, request) if early_ids is None else early_ids
-    listed = steps(describe(fitted.config), sizes_of(fitted.config))
+    network = fitted.network
+    listed, places = steps(network, network.sizes), ports(network)
     broken = _unfit(fitted.recognised.findings)
     not_finite = _parameters_not_finite(model)
     fitted.recognised.findings.extend(not_finite)
-    theirs = _run_theirs(learner, model, fitted, ids, ports(listed), dtype, may_fail=broken is not None)
+    theirs = _run_theirs(learner, model, fitted, ids, places, dtype, may_fail=broken is not None)
     seen: list[tuple[Port, CheckedStep]] = []
     divergence = broken
     if broken is None:
         assert theirs is not None
         ours = _run_ours(fitted, ids, dtype)
-        seen = list(_compare(theirs.values, ours, listed, fitted.modules, TOLERANCES[dtype]))
-        divergence = _first(seen, theirs, ours, listed, fitted, ids, TOLERANCES[dtype])
+        seen = list(_compare(theirs.values, ours, listed, places, fitted.modules, TOLERANCES[dtype]))
+        divergence = _first(seen, theirs, ours, listed, places, fitted, ids, TOLERANCES[dtype])
     looks_ahead = None if theirs is None else theirs.looks_ahead
     deterministic = None if theirs is None else theirs.unsteady is None
     divergence = divergence or _unfit(not_finite)  # a row of a table that these ids do not look up
@@ -182,7 +187,7 @@ def _run_theirs(
     may_fail: bool,
 ) -> _Theirs | None:
     def run(ids: Tensor) -> Values:
-        with default_dtype(dtype), Watch(model, fitted.modules) as watch:
+        with default_dtype(dtype), Watch(model, fitted.modules, listed) as watch:
             logits = learner.logits(model, ids)
         values = {**watch.values(), (LOGITS, OUT): logits.detach().clone()}
         if dtype == torch.float64 and any(value.dtype != dtype for value in values.values()):
@@ -239,6 +244,7 @@ def _compare(
     theirs: Values,
     ours: _Ours,
     listed: list[Step],
+    places: list[Port],
     modules: Mapping[str, tuple[str, ...]],
     tolerance: float,
 ) -> Iterator[tuple[Port, CheckedStep]]:
@@ -248,11 +254,11 @@ def _compare(
     """
     by_path = {step.path: step for step in listed}
     agreeing: dict[str, bool] = {}  # by step, whether it agreed where it was seen first
-    for port in ports(listed):
+    for port in places:
         if port.key not in theirs:
             continue
         found = theirs[port.key]
-        expected = put_beside(ours.outputs[port.value], found, port.path)
+        expected = put_beside(ours.outputs[port.value], found, port)
         step = by_path[_undropped(port.value, by_path)]
         again = step.path in agreeing
         path = LOGITS if port.path == LOGITS else port.path if again and port.side == IN else step.path
@@ -260,7 +266,7 @@ def _compare(
         apart = difference(expected, found) if expected.shape == found.shape else None
         checked = CheckedStep(
             path=path,
-            label="Logits" if path == LOGITS else by_path[path].label if path in by_path else "Transformer block",
+            label="Logits" if path == LOGITS else by_path.get(path, port.node).label,
             module=_module(port, modules),
             side=port.side,
             shape=tuple(found.shape),
@@ -276,7 +282,7 @@ def _compare(
 
 def _undropped(path: str, by_path: Mapping[str, Step]) -> str:
     """Return the step whose value stands there; in evaluation mode dropout only passes it on."""
-    while by_path[path].kind == _DROPOUT:
+    while isinstance(by_path[path].node, Dropout):
         path = by_path[path].reads[0]
     return path
 
@@ -291,11 +297,12 @@ def _first(
     theirs: _Theirs,
     ours: _Ours,
     listed: list[Step],
+    places: list[Port],
     fitted: Fitted,
     ids: Tensor,
     tolerance: float,
 ) -> Divergence | None:
-    order = {port.key: place for place, port in enumerate(ports(listed))}
+    order = {port.key: place for place, port in enumerate(places)}
     departing = next(((port, checked) for port, checked in seen if not checked.ok), None)
     unsteady = theirs.unsteady
     if unsteady is not None and (departing is None or order[unsteady.key] <= order[departing[0].key]):
@@ -312,16 +319,16 @@ def _first(
     if departing is None:
         return None
     port, checked = departing
-    expected, found = put_beside(ours.outputs[port.value], theirs.values[port.key], port.path), theirs.values[port.key]
+    expected, found = put_beside(ours.outputs[port.value], theirs.values[port.key], port), theirs.values[port.key]
     alike = expected.shape == found.shape
     if alike and checked.difference is not None and checked.difference <= tolerance * magnitude(expected):
         return _not_finite(checked, expected, found, fitted.recognised.findings)
-    found_out = Search(ours.model, ports(listed), ours.outputs, theirs.values, ids, tolerance).culprits(port)
+    found_out = Search(ours.model, places, ours.outputs, theirs.values, ids, tolerance).culprits(port)
     return Divergence(
         **_seen_at(checked, expected, found),
         kind=_kind(checked, port, alike=alike),
         mistakes=list(dict.fromkeys(mistake.name for together in found_out for mistake in together)),
-        hint=_hint(found_out) or _shape_hint(checked, fitted.config),
+        hint=_hint(found_out) or _shape_hint(checked, size(C, fitted.network.sizes)),
     )
 
 
@@ -372,8 +379,8 @@ def _kind(checked: CheckedStep, port: Port, *, alike: bool) -> str:
     return "input" if port.side == IN and checked.path == port.path else "value"
 
 
-def _shape_hint(checked: CheckedStep, config: ModelConfig) -> str | None:
-    if checked.path == LOGITS and checked.shape[-1:] == (config.emb_dim,) != checked.expected_shape[-1:]:
+def _shape_hint(checked: CheckedStep, width: int) -> str | None:
+    if checked.path == LOGITS and checked.shape[-1:] == (width,) != checked.expected_shape[-1:]:
         return "the network returns what its output head should take; apply the head"
     return None
 

@@ -1,28 +1,23 @@
 """Which known mistake reproduces what was found: ours is run again with each, from the same input."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import combinations
 
 import torch
-from msgspec.structs import replace
 from torch import Tensor
 
-from gptcli.model.check.mistakes import Mistake, mistakes_for
-from gptcli.model.check.ports import IN, Key, Port, block_path, difference, magnitude, put_beside
-from gptcli.model.check.recipe import Recipe, Rerun
+from gptcli.architecture import Network
+from gptcli.model.check.mistakes import Mistake, made, mistakes_for
+from gptcli.model.check.mistakes.edits import places
+from gptcli.model.check.ports import Port, difference, magnitude, put_beside
+from gptcli.model.check.rerun import Rerun, Stretch, Values
 from gptcli.model.gpt import GPT
 
-Values = Mapping[Key, Tensor]
 Together = tuple[Mistake, ...]  # mistakes made at the same time
-_Section = Callable[[Rerun], Mapping[Key, Tensor]]
-_EMBEDDED = "drop"  # the step whose output the first block takes
+_Attempt = tuple[Together, Network]  # and the network with them
+_Run = Callable[[Network], Values]
 _AS_NEAR = 1000  # mistakes that differ by less than so many times what rounding does cannot be distinguished
-# The decisions inside attention and inside feed forward, where several mistakes may hide behind one output.
-_CROWDED = {
-    ".attn": {"qkv", "heads", "scale", "mask", "softmax", "merge", "project"},
-    ".mlp": {"expand", "activate", "back", "fed"},
-}
 
 
 class Search:
@@ -46,12 +41,11 @@ class Search:
         ids: Tensor,
         tolerance: float,
     ) -> None:
-        self._model = model
+        self._network = model.network
         self._listed = listed
-        self._ours = ours
         self._theirs = theirs
-        self._ids = ids
         self._tolerance = tolerance
+        self._rerun = Rerun(model, listed, ours, ids)
 
     def culprits(self, departing: Port) -> list[Together]:
         """Return the mistakes that explain the first port where the two differ.
@@ -61,40 +55,32 @@ class Search:
         the ports before as they are. Of several, those count that explain most of what follows. Where no single one
         does, two at a time are tried inside attention and feed forward.
         """
-        single: list[Together] = [(mistake,) for mistake in mistakes_for(self._model.network.config)]
-        own = self._section(departing.path)
-        for section in (own, self._section(departing.value), self._whole):
-            if found := self._best(single, section, departing):
+        single: list[_Attempt] = [((mistake,), made(self._network, mistake)) for mistake in mistakes_for(self._network)]
+        own, before = (self._rerun.stretch(path) for path in (departing.path, departing.value))
+        runs = [self._run_of(own), *([self._run_of(before)] if before.gives != own.gives else []), self._rerun.whole]
+        for run in runs:
+            if found := self._best(single, run, departing):
                 return found
-        return self._best(_pairs(single, departing.path), own, departing)
+        group = self._rerun.group_in(own, departing.path)
+        return self._best(self._pairs(single, own, group), self._run_of(group), departing) if group else []
 
-    def _section(self, path: str) -> _Section:
-        """Return the rerun of the part of the network in which a path lies."""
-        pieces = path.split(".")
-        if pieces[0] == "h":
-            return lambda rerun: self._block(rerun, int(pieces[1]))
-        if pieces[0] in ("wte", "wpe", "embed", "drop"):
-            return lambda rerun: self._filled(rerun, rerun.embed(self._ids), _EMBEDDED)
-        return self._finish
+    def _run_of(self, stretch: Stretch) -> _Run:
+        """Return what runs a stretch of a network that is edited there; of others there is nothing to see."""
+        ours = stretch.of(self._network)
+        return lambda network: self._rerun.run(network, stretch) if stretch.of(network) != ours else {}
 
-    def _block(self, rerun: Rerun, index: int) -> Mapping[Key, Tensor]:
-        return self._filled(rerun, rerun.block(index, self._ours[_before(index)]), _before(index + 1))
+    def _pairs(self, single: list[_Attempt], around: Stretch, group: Stretch) -> Iterator[_Attempt]:
+        """Yield the pairs of mistakes that can be made at once in a group and leave what is around it as it is."""
+        ours = around.of(self._network).body
+        prefix = f"{group.path.removeprefix(f'{around.path}.')}."
+        changed = [(together, edited, places(ours, around.of(edited).body)) for together, edited in single]
+        inside = [each for each in changed if each[2] and all(place.startswith(prefix) for place in each[2])]
+        for (one, edited, here), (other, _, there) in combinations(inside, 2):
+            if not here & there:
+                yield (*one, *other), made(edited, *other)
 
-    def _finish(self, rerun: Rerun) -> Mapping[Key, Tensor]:
-        rerun.finish(self._ours[_before(self._model.network.config.n_layers)])
-        return rerun.values
-
-    def _whole(self, rerun: Rerun) -> Mapping[Key, Tensor]:
-        rerun.whole(self._ids)
-        return rerun.values
-
-    def _filled(self, rerun: Rerun, output: Tensor, step: str) -> Mapping[Key, Tensor]:
-        """Add what those would take in who read the part's output and were not run."""
-        readers = {port.key: output for port in self._listed if port.side == IN and port.value == step}
-        return {**readers, **rerun.values}
-
-    def _best(self, alternatives: list[Together], section: _Section, departing: Port) -> list[Together]:
-        scored = [(*self._score(together, section, departing), together) for together in alternatives]
+    def _best(self, attempts: Iterable[_Attempt], run: _Run, departing: Port) -> list[Together]:
+        scored = [(*self._score(edited, run, departing), together) for together, edited in attempts]
         most = max((score for score, _, _ in scored), default=0)
         if not most:
             return []
@@ -102,13 +88,13 @@ class Search:
         limit = _AS_NEAR * max(nearest, torch.finfo(self._theirs[departing.key].dtype).eps)
         return [together for score, apart, together in scored if score == most and apart <= limit]
 
-    def _score(self, together: Together, section: _Section, departing: Port) -> tuple[int, float]:
+    def _score(self, edited: Network, run: _Run, departing: Port) -> tuple[int, float]:
         """Return how many ports agree from the departing one on, and how far that one is apart for its size.
 
         The number is 0 where that port or one before it does not agree.
         """
         try:
-            values = section(Rerun(self._model, _recipe(together)))
+            values = run(edited)
         except (RuntimeError, IndexError):  # no such mistake can be made in this model: its shapes do not allow it
             return 0, 0.0
         score, nearness = 0, 0.0
@@ -126,23 +112,7 @@ class Search:
     def _apart(self, value: Tensor, port: Port) -> float:
         """Return how far theirs is from a value, relative to the largest number in it."""
         found = self._theirs[port.key]
-        expected = put_beside(value, found, port.path)
+        expected = put_beside(value, found, port)
         if expected.shape != found.shape:
             return float("inf")
         return difference(expected, found) / max(magnitude(expected), sys.float_info.min)
-
-
-def _before(index: int) -> str:
-    """Return the step whose output a block takes, or the end after the last one."""
-    return _EMBEDDED if index == 0 else f"{block_path(index - 1)}.add_2"
-
-
-def _recipe(together: Together) -> Recipe:
-    return replace(Recipe(), **{key: value for mistake in together for key, value in mistake.changes.items()})
-
-
-def _pairs(single: list[Together], path: str) -> list[Together]:
-    """Return the pairs of mistakes that can be made at once in the part where a path lies."""
-    crowd = next((keys for part, keys in _CROWDED.items() if part in path), set())
-    inside = [mistake for (mistake,) in single if mistake.changes.keys() <= crowd]
-    return [(one, other) for one, other in combinations(inside, 2) if not one.changes.keys() & other.changes.keys()]

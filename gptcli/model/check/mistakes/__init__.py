@@ -1,0 +1,40 @@
+"""The mistakes that people make when they write a GPT: a file for each region of the network, a row for each mistake.
+
+A row says which change of the tree makes the mistake, in the words of `edits`. To know of another mistake, add a row.
+"""
+
+from collections.abc import Iterator
+
+from gptcli.architecture import Network
+from gptcli.model.check.mistakes import (
+    blocks,
+    embeddings,
+    end,
+    feed_forward,
+    heads,
+    norms,
+    projections,
+    scores,
+)
+from gptcli.model.check.mistakes.heads import OTHER_HEADS
+from gptcli.model.check.mistakes.mistake import Mistake, made
+
+__all__ = ["MISTAKES", "OTHER_HEADS", "Mistake", "made", "mistakes_for"]
+
+MISTAKES: tuple[Mistake, ...] = (
+    *embeddings.MISTAKES,
+    *scores.MISTAKES,
+    *heads.MISTAKES,
+    *projections.MISTAKES,
+    *feed_forward.MISTAKES,
+    *norms.MISTAKES,
+    *blocks.MISTAKES,
+    *end.MISTAKES,
+)
+
+
+def mistakes_for(network: Network) -> Iterator[Mistake]:
+    """Yield the mistakes that can be made in a network: those that change something in its tree."""
+    for mistake in (*MISTAKES, *heads.other_heads(network)):
+        if made(network, mistake) != network:
+            yield mistake

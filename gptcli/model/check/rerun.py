@@ -1,0 +1,137 @@
+"""A network with another tree, run around our weights: the whole of it, or the stretch in which a departure lies."""
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+
+import torch
+from msgspec import Struct
+from torch import Tensor
+
+from gptcli.architecture import Group, Network, Shape, Sizes, Stack
+from gptcli.architecture.network import Layer, Node, sizes_of_layer
+from gptcli.model.check.mistakes.edits import owner
+from gptcli.model.check.ports import IN, OUT, Entry, Key, Port, ports, ports_inside
+from gptcli.model.gpt import GPT, Runner, existing
+from gptcli.model.tap import Tap, observed
+
+Values = Mapping[Key, Tensor]  # what stands at the ports
+
+
+class Stretch(Struct, frozen=True):
+    """A stretch of a network: a layer, a group in it, what stands before the layers, or what stands after them.
+
+    Attributes:
+        path: of a layer or group; empty outside the layers.
+        of: takes it from a network, with the sizes that a layer has of its own.
+        entries: the steps outside that its parts read, by the names by which they read them.
+        gives: the step of ours whose value the stretch gives.
+    """
+
+    path: str
+    of: Callable[[Network], Layer]
+    entries: dict[str, Entry]
+    gives: str
+
+
+class Rerun:
+    """Runs a network whose tree is edited on what ours took, with the weights of ours.
+
+    Args:
+        model: ours.
+        listed: its ports.
+        ours: the outputs of its steps.
+        ids: (B, T).
+    """
+
+    def __init__(self, model: GPT, listed: list[Port], ours: Mapping[str, Tensor], ids: Tensor) -> None:
+        self._network = model.network
+        self._listed = listed
+        self._ours = ours
+        self._ids = ids
+        known = existing(dict(model.named_parameters(remove_duplicate=False)))
+
+        def source(path: str, shape: Shape, sizes: Sizes) -> torch.nn.Parameter:
+            return known(owner(path), shape, sizes)
+
+        self._source = source
+
+    def stretch(self, path: str) -> Stretch:
+        """Return the stretch in which the port of a path lies; what the network returns lies at its end."""
+        names = [name for name, _ in self._network.parts]
+        place = _place_of_stack(self._network)
+        stack = names[place]
+        first, _, rest = path.partition(".")
+        if first == stack:
+            index = int(rest.partition(".")[0])
+            layer = f"{stack}.{index}"
+            gives = self._at(layer, OUT).value
+            return Stretch(layer, lambda network: _layer(network, index), {"x": self._at(layer, IN)}, gives)
+        if first in names[:place]:
+            return Stretch("", _before_layers, {}, names[place - 1])
+        last = self._at(f"{stack}.{self._network.stack.depth - 1}", OUT)
+        return Stretch("", _after_layers, {stack: last}, names[-1])
+
+    def group_in(self, stretch: Stretch, path: str) -> Stretch | None:
+        """Return the group of a layer in which the port of a path lies, if it lies in one."""
+        name = path.removeprefix(f"{stretch.path}.").partition(".")[0]
+        if not any(each == name and isinstance(node, Group) for each, node in stretch.of(self._network).body.parts):
+            return None
+        group = f"{stretch.path}.{name}"
+        return Stretch(group, lambda network: _group(stretch.of(network), name), {"x": self._at(group, IN)}, group)
+
+    def run(self, network: Network, stretch: Stretch) -> Values:
+        """Run a stretch from our own input and return what stands at its ports, and at those that take its output."""
+        layer = stretch.of(network)
+        outputs = {entry.value: self._ours[entry.value] for entry in stretch.entries.values()}
+        values = {name: outputs[entry.value] for name, entry in stretch.entries.items()}
+        values |= {"ids": self._ids, "positions": torch.arange(self._ids.shape[1])}
+        tap = Tap()
+        tap.listener = outputs.__setitem__
+        sizes = sizes_of_layer(network.sizes, layer)
+        runner = Runner(layer.body.parts, stretch.path, sizes, self._source, tap).eval()
+        with torch.no_grad():
+            for call in runner.calls:
+                values[call.name] = runner.run(call, values, None)
+        inside = ports_inside(layer.body, stretch.path, stretch.entries)
+        given = values[call.name]
+        seen = {port.key: given for port in self._listed if port.value == stretch.gives}
+        inside = ports_inside(layer.body, stretch.path, stretch.entries)
+        return seen | {port.key: outputs[port.value] for port in inside}
+
+    def whole(self, network: Network) -> Values:
+        """Run a network on the ids and return what stands at its ports."""
+        outputs: dict[str, Tensor] = {}
+        model = GPT(network, source=self._source).eval()
+        with torch.no_grad(), observed(model, outputs.__setitem__):
+            model(self._ids)
+        return {port.key: outputs[port.value] for port in ports(network)}
+
+    def _at(self, path: str, side: str) -> Entry:
+        port = next(port for port in self._listed if port.key == (path, side))
+        return Entry(port.value, port.shape)
+
+
+def _layer(network: Network, index: int) -> Layer:
+    return next(islice(network.stack.layers(), index, None))
+
+
+def _group(layer: Layer, name: str) -> Layer:
+    group = layer.body[name]
+    assert isinstance(group, Group)
+    return Layer(group, layer.sizes)
+
+
+def _before_layers(network: Network) -> Layer:
+    return _outside_layers(network, network.parts[: _place_of_stack(network)])
+
+
+def _after_layers(network: Network) -> Layer:
+    return _outside_layers(network, network.parts[_place_of_stack(network) + 1 :])
+
+
+def _outside_layers(network: Network, parts: Iterable[tuple[str, Node]]) -> Layer:
+    return Layer(Group(kind=network.kind, label=network.label, parts=tuple(parts)))
+
+
+def _place_of_stack(network: Network) -> int:
+    return next(place for place, (_, node) in enumerate(network.parts) if isinstance(node, Stack))
