@@ -17,6 +17,7 @@ from benchmarks import page
 from benchmarks.machine import description
 from benchmarks.pairs import TEXT_MEGABYTES, Pair, checkpoint, pairs, text_file
 from benchmarks.process import ROOT, Ran, run
+from gptcli.architecture import describe
 
 _QUICK_RUNS = 3
 
@@ -107,7 +108,7 @@ def _weights_bytes() -> int:
     from gptcli.analysis.params import count_parameters
     from gptcli.config import load_config
 
-    return 4 * count_parameters(load_config(environ={}).config)
+    return 4 * count_parameters(describe(load_config(environ={}).config))
 
 
 def _write_text(path: Path, size: int) -> None:

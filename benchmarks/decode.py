@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from gptcli.architecture import describe
 from gptcli.config import load_config
 from gptcli.model.forward import ForwardOptions, build
 from gptcli.model.generate import generate
@@ -77,7 +78,7 @@ def runs_of(
 ) -> tuple[Callable[[], Seconds], Callable[[], Seconds]]:
     """Return one run of ours and one of the peer's, which give the same ids."""
     config = load_config(config_name, set_values=["qkv_bias=true"], environ={}).config
-    model = build(config, ForwardOptions(device=device))
+    model = build(describe(config), ForwardOptions(device=device))
     peer = peer_of(model)
     ids = torch.randint(config.vocab_size, (1, prompt), generator=torch.Generator().manual_seed(1)).to(device)
     found: dict[str, list[int]] = {}

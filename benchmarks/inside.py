@@ -16,6 +16,7 @@ from benchmarks.decode import peer_of, runs_of
 from benchmarks.machine import GEMM_FLOPS, gemm
 from benchmarks.products import multiply_all
 from gptcli.analysis.flops import flops_report
+from gptcli.architecture import describe
 from gptcli.config import load_config
 from gptcli.model.forward import BuildOptions, build
 from gptcli.model.gpt import GPT
@@ -58,7 +59,7 @@ def model_and_ids(device: str, batch: int, tokens: int, dtype: str = "fp32") -> 
     """Build 124M with QKV bias, as transformers has it, and draw ids (B, T)."""
     config = load_config("gpt2-124m", set_values=["qkv_bias=true"], environ={}).config
     ids = torch.randint(config.vocab_size, (batch, tokens), generator=torch.Generator().manual_seed(1))
-    return build(config, BuildOptions(device=device, dtype=dtype)), ids.to(device)
+    return build(describe(config), BuildOptions(device=device, dtype=dtype)), ids.to(device)
 
 
 def warm_transformers(device: str, batch: int, tokens: int) -> tuple[Once, Once]:
@@ -73,7 +74,7 @@ def warm_transformers(device: str, batch: int, tokens: int) -> tuple[Once, Once]
 def warm_rate(device: str, batch: int, tokens: int) -> tuple[Once, Once]:
     """A pass against its FLOPs at the rate of one large product, which is measured in the same turn."""
     model, ids = model_and_ids(device, batch, tokens)
-    flops = flops_report(model.network.config, batch=batch, tokens=tokens).forward_flops
+    flops = flops_report(describe(model.network.config), batch=batch, tokens=tokens).forward_flops
     large = timed(gemm(device), device)
 
     def at_that_rate() -> float:

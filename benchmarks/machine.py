@@ -10,6 +10,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from gptcli.architecture import describe
+
 _PACKAGES = ("torch", "transformers", "tiktoken", "typer", "rich", "torchinfo")
 _SIDE = 2048
 GEMM_FLOPS = 2 * _SIDE**3
@@ -58,7 +60,7 @@ def _draws() -> Callable[[], object]:
 
     weights = [
         w
-        for w in params_report(load_config(environ={}).config, list_weights=True).weights or ()
+        for w in params_report(describe(load_config(environ={}).config), list_weights=True).weights or ()
         if ".ln_" not in w.path
     ]
     largest = torch.zeros(max(w.count for w in weights))

@@ -12,6 +12,7 @@ from time import perf_counter
 import torch
 
 from gptcli.analysis.flow import flow_report
+from gptcli.architecture import describe
 from gptcli.config import load_config
 from gptcli.model.forward import ForwardOptions, build
 from gptcli.model.gpt import GPT
@@ -49,11 +50,11 @@ def main() -> int:
     parser.add_argument("--tokens", type=int, action="append")
     arguments = parser.parse_args()
     config = load_config(arguments.config, environ={}).config
-    model = build(config, ForwardOptions(attention="explicit"))
+    model = build(describe(config), ForwardOptions(attention="explicit"))
     failed = False
     for tokens in arguments.tokens or LENGTHS:
         ids = torch.arange(tokens)[None]
-        flow = flow_report(config, tokens=tokens)
+        flow = flow_report(describe(config), tokens=tokens)
         untraced_seconds(model, ids)
         traced_seconds(model, ids, flow)
         pairs = [

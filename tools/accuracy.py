@@ -17,6 +17,7 @@ from typing import Any
 from gptcli.analysis.optimizers import OPTIMIZERS
 from gptcli.analysis.step import StepOptions, sweep_step
 from gptcli.api.figures import measured_run
+from gptcli.architecture import describe
 from gptcli.config import ModelConfig, load_config
 from tools import published
 
@@ -101,8 +102,12 @@ def errors_of(cell: Cell, *, fake: bool) -> tuple[int, int]:
 
     config, options = config_of(cell), options_of(cell)
     run = measured_run(options, fake=fake)
-    measured = training_step(config, run).peak if options.mode == "training" else forward_pass(config, run).peak
-    return sweep_step(config, options).peak - measured, measured
+    measured = (
+        training_step(describe(config), run).peak
+        if options.mode == "training"
+        else forward_pass(describe(config), run).peak
+    )
+    return sweep_step(describe(config), options).peak - measured, measured
 
 
 def run_cells(name: str, cells: list[Cell], *, fake: bool) -> tuple[str, list[str]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gptcli.analysis.flow import flow_report
 from gptcli.api.encoding import encode_batch, pad_id, token_text
+from gptcli.architecture import describe
 from gptcli.config import load_config
 from gptcli.render.flow import draw
 from gptcli.render.forward import forward_text
@@ -22,9 +23,9 @@ def main() -> None:
 
     config = load_config("gpt2-124m", environ={}).config
     batch = encode_batch([TEXT], config, allow_special=False)
-    forward = run_forward(config, batch, ForwardOptions(), pad_id=pad_id(config), token_text=token_text)
+    forward = run_forward(describe(config), batch, ForwardOptions(), pad_id=pad_id(config), token_text=token_text)
     tokens = [[token_of(token_id) for token_id in ids] for ids in batch]
-    flow = draw(flow_report(config, tokens=len(batch[0]), texts=tokens), 3, "svg")
+    flow = draw(flow_report(describe(config), tokens=len(batch[0]), texts=tokens), 3, "svg")
     assert isinstance(flow, str)
     FOLDER.mkdir(exist_ok=True)
     for name, page in {"forward": terminal(forward), "flow": flow}.items():

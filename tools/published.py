@@ -7,6 +7,7 @@ from itertools import pairwise
 from msgspec import Struct
 
 from gptcli.analysis.step import StepOptions, sweep_step
+from gptcli.architecture import describe
 from gptcli.config import load_config
 
 _GIB = 2**30
@@ -101,7 +102,7 @@ def peak(options: Sequence[str]) -> int:
         "device": values.get("--device", "cpu"),
         "free_logits": flags["--free-logits"],
     }
-    return sweep_step(config, StepOptions(**run)).peak  # type: ignore[arg-type]
+    return sweep_step(describe(config), StepOptions(**run)).peak  # type: ignore[arg-type]
 
 
 def _row(each: Published) -> str:

@@ -10,7 +10,7 @@ from gptcli.analysis.memory import gradients_bytes, kv_cache_bytes, optimizer_by
 from gptcli.analysis.optimizers import implementation, optimizer_named
 from gptcli.analysis.params import count_parameters
 from gptcli.analysis.step import StepOptions, sweep_step
-from gptcli.architecture import Network, shape_sizes, steps
+from gptcli.architecture import Network, steps
 from gptcli.architecture.dtypes import bytes_of
 from gptcli.checkpoints import Recognised
 from gptcli.reports.verify import Check
@@ -102,7 +102,7 @@ def _step_shapes(network: Network, options: StepOptions, run: "MeasuredRun") -> 
     from gptcli.model import measure
 
     sizes = network.sizes_for(options.batch, options.tokens)
-    described = [(s.path, shape_sizes(s.shape, sizes)) for s in steps(network.on(options.attention), sizes)]
+    described = [(step.path, step.numbers) for step in steps(network.on(options.attention), sizes)]
     seen = measure.step_shapes(network, run)
     right = sum(ours == theirs for ours, theirs in zip(described, seen, strict=False))
     return check("step shapes", len(described), right if len(seen) == len(described) else len(seen), "steps")

@@ -16,7 +16,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from gptcli.architecture import AttentionPath, Network, describe
+from gptcli.architecture import AttentionPath, Network
 from gptcli.model.cache import KVCache
 from gptcli.model.forward import DTYPES
 from gptcli.model.gpt import GPT
@@ -150,7 +150,7 @@ def flops(network: Network, run: MeasuredRun) -> tuple[int, int]:
     Fake tensors and the explicit attention path are used: the counter reports 0 for the CPU's fused attention.
     """
     with FakeTensorMode():
-        model = GPT(describe(network.config, "explicit")).train()
+        model = GPT(network.on("explicit")).train()
         ids = torch.zeros(run.batch, run.tokens, dtype=torch.long)
         with FlopCounterMode(display=False) as forward:
             logits = model(ids)

@@ -14,6 +14,7 @@ from gptcli.analysis.conventions import (
     names,
 )
 from gptcli.analysis.params import count_tied_and_untied
+from gptcli.architecture import describe
 from gptcli.config import ModelConfig, load_config
 from gptcli.model.forward import ForwardOptions, build
 from tests.strategies import configs
@@ -23,7 +24,7 @@ OPENAI = load_config("gpt2", environ={}).config
 
 
 def test_conventions_in_use() -> None:
-    rows = {row.name: row.parameters for row in convention_rows(LECTURE)}
+    rows = {row.name: row.parameters for row in convention_rows(describe(LECTURE))}
     body = 85_026_816 + 2 * 768
     assert rows == {
         "untied": 163_009_536,
@@ -39,7 +40,7 @@ def test_conventions_in_use() -> None:
         "tied, stored causal masks and masked_bias counted, with QKV bias": 124_439_808 + 12 * (1024**2 + 1),
         "tied, bias-free": 124_337_664,
     }
-    assert all(row.used_by for row in convention_rows(LECTURE))
+    assert all(row.used_by for row in convention_rows(describe(LECTURE)))
 
 
 @pytest.mark.parametrize(
@@ -48,41 +49,41 @@ def test_conventions_in_use() -> None:
 def test_a_padded_vocabulary_is_a_multiple_of_64(entries: int, padded: int) -> None:
     """nanoGPT's train.py: ``vocab_size`` "GPT-2 vocab_size of 50257, padded up to nearest multiple of 64"."""
     config = replace(LECTURE, vocab_size=entries)
-    more = count_by(config, Convention(padded=True)) - count_by(config, Convention())
+    more = count_by(describe(config), Convention(padded=True)) - count_by(describe(config), Convention())
     assert more == 2 * (padded - entries) * 768
     words = [] if padded == entries else [f"vocabulary padded to {padded}"]
     assert names(config, Convention(padded=True)) == ["untied", *words]
 
 
 def test_the_lectures_counts_beside_openais() -> None:
-    rows = {row.name: row.parameters for row in convention_rows(OPENAI)}
+    rows = {row.name: row.parameters for row in convention_rows(describe(OPENAI))}
     assert rows["tied"] == 124_439_808
     assert (rows["untied, without QKV bias"], rows["tied, without QKV bias"]) == (163_009_536, 124_412_160)
 
 
 @given(configs())
 def test_the_plain_conventions_are_the_totals(config: ModelConfig) -> None:
-    totals = count_tied_and_untied(config)
-    assert count_by(config, Convention(tied=False)) == totals.untied
-    assert count_by(config, Convention(tied=True)) == totals.tied
+    totals = count_tied_and_untied(describe(config))
+    assert count_by(describe(config), Convention(tied=False)) == totals.untied
+    assert count_by(describe(config), Convention(tied=True)) == totals.tied
 
 
 @given(configs())
 def test_the_matrices_are_twelve_l_c_squared(config: ModelConfig) -> None:
-    assert count_by(config, Convention(parts="matrices")) == 12 * config.n_layers * config.emb_dim**2
+    assert count_by(describe(config), Convention(parts="matrices")) == 12 * config.n_layers * config.emb_dim**2
 
 
 @settings(max_examples=20, deadline=None)
 @given(configs(largest=3))
 def test_counts_are_those_of_the_modules(config: ModelConfig) -> None:
-    model = build(config, ForwardOptions())
+    model = build(describe(config), ForwardOptions())
     parameters = {name: parameter.numel() for name, parameter in model.named_parameters()}
     own = dict(parameters)
     bias_free = sum(n for name, n in own.items() if not name.endswith(".bias"))
     body = sum(n for name, n in own.items() if not name.startswith(("wte.", "wpe.", "lm_head.")))
-    assert count_by(config, Convention(biases="none")) == bias_free
-    assert count_by(config, Convention(parts="no positions")) == sum(own.values()) - own["wpe.weight"]
-    assert count_by(config, BODY) == body
+    assert count_by(describe(config), Convention(biases="none")) == bias_free
+    assert count_by(describe(config), Convention(parts="no positions")) == sum(own.values()) - own["wpe.weight"]
+    assert count_by(describe(config), BODY) == body
 
 
 @given(configs())
@@ -94,17 +95,17 @@ def test_combinations_differ_in_words(config: ModelConfig) -> None:
 @given(configs())
 def test_every_convention_in_use_is_a_combination(config: ModelConfig) -> None:
     words = {", ".join(names(config, convention)) for convention in combinations(config)}
-    assert {row.name for row in convention_rows(config)} <= words
+    assert {row.name for row in convention_rows(describe(config))} <= words
 
 
 @given(configs())
 def test_each_table_is_left_out_by_one_convention(config: ModelConfig) -> None:
-    untied = count_by(config, Convention(tied=False))
+    untied = count_by(describe(config), Convention(tied=False))
     positions, table = config.context_length * config.emb_dim, config.vocab_size * config.emb_dim
-    assert count_by(config, Convention(tied=False, parts="no positions")) == untied - positions
-    assert count_by(config, Convention(parts="no vocabulary")) == untied - 2 * table
-    assert count_by(config, BODY) == untied - 2 * table - positions
-    no_tables = count_by(config, Convention(parts="no tables"))
+    assert count_by(describe(config), Convention(tied=False, parts="no positions")) == untied - positions
+    assert count_by(describe(config), Convention(parts="no vocabulary")) == untied - 2 * table
+    assert count_by(describe(config), BODY) == untied - 2 * table - positions
+    no_tables = count_by(describe(config), Convention(parts="no tables"))
     assert no_tables == untied - (2 if config.weight_tying else 1) * table - positions
 
 
@@ -126,7 +127,7 @@ def test_how_far_a_convention_is_from_the_config(convention: Convention, things:
 
 
 def test_who_counts_so() -> None:
-    used_by = {row.name: row.used_by for row in convention_rows(LECTURE)}
+    used_by = {row.name: row.used_by for row in convention_rows(describe(LECTURE))}
     assert "the lecture's network" in used_by["untied"]
     assert "torch's parameters()" in used_by["tied"]
     assert "OpenAI's GPT-2 checkpoints" in used_by["tied, with QKV bias"]

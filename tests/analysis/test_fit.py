@@ -7,6 +7,7 @@ from gptcli.analysis.fit import FitRequest, NothingFitsError, fit_report
 from gptcli.analysis.forward_need import forward_need_bytes
 from gptcli.analysis.process import default_headroom, process_bytes
 from gptcli.analysis.step import StepOptions, sweep_step
+from gptcli.architecture import describe
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError
 from gptcli.reports.fit import FitReport
@@ -26,11 +27,11 @@ def _at(variable: str, value: int, *, heads: int | None = None) -> int:
         config = replace(config, n_layers=value)
     else:
         config = replace(config, emb_dim=value, n_heads=heads or value // 8)
-    return sweep_step(config, run).peak
+    return sweep_step(describe(config), run).peak
 
 
 def _fit(variable: str, budget: int, **more: object) -> FitReport:
-    return fit_report(_SMALL, _RUN, FitRequest(variable=variable, budget=budget, **more))  # type: ignore[arg-type]
+    return fit_report(describe(_SMALL), _RUN, FitRequest(variable=variable, budget=budget, **more))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -117,12 +118,12 @@ def test_the_table_holds_peaks_at_the_answer() -> None:
     ]
     assert [cell.batch_size for cell in report.table[::5]] == [1, 2, 4, 8, 16, 32, 64]
     for cell in report.table:
-        peak = sweep_step(report.config, replace(_RUN, batch=cell.batch_size, tokens=cell.seq_len)).peak
+        peak = sweep_step(describe(report.config), replace(_RUN, batch=cell.batch_size, tokens=cell.seq_len)).peak
         assert (cell.peak_bytes, cell.fits) == (peak, peak <= report.peak_bytes)
 
 
 def test_a_cell_that_takes_just_what_is_there_fits() -> None:
-    need = sweep_step(_SMALL, replace(_RUN, batch=4, tokens=8)).peak
+    need = sweep_step(describe(_SMALL), replace(_RUN, batch=4, tokens=8)).peak
     for budget, fits in ((need + 9, True), (need + 8, False)):
         table = _fit("batch", budget, headroom=9).table
         assert [cell.fits for cell in table if (cell.batch_size, cell.seq_len) == (4, 8)] == [fits]
@@ -130,11 +131,11 @@ def test_a_cell_that_takes_just_what_is_there_fits() -> None:
 
 def test_what_runs_is_in_the_report() -> None:
     run = replace(_RUN, amp=True, optimizer="sgd", recompute="block", attention="explicit", device="cuda", batch=2)
-    report = fit_report(_SMALL, run, FitRequest(variable="layers", budget=10**9))
+    report = fit_report(describe(_SMALL), run, FitRequest(variable="layers", budget=10**9))
     assert (report.mode, report.dtype, report.amp, report.activation_dtype) == ("training", "fp32", True, "bf16")
     assert (report.optimizer, report.optimizer_impl, report.recompute) == ("sgd", "foreach", "block")
     assert (report.batch_size, report.seq_len, report.attention, report.device) == (2, 16, "explicit", "cuda")
-    reading = fit_report(_SMALL, replace(run, mode="inference"), FitRequest(variable="batch", budget=10**9))
+    reading = fit_report(describe(_SMALL), replace(run, mode="inference"), FitRequest(variable="batch", budget=10**9))
     assert (reading.optimizer, reading.optimizer_impl, reading.recompute) == (None, None, None)
     assert reading.batch_size == reading.answer
 
@@ -144,5 +145,5 @@ def test_what_a_process_takes_besides() -> None:
     assert (default_headroom("cuda"), process_bytes("cuda")) == (0, None)
     one, two = (replace(_SMALL, n_layers=layers) for layers in (1, 2))
     passes = replace(_RUN, mode="inference")
-    assert forward_need_bytes(one, passes) - sweep_step(one, passes).peak == 320 * 2**20 + 2**16
-    assert forward_need_bytes(two, passes) - sweep_step(two, passes).peak == 320 * 2**20 + 2 * 2**16
+    assert forward_need_bytes(describe(one), passes) - sweep_step(describe(one), passes).peak == 320 * 2**20 + 2**16
+    assert forward_need_bytes(describe(two), passes) - sweep_step(describe(two), passes).peak == 320 * 2**20 + 2 * 2**16

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from gptcli.analysis.flops import Throughput, flops_report, throughput
 from gptcli.analysis.formulas import evaluate
-from gptcli.architecture import AttentionPath
+from gptcli.architecture import AttentionPath, describe
 from gptcli.config import ModelConfig, load_config
 from gptcli.errors import InputError
 from gptcli.model.forward import ForwardOptions, build
@@ -23,7 +23,7 @@ GPT2 = load_config("gpt2-124m", environ={}).config
 
 
 def test_figures_of_the_124m_model() -> None:
-    report = flops_report(GPT2, tokens=1024)
+    report = flops_report(describe(GPT2), tokens=1024)
     assert report.linear_flops == 252_993_601_536
     assert report.attention_flops == 38_654_705_664
     assert report.forward_flops == report.prefill_flops == 291_648_307_200
@@ -35,7 +35,7 @@ def test_figures_of_the_124m_model() -> None:
 
 def test_conventions_of_the_124m_model() -> None:
     tokens, parameters, outside_the_body = 1024, 163_009_536, 2 * 50257 * 768 + 1024 * 768
-    assert flops_report(GPT2, tokens=tokens).conventions == {
+    assert flops_report(describe(GPT2), tokens=tokens).conventions == {
         "matmul_full_attention": 874_944_921_600,
         "matmul_causal_exact": 3 * 272_339_828_736,
         "linear_layers": 741_192_192 * tokens,
@@ -54,13 +54,13 @@ def test_conventions_of_the_124m_model() -> None:
 def test_nanogpts_own_model() -> None:
     """What nanoGPT's estimate_mfu gives for GPTConfig(bias=False) with the vocabulary of 50,257."""
     model = replace(load_config("gpt2", environ={}).config, bias=False, qkv_bias=False)
-    assert flops_report(model, tokens=1024).conventions["nanogpt_mfu"] == 875_062_886_400
+    assert flops_report(describe(model), tokens=1024).conventions["nanogpt_mfu"] == 875_062_886_400
 
 
 @given(config=configs(), batch=st.integers(1, 4), data=st.data())
 def test_each_convention_is_its_owners_formula(config: ModelConfig, batch: int, data: st.DataObject) -> None:
     tokens = data.draw(st.integers(1, config.context_length))
-    assert flops_report(config, batch=batch, tokens=tokens).conventions == _published(config, batch, tokens)
+    assert flops_report(describe(config), batch=batch, tokens=tokens).conventions == _published(config, batch, tokens)
 
 
 def _published(config: ModelConfig, batch: int, seq_len: int) -> dict[str, int]:
@@ -124,7 +124,7 @@ def test_recomputation_is_megatrons_equation_3(width: int, layers: int, tokens: 
     equation = (
         96 * batch * tokens * layers * width**2 * (1 + Fraction(tokens, 6 * width) + Fraction(100, 16 * layers * width))
     )
-    assert flops_report(model, batch=batch, tokens=tokens).conventions["hardware_recompute"] == equation
+    assert flops_report(describe(model), batch=batch, tokens=tokens).conventions["hardware_recompute"] == equation
 
 
 @pytest.mark.parametrize(
@@ -144,13 +144,13 @@ def test_chinchillas_table_a4(layers: int, width: int, heads: int, ratio: float)
     # Their relative positions have a matrix and two vectors in each layer (Dai et al. 2019).
     layer = 13 * width**2 + (4 * width + 4 * width + width) + 2 * width + 4 * width
     parameters = layers * layer + 2 * width + 32_000 * width
-    counted = flops_report(model, tokens=2048).conventions["chinchilla"]
+    counted = flops_report(describe(model), tokens=2048).conventions["chinchilla"]
     assert round(counted / (6 * parameters * 2048), 2) == ratio
 
 
 def _measured(config: ModelConfig, batch: int, tokens: int) -> tuple[int, int]:
     """Return what torch's counter finds in a forward pass, and in one with its backward."""
-    model = build(config, ForwardOptions(attention="explicit"))
+    model = build(describe(config), ForwardOptions(attention="explicit"))
     ids = torch.zeros(batch, tokens, dtype=torch.long)
     with FlopCounterMode(display=False) as forward, torch.no_grad():
         model(ids)
@@ -163,20 +163,20 @@ def _measured(config: ModelConfig, batch: int, tokens: int) -> tuple[int, int]:
 @given(configs(largest=3), st.integers(1, 3), st.data())
 def test_torch_counts_the_same(config: ModelConfig, batch: int, data: st.DataObject) -> None:
     tokens = data.draw(st.integers(1, config.context_length))
-    report = flops_report(config, batch=batch, tokens=tokens, attention="explicit")
+    report = flops_report(describe(config, "explicit"), batch=batch, tokens=tokens)
     assert (report.forward_flops, report.training_flops) == _measured(config, batch, tokens)
 
 
 def test_torch_counts_the_same_for_the_tiny_model() -> None:
     config = load_config("tiny", environ={}).config
-    report = flops_report(config, batch=2, tokens=16, attention="explicit")
+    report = flops_report(describe(config, "explicit"), batch=2, tokens=16)
     assert (report.forward_flops, report.training_flops) == _measured(config, 2, 16)
 
 
 @given(configs(), st.integers(1, 10**6))
 def test_flops_are_linear_in_the_layers(config: ModelConfig, layers: int) -> None:
     def forward(n_layers: int) -> int:
-        return flops_report(replace(config, n_layers=n_layers), tokens=config.context_length).forward_flops
+        return flops_report(describe(replace(config, n_layers=n_layers)), tokens=config.context_length).forward_flops
 
     block = forward(2) - forward(1)
     assert block > 0
@@ -185,7 +185,7 @@ def test_flops_are_linear_in_the_layers(config: ModelConfig, layers: int) -> Non
 
 @given(configs(), st.integers(1, 64))
 def test_flops_are_linear_in_the_batch(config: ModelConfig, batch: int) -> None:
-    one, many = (flops_report(config, batch=n, tokens=config.context_length) for n in (1, batch))
+    one, many = (flops_report(describe(config), batch=n, tokens=config.context_length) for n in (1, batch))
     for name in ("linear_flops", "attention_flops", "causal_forward_flops", "training_flops", "decode_flops"):
         assert getattr(many, name) == batch * getattr(one, name)
     assert many.conventions == {name: batch * number for name, number in one.conventions.items()}
@@ -195,21 +195,21 @@ def test_flops_are_linear_in_the_batch(config: ModelConfig, batch: int) -> None:
 @settings(max_examples=10, deadline=None)
 @given(configs())
 def test_decoding_every_token_is_a_causal_exact_pass(config: ModelConfig) -> None:
-    reports = [flops_report(config, tokens=tokens) for tokens in range(1, config.context_length + 1)]
+    reports = [flops_report(describe(config), tokens=tokens) for tokens in range(1, config.context_length + 1)]
     assert sum(report.decode_flops for report in reports) == reports[-1].causal_forward_flops
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "explicit"])
 @given(config=configs())
 def test_parts_add_up(attention: AttentionPath, config: ModelConfig) -> None:
-    report = flops_report(config, tokens=config.context_length, attention=attention)
+    report = flops_report(describe(config, attention), tokens=config.context_length)
     assert sum(part.flops * part.times for part in report.parts) == report.forward_flops
     assert report.linear_flops + report.attention_flops == report.forward_flops
 
 
 @given(configs(), st.integers(1, 8))
 def test_every_formula_gives_the_reported_value(config: ModelConfig, batch: int) -> None:
-    report = flops_report(config, batch=batch, tokens=config.context_length, explain=True)
+    report = flops_report(describe(config), batch=batch, tokens=config.context_length, explain=True)
     assert report.explanations is not None
     expected = _reported(report)
     assert {line.name: line.value for line in report.explanations} == expected
@@ -233,13 +233,13 @@ def _reported(report: FlopsReport) -> dict[str, int]:
 
 
 def test_the_cost_does_not_depend_on_the_layers() -> None:
-    few, many = (flops_report(replace(GPT2, n_layers=n), tokens=1024) for n in (1, 10**6))
+    few, many = (flops_report(describe(replace(GPT2, n_layers=n)), tokens=1024) for n in (1, 10**6))
     assert len(few.parts) == len(many.parts)
 
 
 def test_utilization_is_of_the_matrix_products() -> None:
     reached = Throughput(tokens_per_second=100_000, peak_tflops=312)
-    report = flops_report(GPT2, batch=4, tokens=1024, reached=reached)
+    report = flops_report(describe(GPT2), batch=4, tokens=1024, reached=reached)
     assert report.mfu == pytest.approx(100_000 * 854_438_400 / 312e12, rel=1e-15)
     assert report.utilization == pytest.approx(
         {name: 100_000 * number / (4 * 1024) / 312e12 for name, number in report.conventions.items()}, rel=1e-15
@@ -249,7 +249,7 @@ def test_utilization_is_of_the_matrix_products() -> None:
 def test_the_lectures_utilization_is_of_its_linear_layers() -> None:
     """The notebook on performance says 0.5948 at 62,568.34 tokens/s of an A100 with 77.97 TFLOPS in TF32."""
     reached = Throughput(tokens_per_second=62_568.34, peak_tflops=77.97)
-    report = flops_report(load_config("gpt2", environ={}).config, batch=24, tokens=1024, reached=reached)
+    report = flops_report(describe(load_config("gpt2", environ={}).config), batch=24, tokens=1024, reached=reached)
     assert report.utilization is not None
     assert round(report.utilization["linear_layers"], 4) == 0.5948
 
@@ -258,7 +258,9 @@ def test_the_lectures_utilization_is_of_its_linear_layers() -> None:
 def test_utilization_does_not_depend_on_a_table_that_is_looked_up(config: ModelConfig, batch: int) -> None:
     reached = Throughput(tokens_per_second=1000, peak_tflops=1)
     untied, tied = (
-        flops_report(replace(config, weight_tying=tying), batch=batch, tokens=config.context_length, reached=reached)
+        flops_report(
+            describe(replace(config, weight_tying=tying)), batch=batch, tokens=config.context_length, reached=reached
+        )
         for tying in (False, True)
     )
     assert untied.mfu == tied.mfu
@@ -270,7 +272,7 @@ def test_utilization_does_not_depend_on_a_table_that_is_looked_up(config: ModelC
 
 def test_figures_too_far_apart_for_a_quotient_are_refused() -> None:
     with pytest.raises(InputError, match=r"--tokens-per-second 1e\+300 is too much for --peak-tflops 1e-300"):
-        flops_report(GPT2, tokens=1024, reached=Throughput(tokens_per_second=1e300, peak_tflops=1e-300))
+        flops_report(describe(GPT2), tokens=1024, reached=Throughput(tokens_per_second=1e300, peak_tflops=1e-300))
 
 
 def test_utilization_needs_both_figures() -> None:
@@ -289,4 +291,4 @@ def test_utilization_needs_real_figures(figure: float) -> None:
 
 def test_a_sequence_over_the_context_is_refused() -> None:
     with pytest.raises(InputError, match=r"--seq-len 1,025 is over the context length 1,024 of gpt2-124m"):
-        flops_report(GPT2, tokens=1025)
+        flops_report(describe(GPT2), tokens=1025)

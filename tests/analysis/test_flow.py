@@ -24,9 +24,11 @@ def own(report: FlowReport) -> list[tuple[str, int, int]]:
 @given(configs())
 def test_steps_add_up_to_the_other_counts(config: ModelConfig) -> None:
     tokens = min(5, config.context_length)
-    report = flow_report(config, batch=2, tokens=tokens)
-    assert sum(parameters for _, parameters, _ in own(report)) == report.parameters == count_parameters(config)
-    counted = flops_report(config, batch=2, tokens=tokens, attention="explicit")
+    report = flow_report(describe(config), batch=2, tokens=tokens)
+    assert (
+        sum(parameters for _, parameters, _ in own(report)) == report.parameters == count_parameters(describe(config))
+    )
+    counted = flops_report(describe(config, "explicit"), batch=2, tokens=tokens)
     assert sum(flops for *_, flops in own(report)) == report.forward_flops == counted.forward_flops
     for row in counted.parts:
         path = row.path.replace("{i}", str(config.n_layers - 1))
@@ -42,13 +44,13 @@ def test_it_is_the_list_of_described_steps(tied: bool, attention: AttentionPath)
         (step.path, step.label, step.kind, list(step.reads), shape_sizes(step.shape, sizes), step.block, step.group)
         for step in steps(describe(config, attention), sizes)
     ]
-    report = flow_report(config, batch=3, tokens=7, attention=attention)
+    report = flow_report(describe(config, attention), batch=3, tokens=7)
     assert listed == [(s.path, s.label, s.operation, s.reads, s.shape, s.block, s.group) for s in report.steps]
     assert (report.steps[-1].tied_to, report.steps[-1].parameters == 0) == ("wte.weight" if tied else None, tied)
 
 
 def test_symbols_are_the_numbers() -> None:
-    report = flow_report(TINY, batch=2, tokens=9)
+    report = flow_report(describe(TINY), batch=2, tokens=9)
     assert report.sizes["T"] == 9
     for step in report.steps:
         sizes = [int(s.rstrip("BTCHDFV") or 1) * report.sizes.get(s.lstrip("0123456789"), 1) for s in step.symbols]
@@ -56,7 +58,7 @@ def test_symbols_are_the_numbers() -> None:
 
 
 def test_groups_and_the_block_hold_what_is_in_them() -> None:
-    report = flow_report(TINY, tokens=9)
+    report = flow_report(describe(TINY), tokens=9)
     for group in report.steps:
         if group.group:
             inside = [step for step in report.steps if step.parent == group.path]
@@ -67,19 +69,19 @@ def test_groups_and_the_block_hold_what_is_in_them() -> None:
     (block,) = report.blocks
     assert (block.first, block.times, block.path) == (0, 3, "h.{i}")
     assert report.parameters == sum(s.parameters for s in outside) + block.times * block.parameters
-    part = next(part for part in params_report(TINY).parts if part.path == block.path)
+    part = next(part for part in params_report(describe(TINY)).parts if part.path == block.path)
     assert (part.count, part.times, part.label) == (block.parameters, block.times, block.label)
 
 
 def test_bytes_follow_the_dtype() -> None:
-    full, half = (flow_report(TINY, batch=2, tokens=9, dtype=dtype) for dtype in ("fp32", "bf16"))
+    full, half = (flow_report(describe(TINY), batch=2, tokens=9, dtype=dtype) for dtype in ("fp32", "bf16"))
     logits = full.steps[-1]
     assert logits.bytes == 2 * 9 * 50257 * 4
     assert [step.bytes for step in full.steps] == [2 * step.bytes for step in half.steps]
 
 
 def test_formulas_name_what_is_there() -> None:
-    formulas = {step.path: step.formula for step in flow_report(TINY, tokens=9).steps}
+    formulas = {step.path: step.formula for step in flow_report(describe(TINY), tokens=9).steps}
     assert formulas["wte"] == "weight[ids]"
     assert formulas["embed"] == "wte + wpe"
     assert formulas["h.0.add_1"] == "x + drop_1"
@@ -87,7 +89,7 @@ def test_formulas_name_what_is_there() -> None:
     assert formulas["h.0.attn.c_proj"] == "x @ weight.T + bias"
     assert formulas["h.0.ln_1"] == "(x - mean(x)) / sqrt(var(x) + 1e-05) * weight + bias"
     plain = load_config("tiny", set_values=["bias=false", "activation=gelu"], flags={"weight_tying": True}, environ={})
-    other = {step.path: step.formula for step in flow_report(plain.config, tokens=9).steps}
+    other = {step.path: step.formula for step in flow_report(describe(plain.config), tokens=9).steps}
     assert other["h.0.ln_1"].endswith("* weight")
     assert "erf" in other["h.0.mlp.act"]
     assert other["lm_head"] == "x @ wte.weight.T"
@@ -96,4 +98,4 @@ def test_formulas_name_what_is_there() -> None:
 def test_more_layers_than_can_be_listed_are_refused() -> None:
     deep = load_config("tiny", set_values=["n_layers=10001"], environ={}).config
     with pytest.raises(InputError, match=r"n_layers 10,001 makes more steps than can be listed"):
-        flow_report(deep, tokens=1)
+        flow_report(describe(deep), tokens=1)

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from gptcli.analysis.forward_need import forward_need_bytes
 from gptcli.analysis.memory import checked_options, count_tensors, memory_report
 from gptcli.analysis.step import StepOptions, sweep_step
+from gptcli.architecture import describe
 from gptcli.config import ModelConfig, load_config
 from gptcli.errors import InputError
 
@@ -21,7 +22,7 @@ PARAMETERS = 7 + 3 + sum(BLOCK) + 2 + 7
 def test_half_a_byte_counts_as_one(dtype: str, expected: int) -> None:
     """In the total, at the peak, and by the formula."""
     assert PARAMETERS == 41
-    report = memory_report(ODD, StepOptions(tokens=2, dtype=dtype), explain=True)
+    report = memory_report(describe(ODD), StepOptions(tokens=2, dtype=dtype), explain=True)
     assert report.weights_bytes == expected
     assert {line.label: line.bytes for line in report.ledger}["Weights"] == expected
     assert report.explanations is not None
@@ -30,7 +31,7 @@ def test_half_a_byte_counts_as_one(dtype: str, expected: int) -> None:
 
 
 def test_every_format_is_listed_tied_and_untied() -> None:
-    rows = {row.dtype: row for row in memory_report(ODD, StepOptions(tokens=2)).dtypes}
+    rows = {row.dtype: row for row in memory_report(describe(ODD), StepOptions(tokens=2)).dtypes}
     expected = {
         "fp32": (32, 164, 136),
         "fp16": (16, 82, 68),
@@ -45,14 +46,14 @@ def test_every_format_is_listed_tied_and_untied() -> None:
 def test_a_tied_head_is_no_tensor_of_its_own(tied: bool, tensors: int) -> None:
     once = 2 + 2 + (not tied)
     assert once + len(BLOCK) == tensors
-    assert count_tensors(replace(ODD, weight_tying=tied)) == tensors
+    assert count_tensors(describe(replace(ODD, weight_tying=tied))) == tensors
 
 
 @pytest.mark.parametrize("layers", [1, 5])
 def test_a_forward_pass_needs_torch_and_its_modules_too(layers: int) -> None:
     """A process that has imported torch 2.13 takes 320 MiB at most, the modules of a block 64 KiB."""
     config, options = replace(ODD, n_layers=layers), StepOptions(tokens=2)
-    beside = forward_need_bytes(config, options) - sweep_step(config, options).peak
+    beside = forward_need_bytes(describe(config), options) - sweep_step(describe(config), options).peak
     assert beside == 335_544_320 + layers * 65_536
 
 
@@ -76,10 +77,10 @@ def test_a_product_in_fp32_is_a_line_of_the_ledger(tokens: int, widened: int) ->
     """From eight rows on, for the output head, where the peak is: the rows, C rows of its matrix, and their result."""
     config = ModelConfig(vocab_size=500, context_length=8, emb_dim=8, n_heads=1, n_layers=1)
     options = StepOptions(tokens=tokens, dtype="bf16", widens=True)
-    found = {line.label: line.bytes for line in memory_report(config, options).ledger}
+    found = {line.label: line.bytes for line in memory_report(describe(config), options).ledger}
     assert found.get("Widened for the product", 0) == widened
     for other in (replace(options, widens=False), replace(options, dtype="fp32"), replace(options, device="cuda")):
-        assert "Widened for the product" not in {line.label for line in memory_report(config, other).ledger}
+        assert "Widened for the product" not in {line.label for line in memory_report(describe(config), other).ledger}
 
 
 def test_a_decoding_token_is_one_row() -> None:
@@ -89,6 +90,7 @@ def test_a_decoding_token_is_one_row() -> None:
     for batch, widened in ((1, False), (7, False), (8, True)):
         run = replace(options, batch=batch)
         more = (
-            sweep_step(config, run).phases["decode"] - sweep_step(config, replace(run, widens=False)).phases["decode"]
+            sweep_step(describe(config), run).phases["decode"]
+            - sweep_step(describe(config), replace(run, widens=False)).phases["decode"]
         )
         assert (more > 0) == widened

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from gptcli.analysis import peaks as module
 from gptcli.analysis.peaks import Peaks
 from gptcli.analysis.step import sweep_step
+from gptcli.architecture import describe
 from tests.analysis.test_step import random_case
 
 
@@ -20,8 +21,8 @@ def test_played_back_peaks_are_swept_peaks(seed: int) -> None:
     for _ in range(8):
         other = replace(config, emb_dim=config.n_heads * draw.randint(1, 40), vocab_size=draw.randint(1, 9999))
         run = replace(options, batch=draw.randint(1, 9), tokens=draw.randint(1, 64))
-        assert peaks.peak(other, run) == sweep_step(other, run).peak
-        assert peaks.peak(config, run) == sweep_step(config, run).peak
+        assert peaks.peak(describe(other), run) == sweep_step(describe(other), run).peak
+        assert peaks.peak(describe(config), run) == sweep_step(describe(config), run).peak
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int4"])
@@ -32,7 +33,7 @@ def test_half_bytes_are_rounded_at_every_size(dtype: str, device: str) -> None:
     options = replace(options, mode="inference", dtype=dtype, amp=False, device=device)
     for width, vocabulary in [(1, 7), (2, 11), (3, 13), (5, 17), (8, 96)]:
         other = replace(config, emb_dim=config.n_heads * width, vocab_size=vocabulary)
-        assert peaks.peak(other, options) == sweep_step(other, options).peak
+        assert peaks.peak(describe(other), options) == sweep_step(describe(other), options).peak
 
 
 def test_one_sweep_serves_many_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,11 +48,11 @@ def test_one_sweep_serves_many_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     config, options = random_case(0)
     options = replace(options, batch=9, tokens=9, dtype="fp32", amp=False)
     for batch in range(9, 40):
-        peaks.peak(config, replace(options, batch=batch, tokens=batch))
+        peaks.peak(describe(config), replace(options, batch=batch, tokens=batch))
     assert len(swept) == 1
-    peaks.peak(config, replace(options, batch=1))  # other kernels where there is one text, or one token
-    peaks.peak(config, replace(options, tokens=1))
-    peaks.peak(replace(config, n_layers=config.n_layers + 1), options)
+    peaks.peak(describe(config), replace(options, batch=1))  # other kernels where there is one text, or one token
+    peaks.peak(describe(config), replace(options, tokens=1))
+    peaks.peak(describe(replace(config, n_layers=config.n_layers + 1)), options)
     assert len(swept) == 4
 
 
@@ -63,4 +64,4 @@ def test_products_are_widened_from_the_same_sizes_on(mode: Any) -> None:
     options = replace(options, mode=mode, dtype="bf16", amp=False, attention="sdpa", widens=True)
     for batch, tokens in [(1, 7), (1, 8), (2, 3), (2, 4), (4, 2), (7, 1), (8, 1), (9, 2), (3, 9), (1, 9)]:
         other = replace(options, batch=batch, tokens=tokens)
-        assert peaks.peak(config, other) == sweep_step(config, other).peak
+        assert peaks.peak(describe(config), other) == sweep_step(describe(config), other).peak

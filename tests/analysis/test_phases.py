@@ -9,6 +9,7 @@ from gptcli.analysis import step
 from gptcli.analysis.step import BACKWARD, FORWARD, LOSS, StepOptions, sweep_step
 from gptcli.analysis.sweep import Memory
 from gptcli.api.figures import measured_run
+from gptcli.architecture import describe
 from gptcli.architecture.books import Amount
 from gptcli.config import ModelConfig
 from gptcli.model.measure import training_step
@@ -20,7 +21,10 @@ from tests.analysis.test_step import random_case
 def test_every_phase_is_measured_to_the_byte(seed: int, fake: bool) -> None:
     config, options = random_case(seed)
     options = replace(options, mode="training")
-    assert sweep_step(config, options).phases == training_step(config, measured_run(options, fake=fake)).phases
+    assert (
+        sweep_step(describe(config), options).phases
+        == training_step(describe(config), measured_run(options, fake=fake)).phases
+    )
 
 
 class Noting(Memory):
@@ -48,7 +52,7 @@ def test_every_reading_is_measured_to_the_byte(seed: int, monkeypatch: pytest.Mo
     """A tensor of another size, one too many, one that goes too early or too late: each is seen wherever it lives."""
     config, options = swept_case(seed)
     monkeypatch.setattr(step, "Memory", Noting)
-    memory, measured = sweep_step(config, options), readings_of_a_step(config, options)
+    memory, measured = sweep_step(describe(config), options), readings_of_a_step(config, options)
     assert isinstance(memory, Noting)
     # The first two, tokens looked up and positions counted, come in the other order.
     assert memory.readings[FORWARD][1:] == measured[FORWARD][1:]

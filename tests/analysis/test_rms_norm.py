@@ -13,6 +13,7 @@ from gptcli.analysis.program import section_of
 from gptcli.analysis.step import BACKWARD, FORWARD, LOSS, StepOptions, sweep_step
 from gptcli.analysis.sweep import Sweep
 from gptcli.api.figures import measured_run
+from gptcli.architecture import describe
 from gptcli.architecture.axes import ONE, B, C, T
 from gptcli.architecture.books import Amount, Conditions, Gradient, Kernel, Temporary, Value
 from gptcli.architecture.parts.rms_norm import RMSNorm
@@ -35,7 +36,10 @@ def case(seed: int, mode: Any) -> tuple[ModelConfig, StepOptions]:
 @pytest.mark.parametrize("seed", range(1200, 1230))
 def test_a_step_is_measured_to_the_byte(seed: int, fake: bool) -> None:
     config, options = case(seed, "training")
-    memory, measured = sweep_step(config, options), training_step(config, measured_run(options, fake=fake))
+    memory, measured = (
+        sweep_step(describe(config), options),
+        training_step(describe(config), measured_run(options, fake=fake)),
+    )
     assert memory.peak == measured.peak == sum(line.bytes for line in ledger(memory))
     assert memory.phases == measured.phases
 
@@ -45,10 +49,10 @@ def test_a_step_is_measured_to_the_byte(seed: int, fake: bool) -> None:
 def test_inference_is_measured_to_the_byte(seed: int, fake: bool) -> None:
     config, options = case(seed, "inference")
     run = measured_run(options, fake=fake)
-    assert sweep_step(config, options).peak == forward_pass(config, run).peak
-    generated = generation(config, run)
+    assert sweep_step(describe(config), options).peak == forward_pass(describe(config), run).peak
+    generated = generation(describe(config), run)
     expected = {"prefill": generated.prefill, "decode": generated.decode}
-    assert sweep_step(config, replace(options, mode="generate")).phases == expected
+    assert sweep_step(describe(config), replace(options, mode="generate")).phases == expected
 
 
 @pytest.mark.parametrize("seed", range(800, 840))
@@ -57,7 +61,7 @@ def test_every_reading_is_measured_to_the_byte(seed: int, monkeypatch: pytest.Mo
     config, options = swept_case(seed)
     config = replace(config, norm="rms_norm")
     monkeypatch.setattr(step, "Memory", Noting)
-    memory, measured = sweep_step(config, options), readings_of_a_step(config, options)
+    memory, measured = sweep_step(describe(config), options), readings_of_a_step(config, options)
     assert isinstance(memory, Noting)
     assert memory.readings[FORWARD][1:] == measured[FORWARD][1:]  # the first two come in the other order
     assert memory.readings[LOSS] == measured[LOSS]
@@ -151,7 +155,7 @@ def test_cuda_keeps_one_fp32_statistic_a_token(dtype: str) -> None:
     value, rstd = torch.ops.aten._fused_rms_norm(x, (128,), torch.empty(128, device="meta", dtype=x.dtype), 1e-5)
     assert (value.dtype, rstd.dtype, rstd.numel()) == (x.dtype, torch.float32, 4 * 128)
     options = StepOptions(batch=4, tokens=128, mode="training", device="cuda", dtype=dtype)
-    found = {line.label: line.bytes for line in ledger(sweep_step(CONFIG, options))}
+    found = {line.label: line.bytes for line in ledger(sweep_step(describe(CONFIG), options))}
     norms, item = 2 * 2 + 1, {"fp32": 4, "bf16": 2}[dtype]
     assert found["RMSNorm statistics"] == norms * 4 * 128 * 4
     values = [found[label] for label in ("RMSNorm 1", "RMSNorm 2", "Final RMSNorm")]

@@ -11,6 +11,7 @@ from gptcli.analysis.conventions import combinations, count_by, names
 from gptcli.analysis.params import count_parameters, params_report
 from gptcli.analysis.published import PUBLISHED
 from gptcli.analysis.why import rounds_to, why_rows
+from gptcli.architecture import describe
 from gptcli.config import ModelConfig, load_config, preset_paths
 from gptcli.reports.params import Part
 from tests.strategies import configs
@@ -107,14 +108,14 @@ FIRST: list[tuple[str, int, int, str, str, int]] = [
 
 @pytest.mark.parametrize(("preset", "number", "step", "kind", "words", "parameters"), FIRST)
 def test_the_first_reason(preset: str, number: int, step: int, kind: str, words: str, parameters: int) -> None:
-    first = why_rows(PRESETS[preset], number, step)[0]
+    first = why_rows(describe(PRESETS[preset]), number, step)[0]
     assert (first.kind, ", ".join(first.conventions), first.parameters) == (kind, words, parameters)
     assert first.residual == parameters - number
     assert first.matches
 
 
 def test_a_preset_that_has_the_number_is_named_beside_the_convention() -> None:
-    rows = {", ".join(row.conventions): row for row in why_rows(LECTURE, 124_439_808)}
+    rows = {", ".join(row.conventions): row for row in why_rows(describe(LECTURE), 124_439_808)}
     assert rows.keys() == {"tied, with QKV bias", "total of preset gpt2, tied"}
     assert "OpenAI's GPT-2 checkpoints" in str(rows["tied, with QKV bias"].used_by)
 
@@ -129,27 +130,27 @@ def test_a_preset_that_has_the_number_is_named_beside_the_convention() -> None:
     ],
 )
 def test_a_preset_that_has_the_number_is_named_beside_what_is_supposed(number: int, part: str) -> None:
-    rows = [", ".join(row.conventions) for row in why_rows(LECTURE, number)]
+    rows = [", ".join(row.conventions) for row in why_rows(describe(LECTURE), number)]
     assert rows == [f"{part}, with QKV bias", f"preset gpt2, {part}"]
 
 
 def test_an_exact_number_has_no_residual() -> None:
-    assert [(row.conventions, row.residual) for row in why_rows(LECTURE, 163_009_536)] == [(["untied"], 0)]
+    assert [(row.conventions, row.residual) for row in why_rows(describe(LECTURE), 163_009_536)] == [(["untied"], 0)]
 
 
 def test_parts_of_one_count_are_one_row() -> None:
-    (row,) = why_rows(LECTURE, 38_597_376)
+    (row,) = why_rows(describe(LECTURE), 38_597_376)
     assert row.also == ["Output head lm_head", "what tying the output head saves"]
-    (row,) = why_rows(OPENAI, 38_597_376)
+    (row,) = why_rows(describe(OPENAI), 38_597_376)
     assert row.also == ["what tying the output head saves"]
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_every_figure_of_the_table_is_explained_as_its_part(name: str) -> None:
     config = PRESETS[name]
-    for part in _all_parts(params_report(config).parts):
+    for part in _all_parts(params_report(describe(config)).parts):
         for number in {part.count, part.total} - {0}:
-            first = why_rows(config, number)[0]
+            first = why_rows(describe(config), number)[0]
             said = [", ".join(first.conventions), *first.also]
             assert first.kind == "part", number
             assert any(f" {part.path}" in words for words in said), (number, said)
@@ -176,63 +177,67 @@ def test_openais_first_names_are_the_counts_with_the_first_gpts_vocabulary() -> 
         ("gpt2-large", 1280, 36, 762 * M),
         ("gpt2-xl", 1600, 48, 1542 * M),
     ):
-        with_40_478 = count_parameters(PRESETS[preset]) - (50_257 - 40_478) * wide
+        with_40_478 = count_parameters(describe(PRESETS[preset])) - (50_257 - 40_478) * wide
         assert rounds_to(with_40_478, name, M)
         assert PRESETS[preset].n_layers == layers
-        assert f"{with_40_478:,}" in str(why_rows(LECTURE, name, M)[0].used_by)
+        assert f"{with_40_478:,}" in str(why_rows(describe(LECTURE), name, M)[0].used_by)
 
 
 def test_every_published_name_is_its_count_as_changed() -> None:
     for name in PUBLISHED:
-        changed = count_parameters(replace(PRESETS[name.preset], **name.changed))
+        changed = count_parameters(describe(replace(PRESETS[name.preset], **name.changed)))
         assert abs(changed - name.number) < name.number / 30
 
 
 def test_the_nearest_where_none_fits() -> None:
-    rows = why_rows(LECTURE, 110 * M, M)
+    rows = why_rows(describe(LECTURE), 110 * M, M)
     assert 1 < len(rows) < 10
     assert not any(row.matches for row in rows)
     residuals = [abs(row.residual) for row in rows]
     assert residuals == sorted(residuals)
-    assert residuals[0] == min(abs(count_by(LECTURE, each) - 110 * M) for each in combinations(LECTURE))
+    assert residuals[0] == min(abs(count_by(describe(LECTURE), each) - 110 * M) for each in combinations(LECTURE))
     assert len({row.parameters for row in rows}) == len(rows)
 
 
 def test_zeros_are_rounding_only_where_nothing_has_the_number() -> None:
-    assert why_rows(LECTURE, 124_000_000) == why_rows(LECTURE, 124_000_000, M)
-    assert [row.parameters for row in why_rows(LECTURE, 124_410_000)] == [124_412_160]
-    exact = why_rows(ModelConfig(vocab_size=100, context_length=10, emb_dim=100, n_heads=1, n_layers=1), 10_000)
+    assert why_rows(describe(LECTURE), 124_000_000) == why_rows(describe(LECTURE), 124_000_000, M)
+    assert [row.parameters for row in why_rows(describe(LECTURE), 124_410_000)] == [124_412_160]
+    exact = why_rows(
+        describe(ModelConfig(vocab_size=100, context_length=10, emb_dim=100, n_heads=1, n_layers=1)), 10_000
+    )
     assert exact[0].residual == 0
 
 
 def test_a_coarse_number_says_nothing_about_other_models() -> None:
-    assert all(row.kind != "preset" for row in why_rows(LECTURE, 100 * M, 100 * M))
+    assert all(row.kind != "preset" for row in why_rows(describe(LECTURE), 100 * M, 100 * M))
     # gpt2-large's attention has 6,558,720 in each block
-    assert [row.conventions for row in why_rows(LECTURE, 6_600_000, 100_000)] == [["total of preset tiny", "untied"]]
+    assert [row.conventions for row in why_rows(describe(LECTURE), 6_600_000, 100_000)] == [
+        ["total of preset tiny", "untied"]
+    ]
 
 
 def test_three_digits_are_never_rounding() -> None:
-    assert not any(row.matches for row in why_rows(LECTURE, 100 * M))
-    assert not any(row.matches for row in why_rows(LECTURE, 120 * M))
+    assert not any(row.matches for row in why_rows(describe(LECTURE), 100 * M))
+    assert not any(row.matches for row in why_rows(describe(LECTURE), 120 * M))
 
 
 def test_a_name_is_near_to_nothing() -> None:
-    assert why_rows(LECTURE, 124_439_800)[0].kind == "convention"
+    assert why_rows(describe(LECTURE), 124_439_800)[0].kind == "convention"
 
 
 def test_a_tied_head_is_not_near_to_a_small_number() -> None:
-    assert why_rows(OPENAI, 3)[0].parameters == 768
+    assert why_rows(describe(OPENAI), 3)[0].parameters == 768
 
 
 def test_a_preset_under_another_name_is_not_another_preset() -> None:
-    assert [row.kind for row in why_rows(replace(LECTURE, name="mine"), 163_009_536)] == ["total"]
+    assert [row.kind for row in why_rows(describe(replace(LECTURE, name="mine")), 163_009_536)] == ["total"]
 
 
 @settings(max_examples=50, deadline=None)
 @given(configs(), st.data())
 def test_every_combination_explains_its_own_count(config: ModelConfig, data: st.DataObject) -> None:
     convention = data.draw(st.sampled_from(combinations(config)))
-    rows = why_rows(config, count_by(config, convention))
+    rows = why_rows(describe(config), count_by(describe(config), convention))
     assert all(row.residual == 0 and row.matches for row in rows)
     assert names(config, convention) in [row.conventions for row in rows]
 
@@ -240,7 +245,7 @@ def test_every_combination_explains_its_own_count(config: ModelConfig, data: st.
 @settings(max_examples=50, deadline=None)
 @given(configs())
 def test_the_models_own_total_comes_first(config: ModelConfig) -> None:
-    first = why_rows(config, count_parameters(config))[0]
+    first = why_rows(describe(config), count_parameters(describe(config)))[0]
     assert (first.kind, first.residual) == ("total", 0)
 
 

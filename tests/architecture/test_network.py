@@ -224,7 +224,7 @@ def test_what_is_drawn_smaller_and_what_is_fused() -> None:
 @pytest.mark.parametrize("attention", ["explicit", "sdpa"])
 def test_the_described_network_is_the_witnesss(config: ModelConfig, attention: AttentionPath) -> None:
     """A network written from the papers alone has the same weights and, with them, the same logits."""
-    assert all(check.ok for check in witness_checks(config, attention, witness_named("plain")))
+    assert all(check.ok for check in witness_checks(describe(config), attention, witness_named("plain")))
 
 
 def test_sizes() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gptcli.architecture import describe
 from tests.browser.conftest import TEXT, Open
 from tests.conftest import Cli
 from tests.patterned import patterned_runs
@@ -267,7 +268,7 @@ def test_what_is_not_finite_is_said(open_page: Open, tmp_path: Path, cli: Cli) -
     from gptcli.config import load_config
     from gptcli.model.forward import ForwardOptions, build
 
-    weights = build(load_config("tiny", environ={}).config, ForwardOptions()).state_dict()
+    weights = build(describe(load_config("tiny", environ={}).config), ForwardOptions()).state_dict()
     weights["h.1.mlp.c_fc.bias"][5] = float("nan")
     model, path = tmp_path / "<i>bad.safetensors", tmp_path / "page.html"
     save_file({name: x.clone() for name, x in weights.items()}, model)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from gptcli.architecture import describe
 from tests.conftest import Cli
 
 TEXTS = ("Every effort moves you forward", "Hi", "Every day")
@@ -70,7 +71,7 @@ def test_gpt2_init_has_the_stated_deviations() -> None:
     from gptcli.model.forward import ForwardOptions, build
 
     config = load_config("tiny", set_values=["emb_dim=256", "n_layers=8"], environ={}).config
-    weights = build(config, ForwardOptions(init="gpt2")).state_dict()
+    weights = build(describe(config), ForwardOptions(init="gpt2")).state_dict()
     assert float(weights["wte.weight"].std()) == pytest.approx(0.02, rel=0.01)
     assert float(weights["h.3.mlp.c_fc.weight"].std()) == pytest.approx(0.02, rel=0.01)
     assert float(weights["h.3.mlp.c_proj.weight"].std()) == pytest.approx(0.02 / 4, rel=0.01)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file, save_file
 
+from gptcli.architecture import describe
 from tests.conftest import Cli, gptcli_process
 
 TINY = ("-c", "tiny", "--device", "cpu")
@@ -69,7 +70,7 @@ def test_nan_in_weights_is_traced_to_its_step(cli: Cli, tmp_path: Path) -> None:
     from gptcli.config import load_config
     from gptcli.model.forward import ForwardOptions, build
 
-    weights = build(load_config("tiny", environ={}).config, ForwardOptions()).state_dict()
+    weights = build(describe(load_config("tiny", environ={}).config), ForwardOptions()).state_dict()
     weights["h.1.mlp.c_fc.bias"][5] = float("nan")
     path = tmp_path / "bad.safetensors"
     save_file({name: x.clone() for name, x in weights.items()}, path)

@@ -168,7 +168,7 @@ def test_it_says_which_witness_stood(cli: Cli) -> None:
 
 def test_a_network_of_another_width_is_not_verified(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both sides of every other figure come from one description; only the witness knows what GPT-2 is."""
-    monkeypatch.setattr("gptcli.architecture.symbols._FEED_FORWARD_FACTOR", 3)
+    monkeypatch.setattr("gptcli.architecture.plan._FEED_FORWARD_FACTOR", 3)
     for quick in ([], ["--quick"]):
         document = cli("verify", "-c", "tiny", "--device", "cpu", "--seq-len", "8", "--json", *quick).json
         off = {check["name"] for check in document["checks"] if not check["ok"]}

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gptcli.analysis.params import count_parameters
+from gptcli.architecture import describe
 from gptcli.config import ModelConfig, load_config, preset_paths, preset_summary
 from gptcli.config.input_text import MAX_BYTES
 from gptcli.config.printable import printable
@@ -244,7 +245,7 @@ def test_ten_trillion_parameters_are_admitted() -> None:
     wide = load_config("gpt2-124m", set_values=["emb_dim=264000"], environ={}).config
     long = load_config("gpt2-124m", set_values=["n_layers=1450000"], environ={}).config
     for config in (deep, wide, long):
-        assert count_parameters(config) > 10**13
+        assert count_parameters(describe(config)) > 10**13
 
 
 @settings(max_examples=300, deadline=None)

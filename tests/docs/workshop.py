@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from gptcli.architecture import describe
 from gptcli.cli import run
 from gptcli.config import load_config
 from tests.docs.reading import ROOT
@@ -64,7 +65,7 @@ def _weights(folder: Path) -> None:
     from gptcli.model.forward import BuildOptions, build
 
     config = load_config("tiny", set_values=_SIZES, environ={}).config
-    state = dict(build(config, BuildOptions(init="gpt2")).state_dict())
+    state = dict(build(describe(config), BuildOptions(init="gpt2")).state_dict())
     own = folder / "own.safetensors"
     del state["lm_head.weight"]
     save_file(state, own, metadata={CONFIG_KEY: msgspec.json.encode(config).decode()})

@@ -43,7 +43,7 @@ def test_a_tapped_forward_yields_exactly_the_described_steps(
     attention: AttentionPath, dropout: bool, batch: int, tokens: int
 ) -> None:
     config = ModelConfig(vocab_size=50, context_length=16, emb_dim=12, n_heads=3, n_layers=2, drop_rate=0.2)
-    model = build(config, ForwardOptions(attention=attention, dropout=dropout))
+    model = build(describe(config), ForwardOptions(attention=attention, dropout=dropout))
     seen: list[tuple[str, tuple[int, ...]]] = []
     with torch.no_grad(), observed(model, lambda path, x: seen.append((path, tuple(x.shape)))):
         model(torch.zeros(batch, tokens, dtype=torch.long))
@@ -65,6 +65,6 @@ def test_every_step_reads_what_came_before() -> None:
 def test_both_attention_paths_give_the_same_logits(config: ModelConfig) -> None:
     ids = torch.arange(min(config.context_length, 9)).remainder(config.vocab_size)[None]
     with torch.no_grad():
-        fused = build(config, ForwardOptions(attention="sdpa"))(ids)
-        explicit = build(config, ForwardOptions(attention="explicit"))(ids)
+        fused = build(describe(config), ForwardOptions(attention="sdpa"))(ids)
+        explicit = build(describe(config), ForwardOptions(attention="explicit"))(ids)
     torch.testing.assert_close(fused, explicit, rtol=1e-4, atol=1e-5)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from msgspec.structs import asdict, replace
 from torch import Tensor
 
-from gptcli.architecture import AttentionPath
+from gptcli.architecture import AttentionPath, describe
 from gptcli.config import ModelConfig
 from gptcli.errors import GptcliError
 from gptcli.model.cache import KVCache
@@ -50,7 +50,7 @@ def test_greedy_ids_are_those_of_the_lectures_loop(attention: AttentionPath, tie
     config = replace(CONFIG, weight_tying=tied, drop_rate=0.1)
     torch.manual_seed(123)
     naive = NaiveGPT(asdict(config)).eval()
-    model = build(config, BuildOptions(attention=attention))
+    model = build(describe(config), BuildOptions(attention=attention))
     for prompt in (*PROMPTS, list(range(15)), list(range(16)), list(range(40))):
         # 20 tokens more than half fill the context of 16, and then the window slides.
         assert ids_of(model, [prompt], 20, cached=cached) == [naive_loop(naive, prompt, 20, config.context_length)]
@@ -59,7 +59,7 @@ def test_greedy_ids_are_those_of_the_lectures_loop(attention: AttentionPath, tie
 @settings(max_examples=40, deadline=None)
 @given(configs())
 def test_the_cache_changes_nothing_for_any_model(config: ModelConfig) -> None:
-    model = build(config, BuildOptions(attention=ATTENTION[config.n_layers % 2], init="torch"))
+    model = build(describe(config), BuildOptions(attention=ATTENTION[config.n_layers % 2], init="torch"))
     prompts = [[0], [config.vocab_size - 1] * min(3, config.context_length)]
     with_cache, without = (ids_of(model, prompts, config.context_length + 3, cached=cached) for cached in (True, False))
     assert with_cache == without
@@ -67,14 +67,14 @@ def test_the_cache_changes_nothing_for_any_model(config: ModelConfig) -> None:
 
 @pytest.mark.parametrize("attention", ATTENTION)
 def test_together_is_as_alone(attention: AttentionPath) -> None:
-    model = build(CONFIG, BuildOptions(attention=attention))
+    model = build(describe(CONFIG), BuildOptions(attention=attention))
     alone = [ids_of(model, [prompt], 20)[0] for prompt in PROMPTS]
     assert ids_of(model, PROMPTS, 20) == alone
     assert ids_of(model, PROMPTS[::-1], 20) == alone[::-1]
 
 
 def test_equal_lengths_run_together() -> None:
-    model = build(CONFIG, BuildOptions())
+    model = build(describe(CONFIG), BuildOptions())
     shapes: list[tuple[int, ...]] = []
     model.get_submodule("wte").register_forward_hook(
         lambda _module, inputs, _output: shapes.append(tuple(inputs[0].shape))
@@ -84,7 +84,7 @@ def test_equal_lengths_run_together() -> None:
 
 
 def test_a_token_is_read_once_and_beyond_the_context_the_window_is_read_again() -> None:
-    model = build(CONFIG, BuildOptions())
+    model = build(describe(CONFIG), BuildOptions())
     lengths: list[int] = []
     model.get_submodule("wte").register_forward_hook(
         lambda _module, inputs, _output: lengths.append(inputs[0].shape[1])
@@ -96,7 +96,7 @@ def test_a_token_is_read_once_and_beyond_the_context_the_window_is_read_again() 
 @pytest.mark.parametrize("attention", ATTENTION)
 @pytest.mark.parametrize("parts", [[7], [1] * 7, [4, 3], [1, 5, 1], [3, 1, 3]])
 def test_logits_behind_a_cache_are_those_without(attention: AttentionPath, parts: list[int]) -> None:
-    model = build(CONFIG, BuildOptions(attention=attention))
+    model = build(describe(CONFIG), BuildOptions(attention=attention))
     ids = torch.randint(CONFIG.vocab_size, (2, 7), generator=torch.Generator().manual_seed(3))
     cache = KVCache(model.network, 2, 9, torch.float32, "cpu")
     with torch.no_grad():
@@ -114,7 +114,7 @@ def test_logits_behind_a_cache_are_those_without(attention: AttentionPath, parts
 @pytest.mark.parametrize(("prompt", "new", "capacity"), [(3, 5, 8), (3, 50, 16), (40, 1, 16)])
 @pytest.mark.parametrize("dtype", ["fp32", "bf16"])
 def test_the_cache_takes_2lbtc_numbers(prompt: int, new: int, capacity: int, dtype: str) -> None:
-    model = build(CONFIG, BuildOptions(dtype=dtype))
+    model = build(describe(CONFIG), BuildOptions(dtype=dtype))
     _, cost = generate(model, [[1] * prompt] * 2, max_new_tokens=new)
     assert cost.kv_cache_bytes == 2 * 3 * 2 * capacity * 24 * (4 if dtype == "fp32" else 2)
     assert generate(model, [[1]], max_new_tokens=1, cached=False)[1].kv_cache_bytes == 0
@@ -133,7 +133,7 @@ class Stopper:
 
 
 def test_each_text_ends_by_itself() -> None:
-    model = build(CONFIG, BuildOptions())
+    model = build(describe(CONFIG), BuildOptions())
     prompts = [PROMPTS[0], PROMPTS[2], PROMPTS[1]]
     full = ids_of(model, prompts, 12)
     end = next(token for token in full[1] if full[1].index(token) >= 2 and token not in full[0] + full[2])
@@ -149,7 +149,7 @@ def test_each_text_ends_by_itself() -> None:
 
 
 def test_nothing_runs_behind_the_end_of_the_last_text() -> None:
-    model = build(CONFIG, BuildOptions())
+    model = build(describe(CONFIG), BuildOptions())
     calls: list[int] = []
     model.get_submodule("wte").register_forward_hook(lambda *_: calls.append(1))
     generate(model, [PROMPTS[0], PROMPTS[2]], max_new_tokens=12, listeners=[Stopper(2), Stopper(3)])
@@ -157,7 +157,7 @@ def test_nothing_runs_behind_the_end_of_the_last_text() -> None:
 
 
 def test_a_seed_draws_the_same_alone_and_together_and_another_draws_another() -> None:
-    model = build(CONFIG, BuildOptions())
+    model = build(describe(CONFIG), BuildOptions())
     sampling = Sampling(temperature=1.5, top_k=50)
     together = ids_of(model, PROMPTS, 12, sampling=sampling, seed=5)
     alone = [ids_of(model, [prompt], 12, sampling=sampling, seed=5 + i)[0] for i, prompt in enumerate(PROMPTS)]
@@ -168,7 +168,7 @@ def test_a_seed_draws_the_same_alone_and_together_and_another_draws_another() ->
 
 
 def test_sampling_leaves_torchs_own_generator_alone() -> None:
-    model = build(CONFIG, BuildOptions())
+    model = build(describe(CONFIG), BuildOptions())
     before = torch.get_rng_state()
     ids_of(model, PROMPTS, 3, sampling=Sampling(1.0))
     assert torch.equal(before, torch.get_rng_state())
@@ -200,7 +200,7 @@ def test_top_k_keeps_ties_and_top_p_the_one_that_reaches_it() -> None:
 
 
 def test_logits_that_are_no_numbers_are_an_error() -> None:
-    model = build(CONFIG, BuildOptions())
+    model = build(describe(CONFIG), BuildOptions())
     with torch.no_grad():
         model.get_parameter("ln_f.weight")[0] = float("nan")
     with pytest.raises(GptcliError, match="not numbers"):

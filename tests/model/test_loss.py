@@ -7,6 +7,7 @@ import torch
 from msgspec.structs import asdict
 from torch.nn import functional as F
 
+from gptcli.architecture import describe
 from gptcli.config import ModelConfig
 from gptcli.model.forward import BuildOptions, build
 from gptcli.model.loss import text_loss
@@ -23,7 +24,7 @@ def test_loss_is_cross_entropy_on_naive_logits(length: int) -> None:
     with torch.no_grad():
         expected = F.cross_entropy(naive(ids[None])[0, :-1], ids[1:], reduction="none")
         probabilities = naive(ids[None])[0, :-1].softmax(-1)[torch.arange(length - 1), ids[1:]]
-        found = text_loss(build(CONFIG, BuildOptions())(ids[None])[0], ids.tolist(), ids[1:].tolist())
+        found = text_loss(build(describe(CONFIG), BuildOptions())(ids[None])[0], ids.tolist(), ids[1:].tolist())
     assert [token.loss for token in found.tokens] == pytest.approx(expected.tolist(), abs=1e-5)
     assert [token.probability for token in found.tokens] == pytest.approx(probabilities.tolist(), rel=1e-4)
     assert [(t.position, t.id, t.target_id) for t in found.tokens] == [

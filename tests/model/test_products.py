@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from torch.nn import functional as F
 
 from gptcli import processor
+from gptcli.architecture import describe
 from gptcli.config import ModelConfig
 from gptcli.model import products
 from gptcli.model.forward import BuildOptions, build
@@ -77,7 +78,7 @@ def test_more_threads_than_parts() -> None:
     ids=["fused", "explicit", "dropout", "bf16"],
 )
 def test_only_a_fused_pass_in_fp32_multiplies_in_pieces(options: BuildOptions, pieces: bool) -> None:
-    assert ways_of(build(CONFIG, options)) == {pieces and torch.backends.mkl.is_available()}
+    assert ways_of(build(describe(CONFIG), options)) == {pieces and torch.backends.mkl.is_available()}
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -101,14 +102,14 @@ def test_16_bits_are_summed_in_fp32_and_rounded_once(dtype: torch.dtype, rows: i
 def test_16_bits_are_widened_only_where_there_are_no_instructions(lacks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processor, "lacks_instructions", lambda dtype: lacks and dtype == "bf16")
     for dtype in ("fp32", "bf16", "fp16"):
-        model = build(CONFIG, BuildOptions(dtype=dtype))
+        model = build(describe(CONFIG), BuildOptions(dtype=dtype))
         head = model.get_submodule("lm_head")
         assert isinstance(head, Linear)
         assert isinstance(head.product, Widened) == (lacks and dtype == "bf16")
 
 
 def test_gradients_are_those_of_torch() -> None:
-    ours, plain = (build(replace(CONFIG, qkv_bias=True), BuildOptions()) for _ in range(2))
+    ours, plain = (build(describe(replace(CONFIG, qkv_bias=True)), BuildOptions()) for _ in range(2))
     for layer in plain.modules():
         if isinstance(layer, Linear):
             layer.product = F.linear
@@ -122,7 +123,7 @@ def test_gradients_are_those_of_torch() -> None:
 
 
 def test_weights_that_change_after_building_are_seen() -> None:
-    model = build(CONFIG, BuildOptions())
+    model = build(describe(CONFIG), BuildOptions())
     ids = torch.tensor([[1, 2, 3]])
     with torch.inference_mode():
         before = model(ids)

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from gptcli.analysis.step import StepOptions, sweep_step
 from gptcli.api.figures import measured_run
+from gptcli.architecture import describe
 from gptcli.config import ModelConfig
 from gptcli.model.measure import training_step
 from gptcli.model.profiled import recorded
@@ -24,8 +25,8 @@ def _amp_tied(seed: int) -> tuple[ModelConfig, StepOptions]:
 def test_a_tied_step_under_autocast_takes_what_the_profiler_says(seed: int) -> None:
     """The tracker would say otherwise if it let the engine see that somebody looks."""
     config, options = _amp_tied(seed)
-    memory = sweep_step(config, options)
-    real, fake = (training_step(config, measured_run(options, fake=fake)) for fake in (False, True))
+    memory = sweep_step(describe(config), options)
+    real, fake = (training_step(describe(config), measured_run(options, fake=fake)) for fake in (False, True))
     assert memory.peak == real.peak == fake.peak
     assert memory.phases == real.phases == fake.phases
     assert real.scratch >= fake.scratch == 0

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from gptcli.analysis.flow import flow_report
-from gptcli.architecture import AttentionPath
+from gptcli.architecture import AttentionPath, describe
 from gptcli.config import ModelConfig
 from gptcli.model.forward import ForwardOptions, build, run_forward
 from gptcli.model.tap import observed
@@ -25,7 +25,7 @@ BATCH = [[5, 9, 2, 44, 17], [3, 1, 59, 8, 8]]
 
 
 def flow_of(batch: list[list[int]] = BATCH, attention: AttentionPath = "explicit", dtype: str = "fp32") -> FlowReport:
-    return flow_report(CONFIG, batch=len(batch), tokens=max(map(len, batch)), attention=attention, dtype=dtype)
+    return flow_report(describe(CONFIG, attention), batch=len(batch), tokens=max(map(len, batch)), dtype=dtype)
 
 
 def traced(
@@ -34,7 +34,8 @@ def traced(
     chosen = ForwardOptions(**{"attention": "explicit"} | options)
     flow = flow_of(batch, chosen.attention, chosen.dtype)
     asked = wanted or TraceOptions()
-    return run_trace(flow, batch, chosen, asked, pad_id=0, token_text=str, save=save)
+    network = describe(CONFIG, chosen.attention)
+    return run_trace(network, flow, batch, chosen, asked, pad_id=0, token_text=str, save=save)
 
 
 def by_path(report: TraceReport) -> dict[str, TraceStep]:
@@ -54,7 +55,7 @@ def test_the_steps_are_those_of_the_flow(attention: AttentionPath, dropout: bool
 
 
 def test_the_steps_are_what_hooks_on_the_modules_see() -> None:
-    model = build(CONFIG, ForwardOptions(attention="explicit"))
+    model = build(describe(CONFIG), ForwardOptions(attention="explicit"))
     seen: list[tuple[str, tuple[int, ...], float]] = []
 
     def see(path: str) -> Any:
@@ -79,7 +80,7 @@ def test_the_steps_are_what_hooks_on_the_modules_see() -> None:
 
 def naive_outputs() -> dict[str, Tensor]:
     """Run the lecture's network on our weights; return what its modules give, and what its attention works out."""
-    model = build(CONFIG, ForwardOptions(attention="explicit"))
+    model = build(describe(CONFIG), ForwardOptions(attention="explicit"))
     naive = NaiveGPT({name: getattr(CONFIG, name) for name in CONFIG.__struct_fields__}).eval()
     weights = model.state_dict()
     with torch.no_grad():
@@ -143,7 +144,7 @@ def test_figures_are_those_of_the_lectures_network() -> None:
 
 
 def test_the_run_is_the_one_of_forward() -> None:
-    plain = run_forward(CONFIG, BATCH, ForwardOptions(attention="explicit"), pad_id=0, token_text=str)
+    plain = run_forward(describe(CONFIG), BATCH, ForwardOptions(attention="explicit"), pad_id=0, token_text=str)
     report = traced()
     for name in ("input_ids", "lengths", "logits", "next_tokens", "stages", "parameters"):
         assert getattr(report, name) == getattr(plain, name)
@@ -154,7 +155,7 @@ def test_saved_tensors_are_those_of_the_steps(tmp_path: Path, attention: Attenti
     target = tmp_path / "x.safetensors"
     report = traced(save=target, attention=attention, dtype=dtype)
     saved = load_file(target)
-    model = build(CONFIG, ForwardOptions(attention=attention, dtype=dtype))
+    model = build(describe(CONFIG), ForwardOptions(attention=attention, dtype=dtype))
     outputs: dict[str, Tensor] = {}
     with torch.no_grad(), observed(model, lambda path, x: outputs.__setitem__(path, x.clone())):
         logits = model(torch.tensor(BATCH))
@@ -170,8 +171,8 @@ def test_saved_tensors_are_those_of_the_steps(tmp_path: Path, attention: Attenti
 
 def test_tracing_takes_no_more_memory_than_the_pass_but_a_portion() -> None:
     config = ModelConfig(vocab_size=300, context_length=128, emb_dim=96, n_heads=4, n_layers=4)
-    flow = flow_report(config, tokens=128)
-    model = build(config, ForwardOptions(attention="explicit"))
+    flow = flow_report(describe(config), tokens=128)
+    model = build(describe(config), ForwardOptions(attention="explicit"))
     ids = torch.zeros(1, 128, dtype=torch.long)
 
     def peak(tracer: Tracer | None) -> int:
@@ -193,7 +194,7 @@ def test_of_every_step_before_the_last_nothing_is_alive() -> None:
     """What the network itself holds is alive; a tensor that only the tracer could hold is not."""
 
     def alive(tracer: Tracer | None) -> list[int]:
-        model = build(CONFIG, ForwardOptions(attention="explicit"))
+        model = build(describe(CONFIG), ForwardOptions(attention="explicit"))
         seen: list[ref[Tensor]] = []
         counts: list[int] = []
 
@@ -291,7 +292,7 @@ def test_what_was_not_asked_for_is_absent() -> None:
 
 def test_with_dropout_the_random_numbers_are_those_of_forward() -> None:
     options = ForwardOptions(attention="explicit", dropout=True)
-    plain = run_forward(CONFIG, BATCH, options, pad_id=0, token_text=str)
+    plain = run_forward(describe(CONFIG), BATCH, options, pad_id=0, token_text=str)
     report = traced(dropout=True)
     assert report.next_tokens == plain.next_tokens
     steps = by_path(report)

@@ -7,7 +7,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.distributed._tools.mem_tracker import MemTracker
 from torch.nn import functional as F
 
-from gptcli.architecture import AttentionPath
+from gptcli.architecture import AttentionPath, describe
 from gptcli.config import ModelConfig
 from gptcli.model.forward import ForwardOptions, build
 from gptcli.model.tracker import LiveBytes
@@ -24,13 +24,13 @@ def _step(model: nn.Module) -> None:
 @pytest.mark.parametrize("attention", ["sdpa", "explicit"])
 @pytest.mark.parametrize("dropout", [True, False])
 def test_the_peak_is_mem_trackers(attention: AttentionPath, dropout: bool) -> None:
-    model = build(CONFIG, ForwardOptions(attention=attention, dropout=dropout))
+    model = build(describe(CONFIG), ForwardOptions(attention=attention, dropout=dropout))
     theirs = MemTracker()
     theirs.track_external(model, IDS)
     with theirs:
         _step(model)
     expected = theirs.get_tracker_snapshot("peak")[torch.device("cpu")]["Total"]
-    model = build(CONFIG, ForwardOptions(attention=attention, dropout=dropout))
+    model = build(describe(CONFIG), ForwardOptions(attention=attention, dropout=dropout))
     with LiveBytes([*model.parameters(), IDS]) as ours:
         _step(model)
     assert ours.peak == expected
@@ -38,7 +38,7 @@ def test_the_peak_is_mem_trackers(attention: AttentionPath, dropout: bool) -> No
 
 def test_the_peak_is_the_profilers() -> None:
     """The profiler sees every allocation of the allocator, without a dispatch mode."""
-    model = build(CONFIG, ForwardOptions(attention="explicit", dropout=False))
+    model = build(describe(CONFIG), ForwardOptions(attention="explicit", dropout=False))
     with torch.no_grad(), torch.profiler.profile(profile_memory=True) as profiler:
         model(IDS)
     live = peak = 0

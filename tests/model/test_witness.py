@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from gptcli.api.witness import witness_checks
-from gptcli.architecture import AttentionPath, plan
+from gptcli.architecture import AttentionPath, describe, plan
 from gptcli.architecture.axes import V
 from gptcli.config import ModelConfig, load_config
 from gptcli.errors import InputError
@@ -27,7 +27,7 @@ ROWS = ["witness: parameters", "witness: weights", "witness: logits", "witness: 
 
 def off(config: ModelConfig, attention: AttentionPath = "sdpa", name: Any = "plain") -> list[str]:
     """The rows that the witness contradicts."""
-    found = list(witness_checks(config, attention, witness_named(name)))
+    found = list(witness_checks(describe(config), attention, witness_named(name)))
     assert [check.name for check in found] == ROWS
     assert all(check.estimated > 0 for check in found)
     assert all(check.ok == (check.estimated == check.measured) for check in found)

@@ -7,7 +7,7 @@ import torch
 from msgspec.structs import asdict
 from torch import nn
 
-from gptcli.architecture import AttentionPath
+from gptcli.architecture import AttentionPath, describe
 from gptcli.config import ModelConfig, load_config
 from gptcli.model.forward import ForwardOptions, build
 from tests.naive import NaiveGPT, NaiveLayerNorm, as_ours
@@ -38,7 +38,7 @@ def _pair(
     naive = NaiveGPT(asdict(config)).train(dropout)
     with torch.no_grad():
         expected = naive(IDS)
-    ours = build(config, ForwardOptions(seed=seed, dropout=dropout, attention=attention))
+    ours = build(describe(config), ForwardOptions(seed=seed, dropout=dropout, attention=attention))
     with torch.no_grad():
         logits = ours(IDS)
     return as_ours(naive), dict(ours.named_parameters()), expected, logits
@@ -86,7 +86,7 @@ def test_with_torchs_own_rms_norm(tied: bool, eps: float) -> None:
         for name, child in list(module.named_children()):
             if isinstance(child, NaiveLayerNorm):
                 setattr(module, name, NaiveRMSNorm(config.emb_dim, eps=eps))
-    ours = build(config, ForwardOptions(seed=123))
+    ours = build(describe(config), ForwardOptions(seed=123))
     expected_tensors = {path: tensor for path, tensor in as_ours(naive).items() if tensor is not None}
     for path, tensor in ours.named_parameters():
         assert torch.equal(tensor, expected_tensors[path]), path
