@@ -108,7 +108,7 @@ def _published(config: ModelConfig, batch: int, seq_len: int) -> dict[str, int]:
 def _parameters_of_a_tied_model(config: ModelConfig) -> int:
     """Count as the tables of Radford et al. 2019 are to be read: both tables, the blocks, the final norm."""
     c, bias = config.emb_dim, int(config.bias)
-    norm = c + bias * c
+    norm = c + bias * c * (config.norm == "layer_norm")
     block = 2 * norm + 12 * c * c + int(config.qkv_bias) * 3 * c + bias * (c + 4 * c + c)
     return config.vocab_size * c + config.context_length * c + config.n_layers * block + norm
 
