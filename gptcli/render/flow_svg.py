@@ -8,7 +8,7 @@ from html import escape
 from typing import NamedTuple
 
 from gptcli.architecture.axes import MEANING
-from gptcli.render.flow_tree import BLOCK_DEPTH, INPUT, Lane, Node, flow_tree, lanes, symbol_values
+from gptcli.render.flow_tree import BLOCK_DEPTH, INPUT, Lane, Node, axes_in, flow_tree, lanes, symbol_values
 from gptcli.render.folds import one_of
 from gptcli.render.tokens import visible_token
 from gptcli.render.units import count, shape, short_flops, symbol_text
@@ -252,7 +252,7 @@ _FIGURES = "at the right of a box: its parameters, its FLOPs"
 
 def _symbols(panels: Sequence[_Panel]) -> list[str]:
     """Return the symbols that occur in the shapes, in the order in which they are explained."""
-    shown = {symbol.lstrip("0123456789") for panel in panels for node in panel.parts for symbol in node.step.symbols}
+    shown = axes_in(symbol for panel in panels for node in panel.parts for symbol in node.step.symbols)
     return [symbol for symbol in MEANING if symbol in shown]
 
 
@@ -270,7 +270,7 @@ def _legend(report: FlowReport, panels: Sequence[_Panel]) -> Iterator[str]:
     y += _LEGEND_LINE
     values = symbol_values(report)
     yield _text(panels[0].x, y, _FIGURES, "quiet", 15)
-    for number, symbol in enumerate(_symbols(panels), 1):
+    for number, symbol in enumerate((each for each in _symbols(panels) if each in values), 1):
         words = f"{symbol} = {' or '.join(map(str, values[symbol]))}"
         yield _text(panels[0].x, y + number * _LEGEND_LINE, words, "ink code", 15)
         yield _text(panels[0].x + 130, y + number * _LEGEND_LINE, MEANING[symbol], "quiet", 15)

@@ -3,10 +3,11 @@
 Every drawing is made from this form, so all show the same steps with the same lines between them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
+from gptcli.architecture.axes import MEANING
 from gptcli.architecture.paths import shared_path
 from gptcli.render.folds import Fold, block_of, folds, single
 from gptcli.reports.flow import FlowBlock, FlowReport, FlowStep
@@ -146,6 +147,11 @@ def symbol_values(report: "FlowReport | TraceReport") -> dict[str, list[int]]:
     for step in report.steps:
         if step.block in shown:
             for symbol, size in zip(step.symbols, step.shape, strict=True):
-                if symbol in values and size not in values[symbol]:
+                if symbol in MEANING and size not in values.setdefault(symbol, []):
                     values[symbol].append(size)
     return values
+
+
+def axes_in(symbols: Iterable[str]) -> set[str]:
+    """Return the axes that shapes are written with: ``3C`` has C, ``(H + 2G)D`` has H, G and D."""
+    return {axis for symbol in symbols for axis in symbol if axis.isalpha()}
