@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from gptcli.architecture import Network, Weight, describe, each_weight, shape_sizes
+from gptcli.architecture import Network, Weight, each_weight, shape_sizes
 from gptcli.architecture.network import INDEX
 from gptcli.architecture.roles import HEAD, QUERY_KEY_VALUE, TOKEN_TABLE
 from gptcli.checkpoints.layouts import split_index
@@ -22,21 +22,20 @@ def expected_shape(part: Part, described: tuple[int, ...]) -> tuple[int, ...]:
     return rows[::-1] if part.place.transposed else rows
 
 
-def structure_findings(matched: Matched, config: ModelConfig, encoding_size: int) -> list[Finding]:
+def structure_findings(matched: Matched, network: Network, encoding_size: int) -> list[Finding]:
     """Hold the stored names and shapes against the described weights of a config.
 
     Args:
         matched: the stored tensors.
-        config: what they should be.
+        network: what they should be.
         encoding_size: tokens of the encoding, beyond which rows of the vocabulary spell nothing.
     """
-    network = describe(config)
     weights = list(each_weight(network, network.sizes))
     described = {weight.path: shape_sizes(weight.shape, network.sizes) for weight in weights}
     return [
-        *limited(list(_missing(matched, config, weights)), "missing"),
-        *limited(list(_unexpected(matched, config, described)), "unexpected"),
-        *limited(list(_misshaped(matched, config, described)), "misshaped"),
+        *limited(list(_missing(matched, network.config, weights)), "missing"),
+        *limited(list(_unexpected(matched, network.config, described)), "unexpected"),
+        *limited(list(_misshaped(matched, network.config, described)), "misshaped"),
         *_head(matched, network),
         *_padding(network, encoding_size),
         *_dtypes(matched),

@@ -10,7 +10,7 @@ from functools import cache
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gptcli.architecture import Shape, describe
+from gptcli.architecture import Shape, reference
 from gptcli.architecture.listing import parts_of
 from gptcli.architecture.network import INDEX
 from gptcli.architecture.parts.linear import Linear
@@ -152,11 +152,8 @@ LAYOUTS: dict[str, Layout] = {
 def _places(layout_name: str) -> dict[str, Place]:
     """Put the layout's names to every weight that a described network can have."""
     layout = LAYOUTS[layout_name]
-    everything = describe(
-        ModelConfig(vocab_size=1, context_length=1, emb_dim=1, n_heads=1, n_layers=1, bias=True, qkv_bias=True)
-    )
     found: dict[str, Place] = {}
-    for place, node in parts_of(everything):
+    for place, node in parts_of(reference()):
         path = place.path
         stored = layout.modules.get(path, (path,))
         norm_names = layout.norm_names if node.family == "norm" else {}

@@ -9,7 +9,7 @@ import msgspec
 import torch
 from torch import Tensor
 
-from gptcli.architecture import describe, each_weight, shape_sizes
+from gptcli.architecture import each_weight, shape_sizes
 from gptcli.architecture.network import INDEX
 from gptcli.architecture.roles import HEAD, TOKEN_TABLE
 from gptcli.checkpoints import Layout, Recognised
@@ -97,7 +97,8 @@ def _departures(config: ModelConfig, their: ModelConfig, layout: Layout) -> Iter
 def _plan(recognised: Recognised, their: ModelConfig, layout: Layout) -> Iterator[Planned]:
     """List the tensors of the layout's own state_dict; what the model lacks is zero, which computes the same."""
     assert recognised.matched is not None
-    network = describe(their)
+    assert recognised.network is not None
+    network = recognised.network.of(their)
     names = layout.names()
     reader = WeightReader(recognised)
     for weight in each_weight(network, network.sizes):

@@ -32,7 +32,7 @@ def _matched(shapes: dict[str, tuple[int, ...]]) -> Matched:
 def _messages(
     shapes: dict[str, tuple[int, ...]], config: ModelConfig, encoding: int = ENCODING
 ) -> list[tuple[str, str]]:
-    return [(found.path, found.message) for found in structure_findings(_matched(shapes), config, encoding)]
+    return [(found.path, found.message) for found in structure_findings(_matched(shapes), describe(config), encoding)]
 
 
 def test_the_width_is_that_of_most_vectors_of_the_stream() -> None:
