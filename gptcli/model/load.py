@@ -9,8 +9,8 @@ from gptcli.architecture import AttentionPath
 from gptcli.checkpoints.recognition import Recognised
 from gptcli.checkpoints.stored import BITS, StoredTensor
 from gptcli.model.gpt import GPT
-from gptcli.model.pages import give_back
 from gptcli.model.pickled import PickledSource
+from gptcli.model.resident import give_back
 
 TORCH_DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 

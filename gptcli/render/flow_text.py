@@ -8,7 +8,7 @@ from rich.text import Text
 
 from gptcli.architecture.axes import MEANING
 from gptcli.render.console import PATH, QUIET, TITLE, TOTAL, plain_table
-from gptcli.render.flow_tree import BLOCK_DEPTH, INPUT, Lane, Node, axes_in, flow_tree, lanes, symbol_values
+from gptcli.render.flow_tree import BLOCK_DEPTH, INPUT, Branch, Lane, axes_in, flow_tree, lanes, symbol_values
 from gptcli.render.layout import Hanging
 from gptcli.render.model_line import model_line
 from gptcli.render.table import PlainTable, first_that_fits
@@ -152,7 +152,7 @@ def _short(flops: int) -> str:
     return short_flops(flops).removesuffix("FLOPs").replace(" ", "")
 
 
-def _rows(parts: Sequence[Node], margin: str, depth: int) -> Iterator[_Row]:
+def _rows(parts: Sequence[Branch], margin: str, depth: int) -> Iterator[_Row]:
     """Yield the rows of a group: a lane for what goes around, the main line, the labels."""
     around = lanes(parts)
     if any(lane.start == INPUT and lane.splits for lane in around):
@@ -169,7 +169,7 @@ def _rows(parts: Sequence[Node], margin: str, depth: int) -> Iterator[_Row]:
             yield _Row(margin + _FORK)
 
 
-def _row(node: Node, lines: str) -> _Row:
+def _row(node: Branch, lines: str) -> _Row:
     step = node.step
     drawn = _DRAWN.get(step.operation, _STEP)
     label = f"{node.label} = {step.tied_to}" if step.tied_to else node.label
@@ -191,7 +191,7 @@ def _passes(around: Sequence[Lane], place: int) -> bool:
     return any(lane.start < place < lane.end for lane in around)
 
 
-def _block_rows(node: Node, margin: str, depth: int) -> Iterator[_Row]:
+def _block_rows(node: Branch, margin: str, depth: int) -> Iterator[_Row]:
     """Yield the rows of blocks in a row: with the figures of one above, of all below; of those that are as earlier ones
     a single row.
     """

@@ -16,7 +16,7 @@ from gptcli.analysis.flow import flow_report
 from gptcli.analysis.params import params_report
 from gptcli.render.flops import flops_text
 from gptcli.render.flow import draw
-from gptcli.render.flow_tree import Node, flow_tree
+from gptcli.render.flow_tree import Branch, flow_tree
 from gptcli.render.params import params_text
 from gptcli.reports.flow import FlowReport
 from tests.conftest import Cli
@@ -45,7 +45,7 @@ def screen(shown: RenderableType, width: int) -> list[str]:
     return [line.rstrip() for line in captured.get().splitlines()]
 
 
-def nodes(parts: tuple[Node, ...]) -> Iterator[Node]:
+def nodes(parts: tuple[Branch, ...]) -> Iterator[Branch]:
     for node in parts:
         yield node
         yield from nodes(node.parts)

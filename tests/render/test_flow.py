@@ -9,7 +9,7 @@ from gptcli.analysis.flow import flow_report
 from gptcli.architecture import AttentionPath, describe
 from gptcli.config import load_config
 from gptcli.render.flow import FORMATS, draw
-from gptcli.render.flow_tree import INPUT, Lane, Node, flow_tree, lanes
+from gptcli.render.flow_tree import INPUT, Lane, Branch, flow_tree, lanes
 from gptcli.reports.flow import FlowReport
 from gptcli.reports.tokens import Token
 
@@ -23,7 +23,7 @@ def report(name: str = "tiny", attention: AttentionPath = "explicit", text: str 
     return flow_report(describe(config, attention), tokens=4, texts=texts)
 
 
-def nodes(parts: tuple[Node, ...]) -> list[Node]:
+def nodes(parts: tuple[Branch, ...]) -> list[Branch]:
     return [found for node in parts for found in (node, *nodes(node.parts))]
 
 
