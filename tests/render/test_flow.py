@@ -9,7 +9,7 @@ from gptcli.analysis.flow import flow_report
 from gptcli.architecture import AttentionPath, describe
 from gptcli.config import load_config
 from gptcli.render.flow import FORMATS, draw
-from gptcli.render.flow_tree import INPUT, Lane, Branch, flow_tree, lanes
+from gptcli.render.flow_tree import INPUT, Branch, Lane, flow_tree, lanes
 from gptcli.reports.flow import FlowReport
 from gptcli.reports.tokens import Token
 
