@@ -1,8 +1,8 @@
 """This tree beside an earlier revision: ``python -m benchmarks.revision REVISION [--runs N]``.
 
-Three processes stay open: this tree's, the revision's, and the revision's once more. In each turn every one of them runs
-a warm pass of 124M in 1 x 128 tokens and one token with a cache; what counts is the median of the ratios turn by turn. The
-revision against itself says what the machine's own unrest is.
+Three processes stay open: this tree's, the revision's, and the revision's once more. In each turn every one of them
+runs a warm pass of 124M over 128 tokens, or one token with a cache. What counts is the median of the ratios turn by
+turn; the revision against itself says how quiet the machine is.
 """
 
 import argparse
@@ -91,13 +91,15 @@ def main() -> int:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         earlier = Path(folder) / "earlier"
-        subprocess.run(
-            ["git", "worktree", "add", "-q", "--detach", str(earlier), chosen.revision], cwd=ROOT, check=True
-        )
+        _git("worktree", "add", "-q", "--detach", str(earlier), chosen.revision)
         try:
             return _compared(ROOT, earlier, chosen.runs)
         finally:
-            subprocess.run(["git", "worktree", "remove", "--force", str(earlier)], cwd=ROOT, check=True)
+            _git("worktree", "remove", "--force", str(earlier))
+
+
+def _git(*arguments: str) -> None:
+    subprocess.run(["git", *arguments], cwd=ROOT, check=True)  # noqa: S607  # whichever git the user has
 
 
 def _compared(ours: Path, earlier: Path, runs: int) -> int:

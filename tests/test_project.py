@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -87,16 +88,15 @@ def test_a_python_without_venv_leaves_no_environment(tmp_path: Path) -> None:
 @pytest.mark.parametrize("browser", [True, False], ids=["chromium", "no chromium"])
 def test_ci_installs_the_browser_where_it_is_missing(tmp_path: Path, *, root: bool, browser: bool) -> None:
     for name in ("bash", "dirname"):
-        (tmp_path / name).symlink_to(f"/usr/bin/{name}")
+        (tmp_path / name).symlink_to(str(shutil.which(name)))
     program(tmp_path / "id", f"echo {0 if root else 1000}")
     program(tmp_path / "sudo", 'echo "as root:"; exec "$@"')
     program(tmp_path / "apt-get", 'echo "apt-get $*"')
     program(tmp_path / "make", 'echo "make $*"')
     if browser:
         program(tmp_path / "chromium", "")
-    done = subprocess.run(
-        ["/usr/bin/bash", ROOT / ".ci" / "run"], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True
-    )
+    command, environment = [tmp_path / "bash", ROOT / ".ci" / "run"], {"PATH": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     became = [] if root else ["as root:"]
     installed = [*became, "apt-get update", *became, "apt-get install -y --no-install-recommends chromium"]
     assert done.stdout.splitlines() == [*([] if browser else installed), "make lint test"]

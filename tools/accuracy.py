@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from gptcli.analysis.optimizers import OPTIMIZERS
-from gptcli.analysis.step import StepOptions, sweep_step
+from gptcli.analysis.passes import swept
+from gptcli.analysis.workload import Workload
 from gptcli.api.figures import measured_run
 from gptcli.architecture import describe
 from gptcli.config import ModelConfig, load_config
@@ -89,11 +90,11 @@ def config_of(cell: Cell) -> ModelConfig:
     return load_config(cell["model"], set_values=changes, flags={"weight_tying": cell["tied"]}, environ={}).config
 
 
-def options_of(cell: Cell) -> StepOptions:
+def options_of(cell: Cell) -> Workload:
     """Return what runs in a cell."""
     keys = ("mode", "batch", "tokens", "attention", "recompute", "optimizer", "optimizer_impl")
     amp = cell["dtype"] == "amp"
-    return StepOptions(dtype="fp32" if amp else cell["dtype"], amp=amp, **{key: cell[key] for key in keys})
+    return Workload(dtype="fp32" if amp else cell["dtype"], amp=amp, **{key: cell[key] for key in keys})
 
 
 def errors_of(cell: Cell, *, fake: bool) -> tuple[int, int]:
@@ -107,7 +108,7 @@ def errors_of(cell: Cell, *, fake: bool) -> tuple[int, int]:
         if options.mode == "training"
         else forward_pass(describe(config), run).peak
     )
-    return sweep_step(describe(config), options).peak - measured, measured
+    return swept(describe(config), options).peak - measured, measured
 
 
 def run_cells(name: str, cells: list[Cell], *, fake: bool) -> tuple[str, list[str]]:

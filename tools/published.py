@@ -6,7 +6,8 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from gptcli.analysis.step import StepOptions, sweep_step
+from gptcli.analysis.passes import swept
+from gptcli.analysis.workload import Workload
 from gptcli.architecture import describe
 from gptcli.config import load_config
 
@@ -102,7 +103,7 @@ def peak(options: Sequence[str]) -> int:
         "device": values.get("--device", "cpu"),
         "free_logits": flags["--free-logits"],
     }
-    return sweep_step(describe(config), StepOptions(**run)).peak  # type: ignore[arg-type]
+    return swept(describe(config), Workload(**run)).peak  # type: ignore[arg-type]
 
 
 def _row(each: Published) -> str:

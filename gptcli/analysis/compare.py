@@ -8,14 +8,15 @@ from msgspec.structs import replace
 from gptcli.analysis.flops import flops_report
 from gptcli.analysis.memory import checked_options, kv_cache_bytes
 from gptcli.analysis.params import count_parameters, count_tied_and_untied
+from gptcli.analysis.passes import swept
 from gptcli.analysis.run_facts import run_facts
-from gptcli.analysis.step import StepOptions, sweep_step
+from gptcli.analysis.workload import Workload
 from gptcli.architecture import Network
 from gptcli.architecture.dtypes import bytes_of
 from gptcli.reports.compare import ComparedModel, CompareReport
 
 
-def compare_report(networks: Sequence[Network], options: StepOptions, seq_len: int | None) -> CompareReport:
+def compare_report(networks: Sequence[Network], options: Workload, seq_len: int | None) -> CompareReport:
     """Put models side by side.
 
     Args:
@@ -34,7 +35,7 @@ def compare_report(networks: Sequence[Network], options: StepOptions, seq_len: i
     )
 
 
-def _figures(network: Network, options: StepOptions) -> ComparedModel:
+def _figures(network: Network, options: Workload) -> ComparedModel:
     checked_options(network.config, options)
     totals = count_tied_and_untied(network)
     flops = flops_report(network, batch=options.batch, tokens=options.tokens)
@@ -45,8 +46,8 @@ def _figures(network: Network, options: StepOptions) -> ComparedModel:
         parameters_untied=totals.untied,
         parameters_tied=totals.tied,
         weights_bytes=bytes_of(count_parameters(network), options.dtype),
-        inference_peak_bytes=sweep_step(network, replace(options, mode="inference")).peak,
-        training_peak_bytes=sweep_step(network, replace(options, mode="training")).peak,
+        inference_peak_bytes=swept(network, replace(options, mode="inference")).peak,
+        training_peak_bytes=swept(network, replace(options, mode="training")).peak,
         kv_cache_bytes=kv_cache_bytes(network, options),
         forward_flops=flops.forward_flops,
         training_flops=flops.training_flops,

@@ -10,7 +10,7 @@ from gptcli.architecture import Network, Shape, Sizes, elements, size
 from gptcli.architecture.axes import ONE, L, S
 from gptcli.architecture.listing import parts_of
 from gptcli.architecture.network import sizes_of_layer
-from gptcli.architecture.parts.part import Part as Step
+from gptcli.architecture.parts.part import Part
 from gptcli.architecture.roles import HEAD, POSITION_TABLE, TOKEN_TABLE
 from gptcli.config import ModelConfig
 from gptcli.reports.params import ConventionRow
@@ -190,7 +190,7 @@ def _counted(network: Network, convention: Convention, sizes: Sizes) -> int:
     return total
 
 
-def _counts(part: Step, parts: Parts) -> bool:
+def _counts(part: Part, parts: Parts) -> bool:
     """Return whether a part's weights count."""
     if part.role == TOKEN_TABLE:
         return parts in ("all", "no positions")

@@ -11,7 +11,7 @@ from gptcli.analysis.limits import MAX_BATCH
 from gptcli.analysis.memory import checked_options
 from gptcli.analysis.peaks import Peaks
 from gptcli.analysis.run_facts import run_facts
-from gptcli.analysis.step import StepOptions
+from gptcli.analysis.workload import Workload
 from gptcli.architecture import Network
 from gptcli.config import ModelConfig
 from gptcli.config.model_config import MAX_SIZE
@@ -68,12 +68,12 @@ class FitRequest(Struct, frozen=True, kw_only=True):
 class _Question(Struct, frozen=True):
     """What varies: ``build`` gives network and options at a value; values go from ``step`` to ``cap`` in steps."""
 
-    build: Callable[[int], tuple[Network, StepOptions]]
+    build: Callable[[int], tuple[Network, Workload]]
     step: int
     cap: int
 
 
-def fit_report(network: Network, options: StepOptions, request: FitRequest) -> FitReport:
+def fit_report(network: Network, options: Workload, request: FitRequest) -> FitReport:
     """Find the largest value whose peak the budget holds; the next valid value's does not.
 
     Args:
@@ -108,7 +108,7 @@ def fit_report(network: Network, options: StepOptions, request: FitRequest) -> F
     )
 
 
-def _question(network: Network, options: StepOptions, request: FitRequest) -> _Question:
+def _question(network: Network, options: Workload, request: FitRequest) -> _Question:
     config, step = network.config, request.multiple
     if request.variable == "width":
         return _width_question(network, options, request)
@@ -125,13 +125,13 @@ def _question(network: Network, options: StepOptions, request: FitRequest) -> _Q
     return question
 
 
-def _width_question(network: Network, options: StepOptions, request: FitRequest) -> _Question:
+def _width_question(network: Network, options: Workload, request: FitRequest) -> _Question:
     """Vary the width so that its heads stay whole: their number, or the width of each, is the config's."""
     config = network.config
     heads, head_width = config.n_heads, config.emb_dim // config.n_heads
     step = lcm(request.multiple, heads if request.heads_fixed else head_width)
 
-    def build(width: int) -> tuple[Network, StepOptions]:
+    def build(width: int) -> tuple[Network, Workload]:
         split = heads if request.heads_fixed else width // head_width
         return network.of(replace(config, emb_dim=width, n_heads=split)), options
 
@@ -148,7 +148,7 @@ def heads_words(config: ModelConfig, request: FitRequest) -> str:
     return f"{config.n_heads:,} heads" if request.heads_fixed else f"heads of {config.emb_dim // config.n_heads:,}"
 
 
-def heads_that_fit(network: Network, options: StepOptions, request: FitRequest) -> int | None:
+def heads_that_fit(network: Network, options: Workload, request: FitRequest) -> int | None:
     """Return a number of heads with which every multiple asked for is a width, and the first fits; None without one.
 
     Args:
@@ -189,7 +189,7 @@ def _largest_that_fits(question: _Question, request: FitRequest, peaks: Peaks) -
     return low * step
 
 
-def _table(network: Network, options: StepOptions, available: int, peaks: Peaks) -> list[FitCell]:
+def _table(network: Network, options: Workload, available: int, peaks: Peaks) -> list[FitCell]:
     """Peaks over batch sizes and sequence lengths, halving from the context length."""
     lengths = sorted({max(1, network.config.context_length >> shift) for shift in range(_TABLE_COLUMNS)})
     cells = []

@@ -1,13 +1,14 @@
 """What a forward pass needs before it is built."""
 
+from gptcli.analysis.passes import swept
 from gptcli.analysis.process import PROCESS_BYTES
-from gptcli.analysis.step import StepOptions, sweep_step
+from gptcli.analysis.workload import Workload
 from gptcli.architecture import Network
 
 # Of the Python objects of one block's modules; measured on Linux with Python 3.11, rounded up.
 _BLOCK_OBJECTS_BYTES = 2**16
 
 
-def forward_need_bytes(network: Network, options: StepOptions) -> int:
+def forward_need_bytes(network: Network, options: Workload) -> int:
     """Return the bytes that a forward pass takes: the ledger's peak, torch itself, the blocks' Python objects."""
-    return sweep_step(network, options).peak + PROCESS_BYTES + network.config.n_layers * _BLOCK_OBJECTS_BYTES
+    return swept(network, options).peak + PROCESS_BYTES + network.config.n_layers * _BLOCK_OBJECTS_BYTES

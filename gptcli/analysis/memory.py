@@ -8,10 +8,11 @@ from gptcli.analysis.explain import explain_ledger, explain_memory
 from gptcli.analysis.limits import check_length
 from gptcli.analysis.optimizers import STEP_COUNTER_BYTES, optimizer_named
 from gptcli.analysis.params import count_parameters, count_tied_and_untied
+from gptcli.analysis.passes import swept
 from gptcli.analysis.process import process_bytes
 from gptcli.analysis.run_facts import activation_dtype, run_facts
-from gptcli.analysis.step import StepOptions, sweep_step
 from gptcli.analysis.sweep import Memory
+from gptcli.analysis.workload import Workload
 from gptcli.architecture import Network, elements
 from gptcli.architecture.dtypes import BITS, QUANTIZED, bytes_of
 from gptcli.architecture.listing import parts_of
@@ -21,7 +22,7 @@ from gptcli.errors import InputError
 from gptcli.reports.memory import DtypeRow, LedgerLine, MemoryReport, PhasePeak
 
 
-def checked_options(config: ModelConfig, options: StepOptions) -> StepOptions:
+def checked_options(config: ModelConfig, options: Workload) -> Workload:
     """Return the options, after refusing what cannot be.
 
     Raises:
@@ -37,11 +38,11 @@ def checked_options(config: ModelConfig, options: StepOptions) -> StepOptions:
     return options
 
 
-def memory_report(network: Network, options: StepOptions, *, explain: bool = False) -> MemoryReport:
+def memory_report(network: Network, options: Workload, *, explain: bool = False) -> MemoryReport:
     """Return what weights take in every format, and the peak of what the options describe."""
     checked_options(network.config, options)
     totals = count_tied_and_untied(network)
-    memory = sweep_step(network, options)
+    memory = swept(network, options)
     training = options.mode == "training"
     report = MemoryReport(
         config=network.config,
@@ -69,7 +70,7 @@ def memory_report(network: Network, options: StepOptions, *, explain: bool = Fal
     if not explain:
         return report
     layers = network.config.n_layers
-    one_more = sweep_step(network.of(replace(network.config, n_layers=layers + 1)), options)
+    one_more = swept(network.of(replace(network.config, n_layers=layers + 1)), options)
     lines = [*explain_memory(network, report), *explain_ledger(memory, one_more, layers)]
     return replace(report, explanations=lines)
 
@@ -102,7 +103,7 @@ def count_tensors(network: Network) -> int:
     return sum(found.amount * len(part.weights()) for found, part in parts_of(network) if not part.tied_to)
 
 
-def kv_cache_bytes(network: Network, options: StepOptions) -> int:
+def kv_cache_bytes(network: Network, options: Workload) -> int:
     """Return the bytes of what every layer keeps of every token: keys and values, 2 L B T C numbers in GPT-2."""
     numbers = 0
     for found, part in parts_of(network):

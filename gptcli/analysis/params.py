@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Iterator
 from math import prod
 
-from gptcli.architecture import Group, Network, Sizes, Stack, each_weight, shape_sizes, weights
-from gptcli.architecture import Part as Step
+from gptcli.architecture import Group, Network, Part, Sizes, Stack, each_weight, shape_sizes, weights
 from gptcli.architecture.axes import elements
 from gptcli.architecture.listing import parts_of
 from gptcli.architecture.network import Kind, Node, sizes_of_layer
 from gptcli.architecture.roles import HEAD
 from gptcli.errors import InputError
-from gptcli.reports.params import ParamsReport, Part, TiedTotals, WeightRow
+from gptcli.reports.params import ParamsReport, PartRow, TiedTotals, WeightRow
 
 MAX_LISTED = 2_000_000  # weights; a document of 200 MB is more than any reader of it wants
 
@@ -64,12 +63,12 @@ def _listed(network: Network, sizes: Sizes) -> list[WeightRow]:
     ]
 
 
-def _parts(nodes: Iterable[tuple[str, Node]], path: str, kind: Kind | None, sizes: Sizes) -> list[Part]:
+def _parts(nodes: Iterable[tuple[str, Node]], path: str, kind: Kind | None, sizes: Sizes) -> list[PartRow]:
     parts = (part for name, node in nodes for part in _each(node, f"{path}.{name}" if path else name, kind, sizes))
     return [part for part in parts if part.parts or part.shapes]
 
 
-def _each(node: Node, path: str, kind: Kind | None, sizes: Sizes) -> Iterator[Part]:
+def _each(node: Node, path: str, kind: Kind | None, sizes: Sizes) -> Iterator[PartRow]:
     if isinstance(node, Stack):
         for each in node.kinds():
             yield _group(each.layer.body, f"{path}.{each.index}", each, sizes_of_layer(sizes, each.layer))
@@ -79,12 +78,12 @@ def _each(node: Node, path: str, kind: Kind | None, sizes: Sizes) -> Iterator[Pa
         yield _own_weights(node, path, kind, sizes)
 
 
-def _group(group: Group, path: str, kind: Kind | None, sizes: Sizes) -> Part:
+def _group(group: Group, path: str, kind: Kind | None, sizes: Sizes) -> PartRow:
     parts = _parts(group.parts, path, kind, sizes)
-    return Part(path, group.label, {}, sum(part.count for part in parts), kind.amount if kind else 1, None, parts)
+    return PartRow(path, group.label, {}, sum(part.count for part in parts), kind.amount if kind else 1, None, parts)
 
 
-def _own_weights(part: Step, path: str, kind: Kind | None, sizes: Sizes) -> Part:
+def _own_weights(part: Part, path: str, kind: Kind | None, sizes: Sizes) -> PartRow:
     shapes = {name: shape_sizes(shape, sizes) for name, shape in part.weights().items()}
     count = 0 if part.tied_to else sum(prod(shape) for shape in shapes.values())
-    return Part(path, part.label, shapes, count, kind.amount if kind else 1, part.tied_to, [])
+    return PartRow(path, part.label, shapes, count, kind.amount if kind else 1, part.tied_to, [])

@@ -6,8 +6,9 @@ large each tensor is and not which tensors there are. So the journal of one swee
 
 from msgspec.structs import asdict
 
-from gptcli.analysis.step import StepOptions, sweep_step
+from gptcli.analysis.passes import swept
 from gptcli.analysis.sweep import Memory, rounded_bytes
+from gptcli.analysis.workload import Workload
 from gptcli.architecture import Network
 from gptcli.architecture.axes import Sizes
 from gptcli.architecture.books import WIDENED_ROWS, Amount
@@ -18,22 +19,22 @@ _FREE_IN_OPTIONS = ("batch", "tokens")
 
 
 class Peaks:
-    """Answers what `sweep_step` answers for the peak alone, and remembers the journals it needs for that."""
+    """Answers what `swept` answers for the peak alone, and remembers the journals it needs for that."""
 
     def __init__(self) -> None:
         self._journals: dict[object, _Journal] = {}
 
-    def peak(self, network: Network, options: StepOptions) -> int:
+    def peak(self, network: Network, options: Workload) -> int:
         """Return the peak bytes of a pass or a step."""
         if BITS[options.dtype] % 8:  # half bytes are rounded over the whole model, which no journal knows
-            return sweep_step(network, options).peak
+            return swept(network, options).peak
         key = _structure(network, options)
         if key not in self._journals:
-            self._journals[key] = _Journal(sweep_step(network, options))
+            self._journals[key] = _Journal(swept(network, options))
         return self._journals[key].peak(network.sizes_for(options.batch, options.tokens))
 
 
-def _structure(network: Network, options: StepOptions) -> object:
+def _structure(network: Network, options: Workload) -> object:
     """Return what decides which tensors there are: all but sizes, and of those whether they are one."""
     kept = {key: value for key, value in asdict(network.config).items() if key not in _FREE_IN_CONFIG}
     chosen = {key: value for key, value in asdict(options).items() if key not in _FREE_IN_OPTIONS}

@@ -3,12 +3,12 @@
 from typing import Any
 
 from gptcli.analysis.optimizers import implementation
-from gptcli.analysis.step import StepOptions
+from gptcli.analysis.workload import Workload
 from gptcli.architecture.dtypes import QUANTIZED
 from gptcli.reports.report import Report
 
 
-def run_facts(options: StepOptions, report: type[Report]) -> dict[str, Any]:
+def run_facts(options: Workload, report: type[Report]) -> dict[str, Any]:
     """Return what a type of report says of the run; what only a training step has is null elsewhere."""
     training = options.mode == "training"
     facts = {
@@ -28,6 +28,6 @@ def run_facts(options: StepOptions, report: type[Report]) -> dict[str, Any]:
     return {key: value for key, value in facts.items() if key in report.__struct_fields__}
 
 
-def activation_dtype(options: StepOptions) -> str:
+def activation_dtype(options: Workload) -> str:
     """Return the format that matrix products run in; quantized weights are multiplied in bf16."""
     return "bf16" if options.amp or options.dtype in QUANTIZED else options.dtype

@@ -123,7 +123,7 @@ class Memory:
             self._peak_entry = len(self.journal)
 
 
-class Node:
+class BackwardNode:
     """A kernel that has run and waits for its backward, with what it saved."""
 
     __slots__ = ("extras", "kernel", "saved")
@@ -166,7 +166,7 @@ class Sweep:
 
     def forward(
         self, section: Section, source: Buffer | None, *, saving: bool, source_name: str = SOURCE
-    ) -> tuple[Buffer, list[Node]]:
+    ) -> tuple[Buffer, list[BackwardNode]]:
         """Run a section.
 
         Args:
@@ -189,10 +189,10 @@ class Sweep:
 
     def backward_before_rerun(self, section: Section, gradients: dict[str, Buffer]) -> None:
         """Run the backward of the kernels after the last that saved something: it needs no rerun."""
-        nodes = [Node(kernel, [], []) for kernel in section.kernels[_last_saving(section) + 1 :]]
+        nodes = [BackwardNode(kernel, [], []) for kernel in section.kernels[_last_saving(section) + 1 :]]
         self.backward(nodes, gradients, produced=_produced(section.kernels))
 
-    def rerun(self, section: Section, source: Buffer) -> list[Node]:
+    def rerun(self, section: Section, source: Buffer) -> list[BackwardNode]:
         """Run a section again for its backward pass, up to where its last saved tensor is there."""
         outer, self.cached = self.cached, []
         source.references += 1
@@ -215,7 +215,7 @@ class Sweep:
         self._release_all(self.cached)
         self.cached = []
 
-    def _run(self, kernel: Kernel, values: dict[str, Buffer], *, saving: bool) -> Node:
+    def _run(self, kernel: Kernel, values: dict[str, Buffer], *, saving: bool) -> BackwardNode:
         if kernel.view_of is not None:
             shared = values[kernel.view_of]
             shared.references += len(kernel.outs)
@@ -230,13 +230,13 @@ class Sweep:
                 self.cached.append(made[0])
         if not saving:
             self._release_all(extras)
-            return Node(kernel, [], [])
-        return Node(kernel, self._saved(kernel, values), extras)
+            return BackwardNode(kernel, [], [])
+        return BackwardNode(kernel, self._saved(kernel, values), extras)
 
-    def _save_only(self, kernel: Kernel, values: dict[str, Buffer]) -> Node:
+    def _save_only(self, kernel: Kernel, values: dict[str, Buffer]) -> BackwardNode:
         """Stop before the kernel itself: what it saves is there, its value is not."""
         extras = [self.memory.allocate(amount) for amount in kernel.made[1:]]
-        return Node(kernel, self._saved(kernel, values), extras)
+        return BackwardNode(kernel, self._saved(kernel, values), extras)
 
     @staticmethod
     def _saved(kernel: Kernel, values: dict[str, Buffer]) -> list[Buffer]:
@@ -247,7 +247,7 @@ class Sweep:
 
     def backward(
         self,
-        nodes: list[Node],
+        nodes: list[BackwardNode],
         gradients: dict[str, Buffer],
         *,
         saved_go_early: bool = False,
@@ -266,11 +266,13 @@ class Sweep:
         produced = produced or _produced([node.kernel for node in nodes])
         first_saving = min((i for i, node in enumerate(nodes) if _keeps(node.kernel)), default=0)
         for index, node in reversed(list(enumerate(nodes))):
-            self._step_back(node, gradients, produced, saved_go_early=saved_go_early)
+            self._back(node, gradients, produced, saved_go_early=saved_go_early)
             if index == first_saving:
                 self._release_all(list(rerun_from))
 
-    def _step_back(self, node: Node, gradients: dict[str, Buffer], produced: set[str], *, saved_go_early: bool) -> None:
+    def _back(
+        self, node: BackwardNode, gradients: dict[str, Buffer], produced: set[str], *, saved_go_early: bool
+    ) -> None:
         kernel = node.kernel
         incoming = [gradients.pop(name) for name in kernel.outs if name in gradients]
         new: dict[str, Buffer] = {}

@@ -23,7 +23,7 @@ from gptcli.analysis.params import count_parameters, count_tied_and_untied, para
 from gptcli.analysis.published import PUBLISHED, PublishedName
 from gptcli.architecture import Network
 from gptcli.config import ModelConfig, load_config, preset_paths
-from gptcli.reports.params import Part, WhyRow
+from gptcli.reports.params import PartRow, WhyRow
 
 _NEAREST = 5
 # A number says something about another model if it is written in steps of at most a tenth of itself, and about a part
@@ -247,7 +247,7 @@ def _parts(network: Network, rank: _Rank) -> Iterator[_Candidate]:
         yield _Candidate(rank, first, count, also=tuple(", ".join(words) for words in others))
 
 
-def _each_part(parts: Iterable[Part]) -> Iterator[tuple[list[str], int]]:
+def _each_part(parts: Iterable[PartRow]) -> Iterator[tuple[list[str], int]]:
     """Yield words and count of parts, of what they are made of and of their tensors; of one, and of all blocks'."""
     for part in parts:
         if part.tied_to:

@@ -9,7 +9,8 @@ from gptcli.analysis.flops import flops_report
 from gptcli.analysis.memory import gradients_bytes, kv_cache_bytes, optimizer_bytes
 from gptcli.analysis.optimizers import implementation, optimizer_named
 from gptcli.analysis.params import count_parameters
-from gptcli.analysis.step import StepOptions, sweep_step
+from gptcli.analysis.passes import swept
+from gptcli.analysis.workload import Workload
 from gptcli.architecture import Network, steps
 from gptcli.architecture.dtypes import bytes_of
 from gptcli.checkpoints import Recognised
@@ -24,7 +25,7 @@ CUDA_TOLERANCE = 0.016
 CHECKS = 15
 
 
-def measured_run(options: StepOptions, *, fake: bool) -> "MeasuredRun":
+def measured_run(options: Workload, *, fake: bool) -> "MeasuredRun":
     """Return what to build and run so that it is what the options describe."""
     from gptcli.model.measure import MeasuredRun
 
@@ -45,7 +46,7 @@ def measured_run(options: StepOptions, *, fake: bool) -> "MeasuredRun":
     )
 
 
-def checks(network: Network, inference: StepOptions, training: StepOptions, *, fake: bool) -> Iterator[Check]:
+def checks(network: Network, inference: Workload, training: Workload, *, fake: bool) -> Iterator[Check]:
     """Measure and yield one figure after the other.
 
     Args:
@@ -65,12 +66,12 @@ def checks(network: Network, inference: StepOptions, training: StepOptions, *, f
     yield check("forward FLOPs", flops.forward_flops, forward, "FLOPs")
     yield check("training FLOPs", flops.training_flops, both, "FLOPs")
     passed = measure.forward_pass(network, measured_run(inference, fake=fake))
-    estimate = sweep_step(network, inference).peak
+    estimate = swept(network, inference).peak
     yield check("peak of a forward pass", estimate, passed.peak, "bytes", tolerance, passed.scratch)
     generating = replace(inference, mode="generate")
     generated = measure.generation(network, measured_run(generating, fake=fake))
     yield check("KV cache", kv_cache_bytes(network, generating), generated.kv_cache, "bytes")
-    peak, estimate = max(generated.prefill, generated.decode), sweep_step(network, generating).peak
+    peak, estimate = max(generated.prefill, generated.decode), swept(network, generating).peak
     yield check("peak of generation", estimate, peak, "bytes", tolerance, generated.scratch)
     step = measure.training_step(network, run)
     dtype = training.dtype
@@ -78,9 +79,9 @@ def checks(network: Network, inference: StepOptions, training: StepOptions, *, f
     yield check("gradients", gradients_bytes(network, dtype), step.gradients, "bytes")
     state = optimizer_bytes(network, training.optimizer, dtype)
     yield check("optimizer state", state, step.optimizer_state, "bytes")
-    swept = sweep_step(network, training)
-    yield check("peak of a training step", swept.peak, step.peak, "bytes", tolerance, step.scratch)
-    for phase, peak in swept.phases.items():
+    step_memory = swept(network, training)
+    yield check("peak of a training step", step_memory.peak, step.peak, "bytes", tolerance, step.scratch)
+    for phase, peak in step_memory.phases.items():
         yield check(f"peak of its {phase}", peak, step.phases[phase], "bytes", tolerance)
 
 
@@ -97,7 +98,7 @@ def check(name: str, estimated: int, measured: int, unit: str, tolerance: float 
     return Check(name, estimated, measured, error, tolerance, abs(error) <= tolerance, unit, scratch_bytes)
 
 
-def _step_shapes(network: Network, options: StepOptions, run: "MeasuredRun") -> Check:
+def _step_shapes(network: Network, options: Workload, run: "MeasuredRun") -> Check:
     """Count the steps whose path and shape the description has right, in order."""
     from gptcli.model import measure
 

@@ -3,13 +3,13 @@
 from msgspec.structs import replace
 
 from gptcli.analysis.fit import FitRequest, NothingFitsError, fit_report, heads_that_fit, heads_words
-from gptcli.analysis.step import StepOptions
+from gptcli.analysis.workload import Workload
 from gptcli.architecture import Network
 from gptcli.errors import GptcliError
 from gptcli.reports.fit import FitReport
 
 
-def fitted(network: Network, options: StepOptions, request: FitRequest, unit: str) -> FitReport:
+def fitted(network: Network, options: Workload, request: FitRequest, unit: str) -> FitReport:
     """Find the largest value whose peak the budget holds.
 
     Args:
@@ -29,7 +29,7 @@ def fitted(network: Network, options: StepOptions, request: FitRequest, unit: st
 
 
 def _nothing_fits(
-    error: NothingFitsError, network: Network, options: StepOptions, request: FitRequest, unit: str
+    error: NothingFitsError, network: Network, options: Workload, request: FitRequest, unit: str
 ) -> GptcliError:
     """Say in the unit that was asked what the smallest value needs, and what to type so that something fits."""
     from gptcli.render.budget import budget_words

@@ -64,5 +64,5 @@ def choose_model(
 
     asked = resolve(config, set_values, tied) if config_given else None
     found = load_weights(weights, set_values=set_values or (), tied=tied, config=asked)
-    assert found.recognised.config is not None
-    return ChosenModel(describe(found.recognised.config, attention), found)
+    assert found.recognised.network is not None
+    return ChosenModel(found.recognised.network.on(attention), found)

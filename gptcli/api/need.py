@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from gptcli.analysis.forward_need import forward_need_bytes
 from gptcli.analysis.params import count_parameters
-from gptcli.analysis.step import StepOptions, sweep_step
+from gptcli.analysis.passes import swept
+from gptcli.analysis.workload import Workload
 from gptcli.api.runs import on_this_processor
 from gptcli.architecture import Network
 from gptcli.errors import GptcliError
@@ -13,7 +14,7 @@ from gptcli.render.units import binary
 _FP64_BYTES = 8
 
 
-def refuse_too_large(network: Network, runs: Iterable[StepOptions]) -> None:
+def refuse_too_large(network: Network, runs: Iterable[Workload]) -> None:
     """Refuse where the largest of some runs on one device needs more memory than is free there.
 
     Raises:
@@ -34,7 +35,7 @@ def refuse_too_large(network: Network, runs: Iterable[StepOptions]) -> None:
         )
 
 
-def refuse_too_large_a_step(network: Network, training: StepOptions) -> None:
+def refuse_too_large_a_step(network: Network, training: Workload) -> None:
     """Refuse to measure a training step that needs more memory than is free on its device.
 
     Raises:
@@ -42,7 +43,7 @@ def refuse_too_large_a_step(network: Network, training: StepOptions) -> None:
     """
     from gptcli.model.device import free_bytes
 
-    need, free = sweep_step(network, training).peak, free_bytes(training.device)
+    need, free = swept(network, training).peak, free_bytes(training.device)
     if need > free:
         raise GptcliError(
             f"a training step of {network.config.name} needs {binary(need)}, {binary(free)} are free on "

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from gptcli.analysis.memory import memory_report
-from gptcli.analysis.step import StepOptions
+from gptcli.analysis.workload import Workload
 from gptcli.api.runs import on_this_processor
 from gptcli.architecture import Network, attention_path
 from gptcli.reports.flow import FlowReport
@@ -20,7 +20,7 @@ def studies(network: Network, report: FlowReport | TraceReport) -> "Studies":
     attention = attention_path(report.attention)
     sizes = {"batch": report.batch_size, "tokens": report.seq_len}
     run, training = (
-        StepOptions(**sizes, mode=mode, dtype=report.dtype, attention=attention)  # type: ignore[arg-type]
+        Workload(**sizes, mode=mode, dtype=report.dtype, attention=attention)  # type: ignore[arg-type]
         for mode in ("inference", "training")
     )
     run = on_this_processor(run)

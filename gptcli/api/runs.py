@@ -7,22 +7,22 @@ from typing import Any
 from msgspec.structs import replace
 
 from gptcli import processor
-from gptcli.analysis.step import StepOptions
+from gptcli.analysis.workload import Workload
 from gptcli.config import ModelConfig
 
 
-def step_options(config: ModelConfig, seq_len: int | None, **chosen: Any) -> StepOptions:
+def step_options(config: ModelConfig, seq_len: int | None, **chosen: Any) -> Workload:
     """Return what the shared options describe; without a length, as many tokens as the model takes."""
-    options = StepOptions(tokens=config.context_length if seq_len is None else seq_len, **chosen)
+    options = Workload(tokens=config.context_length if seq_len is None else seq_len, **chosen)
     return on_this_processor(options)
 
 
-def on_this_processor(options: StepOptions) -> StepOptions:
+def on_this_processor(options: Workload) -> Workload:
     """Return what runs with what this machine's processor makes of it."""
     return replace(options, widens=processor.lacks_instructions(options.dtype))
 
 
-def runs_of(run: StepOptions, context: int, batch: list[list[int]], new: int) -> Iterator[StepOptions]:
+def runs_of(run: Workload, context: int, batch: list[list[int]], new: int) -> Iterator[Workload]:
     """Yield what runs one after the other: texts of equal length together, up to the length they can reach."""
     for length, amount in Counter(min(len(ids), context) for ids in batch).items():
         yield replace(run, batch=amount, tokens=min(length + new, context))

@@ -23,7 +23,7 @@ def as_asked(
     Raises:
         InputProblemsError: they do; each contradiction names both sides.
     """
-    if recognised.config is None:
+    if recognised.network is None or recognised.config is None:
         return recognised
     place = f"--weights {printable(str(recognised.opened.path))}"
     asked = config or lay_over(recognised.config, place, set_values=set_values, flags={"weight_tying": tied})
@@ -33,7 +33,7 @@ def as_asked(
     findings = recognised.findings
     if asked.sources["n_heads"] != place:  # a guess that somebody has confirmed
         findings = [finding for finding in findings if finding.kind != "guessed-heads"]
-    return replace(recognised, config=asked.config, findings=findings)
+    return replace(recognised, network=recognised.network.of(asked.config), findings=findings)
 
 
 # What the tensors of a checkpoint say by being there and by their shapes.

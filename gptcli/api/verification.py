@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from gptcli.analysis.optimizers import implementation
 from gptcli.analysis.run_facts import run_facts
-from gptcli.analysis.step import StepOptions
+from gptcli.analysis.workload import Workload
 from gptcli.api.figures import CHECKS, checks, measured_run, stored_parameters
 from gptcli.api.models import ChosenModel
 from gptcli.api.witness import WITNESS_CHECKS, witness_checks, witness_used
@@ -26,7 +26,7 @@ _OF_THE_OUTPUT = ("json",)
 
 def verified(
     chosen: ChosenModel,
-    training: StepOptions,
+    training: Workload,
     witness: "WitnessName",
     *,
     quick: bool,
@@ -74,7 +74,7 @@ def verified(
     )
 
 
-def _figures(chosen: ChosenModel, training: StepOptions, witness: "Witness", *, quick: bool) -> Iterator[Check]:
+def _figures(chosen: ChosenModel, training: Workload, witness: "Witness", *, quick: bool) -> Iterator[Check]:
     model, inference = chosen.network, replace(training, mode="inference")
     return chain(witness_checks(model, training.attention, witness), checks(model, inference, training, fake=quick))
 

@@ -4,7 +4,7 @@ from gptcli.architecture.axes import Dim, Shape, Sizes, elements, shape_sizes, s
 from gptcli.architecture.listing import Step, Weight, each_weight, layers, steps, walk, weights
 from gptcli.architecture.network import AttentionPath, Group, Network, Stack, attention_path
 from gptcli.architecture.parts.part import Part
-from gptcli.architecture.plan import describe, sizes_of
+from gptcli.architecture.plan import describe, reference, sizes_of
 
 __all__ = [
     "AttentionPath",
@@ -22,6 +22,7 @@ __all__ = [
     "each_weight",
     "elements",
     "layers",
+    "reference",
     "shape_sizes",
     "size",
     "sizes_of",

@@ -225,6 +225,15 @@ class Network(Group, frozen=True, kw_only=True):
         """
         return self._with_role(role)[0]
 
+    def weight_of(self, role: Role) -> str:
+        """Return the path of the weight of the part outside the layers that has a role.
+
+        Raises:
+            KeyError: there is none.
+        """
+        path, part = self._with_role(role)
+        return f"{path}.{next(iter(part.weights()))}"
+
     def part_of(self, role: Role) -> Part:
         """Return the part outside the layers that has a role.
 

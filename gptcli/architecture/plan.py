@@ -4,7 +4,7 @@ A config says for each layer which parts it has (`LayerPlan`), and from those pl
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 
 from msgspec import Struct
 
@@ -128,6 +128,14 @@ def describe(config: ModelConfig, attention: AttentionPath = "explicit") -> Netw
         NotImplementedError: an unknown path of attention.
     """
     return build(plan_of(config), attention)
+
+
+@cache
+def reference() -> Network:
+    """Return a network that has every weight which a described network can have, each as small as can be."""
+    return describe(
+        ModelConfig(vocab_size=1, context_length=1, emb_dim=1, n_heads=1, n_layers=1, bias=True, qkv_bias=True)
+    )
 
 
 def build(plan: Plan, attention: AttentionPath = "explicit") -> Network:

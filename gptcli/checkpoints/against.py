@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from gptcli.architecture.network import INDEX
 from gptcli.checkpoints.layouts import split_index
 from gptcli.checkpoints.matching import Part
 from gptcli.checkpoints.numbers import Numbers
@@ -29,8 +30,8 @@ def against_findings(one: Recognised, other: Recognised) -> list[Finding]:
     for path, parts in one.matched.weights.items():
         if path not in other.matched.weights:
             continue
-        ours = _rows(one, parts, path)
-        theirs = _rows(other, other.matched.weights[path], path)
+        ours = _rows(one, parts)
+        theirs = _rows(other, other.matched.weights[path])
         difference = _difference(one, other, path, ours, theirs)
         if difference is None:
             equal += 1
@@ -46,12 +47,13 @@ def _verdict(equal: int, different: int) -> str:
     return f"compared: all {equal} weights are equal"
 
 
-def _rows(recognised: Recognised, parts: dict[int, Part], path: str) -> list[Numbers]:
+def _rows(recognised: Recognised, parts: dict[int, Part]) -> list[Numbers]:
     """Return a weight as torch.nn.Linear has it, as the parts that its rows are made of."""
     source = recognised.opened.source
     stored = [_whole(part, source.portions(part.tensor, 0, part.tensor.numbers)) for _, part in sorted(parts.items())]
-    if ".attn.c_attn." in path and len(stored) == 1 and stored[0].shape[0] % len(_STACKED) == 0:
-        return list(np.split(stored[0], len(_STACKED)))
+    stacked = parts[min(parts)].place.stacked
+    if stacked > 1 and len(stored) == 1 and stored[0].shape[0] % stacked == 0:
+        return list(np.split(stored[0], stacked))
     return stored
 
 
@@ -94,10 +96,10 @@ def _elsewhere(other: Recognised, path: str, ours: list[Numbers]) -> str | None:
     if block is None or other.config is None or other.matched is None:
         return None
     for index in range(other.config.n_layers):
-        candidate = pattern.replace("{i}", str(index))
+        candidate = pattern.replace(INDEX, str(index))
         if index == block or candidate not in other.matched.weights:
             continue
-        theirs = _rows(other, other.matched.weights[candidate], candidate)
+        theirs = _rows(other, other.matched.weights[candidate])
         if [r.shape for r in ours] == [r.shape for r in theirs] and _equal(ours, theirs):
             return candidate
     return None

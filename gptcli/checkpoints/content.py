@@ -7,6 +7,7 @@ from zlib import crc32
 import numpy as np
 from msgspec import Struct
 
+from gptcli.architecture.roles import HEAD, QUERY_KEY_VALUE, TOKEN_TABLE
 from gptcli.checkpoints.matching import Matched, Part
 from gptcli.checkpoints.numbers import Numbers
 from gptcli.checkpoints.stored import Source, StoredTensor
@@ -165,8 +166,8 @@ def _constant(parts: list[Part], summaries: dict[str, Summary]) -> Iterator[Find
 
 def _untrained(parts: list[Part], summaries: dict[str, Summary]) -> Iterator[Finding]:
     """Name layer norms that are exactly as initialised: one step of any optimizer would have moved them."""
-    norms = [part for part in parts if "ln_" in part.path]
-    untouched = [p for p in norms if summaries[p.tensor.name].constant == (1.0 if p.path.endswith("weight") else 0.0)]
+    norms = [part for part in parts if part.place.family == "norm"]
+    untouched = [p for p in norms if summaries[p.tensor.name].constant == (1.0 if p.place.name == "weight" else 0.0)]
     if norms and len(untouched) == len(norms):
         message = "untrained-looking: every layer norm is exactly 1 and 0, as initialised; no step has been taken"
         yield Finding("warning", "untrained", printable(untouched[0].tensor.name), message)
@@ -191,7 +192,7 @@ def _repeated(parts: list[Part], summaries: dict[str, Summary]) -> Iterator[Find
 
 def head_is_copy(matched: Matched, source: Source) -> bool | None:
     """Return whether the stored head holds the embedding's numbers; None where one of the two is not stored."""
-    pair = [matched.weights.get(path, {}).get(0) for path in ("wte.weight", "lm_head.weight")]
+    pair = [matched.outside(role).get(0) for role in (TOKEN_TABLE, HEAD)]
     if pair[0] is None or pair[1] is None:
         return None
     one, other = (part.tensor for part in pair if part is not None)
@@ -211,7 +212,7 @@ def _head_copy(matched: Matched, config: ModelConfig | None, source: Source) -> 
     copy = head_is_copy(matched, source)
     if copy is None:
         return
-    head, table = (matched.weights[path][0].tensor for path in ("lm_head.weight", "wte.weight"))
+    head, table = (matched.outside(role)[0].tensor for role in (HEAD, TOKEN_TABLE))
     name = printable(head.name)
     if head.storage is not None and head.storage == table.storage:
         yield Finding("note", "tied-head", name, "head tied: shares the token embedding's memory in the file")
@@ -229,8 +230,9 @@ def _swapped(matched: Matched, source: Source) -> Iterator[Finding]:
     A key's bias adds the same number to all scores of a query, and softmax takes that away again: its gradient is
     zero, so training leaves it where it was initialised while those of query and value move.
     """
-    for path, rows in matched.weights.items():
-        if not path.endswith("attn.c_attn.bias"):
+    for rows in matched.weights.values():
+        place = rows[min(rows)].place
+        if place.role != QUERY_KEY_VALUE or place.name != "bias" or place.stacked != len(_STACKED):
             continue
         sizes = _bias_sizes(rows, source)
         least = min(range(len(sizes)), key=sizes.__getitem__)

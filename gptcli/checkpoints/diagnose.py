@@ -3,7 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from gptcli.architecture import describe, each_weight, shape_sizes, sizes_of
+from gptcli.architecture import Network, Weight, each_weight, shape_sizes
+from gptcli.architecture.network import INDEX
+from gptcli.architecture.roles import HEAD, QUERY_KEY_VALUE, TOKEN_TABLE
 from gptcli.checkpoints.layouts import split_index
 from gptcli.checkpoints.matching import Matched, Part
 from gptcli.checkpoints.stored import COMMON_NAMES, COMPLEX, WEIGHT_DTYPES, StoredTensor
@@ -12,7 +14,6 @@ from gptcli.config.printable import printable
 from gptcli.reports.finding import Finding
 
 _MOST_TOLD = 20  # findings of one kind; the rest is counted
-_HEAD = "lm_head.weight"
 
 
 def expected_shape(part: Part, described: tuple[int, ...]) -> tuple[int, ...]:
@@ -21,22 +22,22 @@ def expected_shape(part: Part, described: tuple[int, ...]) -> tuple[int, ...]:
     return rows[::-1] if part.place.transposed else rows
 
 
-def structure_findings(matched: Matched, config: ModelConfig, encoding_size: int) -> list[Finding]:
+def structure_findings(matched: Matched, network: Network, encoding_size: int) -> list[Finding]:
     """Hold the stored names and shapes against the described weights of a config.
 
     Args:
         matched: the stored tensors.
-        config: what they should be.
+        network: what they should be.
         encoding_size: tokens of the encoding, beyond which rows of the vocabulary spell nothing.
     """
-    sizes = sizes_of(config)
-    described = {w.path: shape_sizes(w.shape, sizes) for w in each_weight(describe(config), sizes)}
+    weights = list(each_weight(network, network.sizes))
+    described = {weight.path: shape_sizes(weight.shape, network.sizes) for weight in weights}
     return [
-        *limited(list(_missing(matched, config, described)), "missing"),
-        *limited(list(_unexpected(matched, config, described)), "unexpected"),
-        *limited(list(_misshaped(matched, config, described)), "misshaped"),
-        *_head(matched, config),
-        *_padding(config, encoding_size),
+        *limited(list(_missing(matched, network.config, weights)), "missing"),
+        *limited(list(_unexpected(matched, network.config, described)), "unexpected"),
+        *limited(list(_misshaped(matched, network.config, described)), "misshaped"),
+        *_head(matched, network),
+        *_padding(network, encoding_size),
         *_dtypes(matched),
         *_buffers(matched),
     ]
@@ -50,16 +51,16 @@ def limited(findings: list[Finding], kind: str) -> list[Finding]:
     return [*findings[:_MOST_TOLD], Finding(findings[0].severity, kind, "", more)]
 
 
-def _missing(matched: Matched, config: ModelConfig, described: dict[str, tuple[int, ...]]) -> Iterator[Finding]:
+def _missing(matched: Matched, config: ModelConfig, weights: list[Weight]) -> Iterator[Finding]:
     wanted: dict[int | None, list[str]] = defaultdict(list)
     lost: dict[int | None, list[str]] = defaultdict(list)
     names = matched.layout.names()
-    for path in described:
-        pattern, block = split_index(path)
+    for weight in weights:
+        pattern, block = split_index(weight.path)
         for part, name in enumerate(names[pattern]):
-            stored = matched.wrapper + name.replace("{i}", str(block))
+            stored = matched.wrapper + name.replace(INDEX, str(block))
             wanted[block].append(stored)
-            if part not in matched.weights.get(path, {}) and not (path == _HEAD and config.weight_tying):
+            if part not in matched.weights.get(weight.path, {}) and not weight.tied_to:
                 lost[block].append(stored)
     for block, stored_names in lost.items():
         if block is not None and len(stored_names) == len(wanted[block]):
@@ -90,7 +91,7 @@ def _unexpected(matched: Matched, config: ModelConfig, described: dict[str, tupl
         if part.block is not None and part.block >= config.n_layers:
             yield Finding("error", "unexpected", name, f"unexpected: the config has blocks 0 to {config.n_layers - 1}")
         else:
-            what = "qkv_bias" if part.path.endswith("c_attn.bias") else "bias"
+            what = "qkv_bias" if part.place.role == QUERY_KEY_VALUE else "bias"
             yield Finding("error", "unexpected", name, f"unexpected: the config says {what}: false")
 
 
@@ -110,7 +111,7 @@ def _shape_finding(part: Part, expected: tuple[int, ...], config: ModelConfig, m
         way = "(in, out), as Conv1D stores it" if part.place.transposed else "(out, in), as torch.nn.Linear stores it"
         message = f"transposed: shape {shapes}; {matched.layout.label} keeps this matrix as {way}"
         return Finding("error", "transposed", name, message)
-    if part.path in ("wte.weight", _HEAD) and found[1:] == expected[1:]:
+    if part.place.role in (TOKEN_TABLE, HEAD) and found[1:] == expected[1:]:
         message = f"vocabulary differs: {found[0]:,} rows, the config says vocab_size {config.vocab_size:,}"
         return Finding(
             "error", "vocabulary", name, f"{message}; {_vocabulary_cure(found[0], config.vocab_size, matched)}"
@@ -120,27 +121,30 @@ def _shape_finding(part: Part, expected: tuple[int, ...], config: ModelConfig, m
 
 def _vocabulary_cure(rows: int, vocabulary: int, matched: Matched) -> str:
     """Say what makes the tables and the config agree: --set never changes the length of stored weights."""
-    tables = [matched.weights[path][0].tensor for path in ("wte.weight", _HEAD) if path in matched.weights]
+    tables = [part.tensor for role in (TOKEN_TABLE, HEAD) for part in matched.outside(role).values()]
     if not rows or len({table.shape[:1] for table in tables}) > 1:
         return "token embedding and output head need a row for each token; save them anew"
     padded = "padded to a multiple of 64, so " if rows % 64 == 0 and 0 < rows - vocabulary < 128 else ""
     return f"{padded}write vocab_size {rows} into its config"
 
 
-def _head(matched: Matched, config: ModelConfig) -> Iterator[Finding]:
-    if _HEAD in matched.weights or not config.weight_tying:
+def _head(matched: Matched, network: Network) -> Iterator[Finding]:
+    if matched.outside(HEAD) or not network.config.weight_tying:
         return
-    name = matched.layout.names()[_HEAD][0]
+    name = matched.layout.names()[network.weight_of(HEAD)][0]
     severity = "warning" if matched.layout.fixed.get("weight_tying") is False else "note"
     usual = ", though this layout's own program always has one" if severity == "warning" else ""
     yield Finding(severity, "tied-head", name, f"head absent: tied to the token embedding{usual}")
 
 
-def _padding(config: ModelConfig, encoding_size: int) -> Iterator[Finding]:
+def _padding(network: Network, encoding_size: int) -> Iterator[Finding]:
+    config = network.config
     more = config.vocab_size - encoding_size
     if 0 < more < 128 and config.vocab_size % 64 == 0:
         what = f"padded vocabulary: {config.vocab_size:,} rows for the encoding's {encoding_size:,} tokens"
-        yield Finding("note", "padded-vocabulary", "wte.weight", f"{what}; the last {more} spell nothing")
+        yield Finding(
+            "note", "padded-vocabulary", network.weight_of(TOKEN_TABLE), f"{what}; the last {more} spell nothing"
+        )
 
 
 def _dtypes(matched: Matched) -> Iterator[Finding]:

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
+from gptcli.architecture.axes import C
+from gptcli.architecture.roles import HEAD, POSITION_TABLE, QUERY_KEY_VALUE, TOKEN_TABLE, Role
 from gptcli.checkpoints.matching import Matched, Part
 from gptcli.config import ModelConfig
 from gptcli.config.model_config import MAX_SIZE
@@ -25,12 +27,12 @@ def infer_config(matched: Matched, name: str, head_is_copy: bool | None) -> tupl
     Returns:
         The config, or None where the shapes do not say; and what had to be guessed.
     """
-    widths = _sizes((part for part in matched.parts() if part.path.endswith(_VECTORS)), axis=0)
-    tables = {path: _shape(matched, path) for path in ("wte.weight", "wpe.weight", "lm_head.weight")}
+    widths = _sizes((part for part in matched.parts() if part.place.shape == (C,)), axis=0)
+    tables = {role: _shape(matched, role) for role in (TOKEN_TABLE, POSITION_TABLE, HEAD)}
     widths += Counter(2 * [shape[1] for shape in tables.values() if shape])
     blocks = {part.block for part in matched.parts() if part.block is not None}
-    vocabulary = tables["wte.weight"] or tables["lm_head.weight"]
-    positions = tables["wpe.weight"]
+    vocabulary = tables[TOKEN_TABLE] or tables[HEAD]
+    positions = tables[POSITION_TABLE]
     if not (widths and blocks and vocabulary and positions):
         return None, [Finding("error", "no-config", "", _missing_sizes(vocabulary, positions, bool(blocks)))]
     width = widths.most_common(1)[0][0]
@@ -40,6 +42,7 @@ def infer_config(matched: Matched, name: str, head_is_copy: bool | None) -> tupl
             Finding("error", "no-config", "", f"the shapes give no model: sizes {', '.join(map(str, sizes))}")
         ]
     heads = _likely_heads(width)
+    biased = [part.place.role for part in matched.parts() if part.place.name == "bias"]
     config = ModelConfig(
         name=name,
         vocab_size=vocabulary[0],
@@ -47,8 +50,8 @@ def infer_config(matched: Matched, name: str, head_is_copy: bool | None) -> tupl
         emb_dim=width,
         n_heads=heads,
         n_layers=max(blocks) + 1,
-        bias=any(path.endswith(".bias") for path in matched.weights),
-        qkv_bias=any(path.endswith("attn.c_attn.bias") for path in matched.weights),
+        bias=bool(biased),
+        qkv_bias=QUERY_KEY_VALUE in biased,
         weight_tying=head_is_copy is not False,
     )
     config = matched.layout.as_computed(config)
@@ -61,16 +64,13 @@ def infer_config(matched: Matched, name: str, head_is_copy: bool | None) -> tupl
     return config, [Finding("warning", "guessed-heads", "", guess)]
 
 
-_VECTORS = ("ln_1.weight", "ln_2.weight", "ln_f.weight", "ln_1.bias", "ln_2.bias", "ln_f.bias", "c_proj.bias")
-
-
 def _sizes(parts: Iterable[Part], axis: int) -> Counter[int]:
     return Counter(part.tensor.shape[axis] for part in parts if len(part.tensor.shape) == axis + 1)
 
 
-def _shape(matched: Matched, path: str) -> tuple[int, ...] | None:
+def _shape(matched: Matched, role: Role) -> tuple[int, ...] | None:
     """Return the shape of a table that stands outside the blocks."""
-    parts = matched.weights.get(path)
+    parts = matched.outside(role)
     shape = parts[0].tensor.shape if parts else ()
     return shape if len(shape) == 2 else None
 

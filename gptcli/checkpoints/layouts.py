@@ -10,29 +10,42 @@ from functools import cache
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gptcli.architecture import describe
+from gptcli.architecture import Shape, reference
 from gptcli.architecture.listing import parts_of
 from gptcli.architecture.network import INDEX
+from gptcli.architecture.parts.linear import Linear
+from gptcli.architecture.parts.part import Family
+from gptcli.architecture.roles import HEAD, Role
 from gptcli.config import ModelConfig
 
 # What training wrappers put before every name: torch.compile, DataParallel and DistributedDataParallel.
 WRAPPERS = ("_orig_mod.", "module.")
 
 
-class Place(Struct, frozen=True):
-    """Where a described weight, or some of its rows, is stored.
+class Place(Struct, frozen=True, kw_only=True):
+    """Where a described weight, or some of its rows, is stored; and what is described of it.
 
     Attributes:
         path: the weight, with ``{i}`` where it stands in every block.
         part: which of the equal portions of its rows.
         parts: how many portions there are.
         transposed: whether it is stored as (in, out).
+        name: of the weight within its part of the network: ``weight`` or ``bias``.
+        shape: of the whole weight, symbolic, in torch's order.
+        role: of its part of the network.
+        family: likewise.
+        stacked: how many projections its rows are made of: three where query, key and value are one weight.
     """
 
     path: str
-    part: int = 0
-    parts: int = 1
-    transposed: bool = False
+    part: int
+    parts: int
+    transposed: bool
+    name: str
+    shape: Shape
+    role: Role | None
+    family: Family
+    stacked: int
 
 
 class Layout(Struct, frozen=True, kw_only=True):
@@ -74,7 +87,7 @@ class Layout(Struct, frozen=True, kw_only=True):
         """Return the stored names of each described weight, with prefix and ``{i}``."""
         found: dict[str, tuple[str, ...]] = {}
         for name, place in self.places().items():
-            prefix = "" if place.path.startswith(_HEAD) else self.prefix
+            prefix = "" if place.role == HEAD else self.prefix
             found[place.path] = (*found.get(place.path, ()), prefix + name)
         return found
 
@@ -84,7 +97,6 @@ class Layout(Struct, frozen=True, kw_only=True):
         return replace(found, qkv_bias=found.bias) if self.one_bias else found
 
 
-_HEAD = "lm_head."
 _LECTURE_BLOCK = f"trf_blocks.{INDEX}"
 _LECTURE_MASK = f"{_LECTURE_BLOCK}.att.mask"
 _BLOCK = f"h.{INDEX}"
@@ -140,19 +152,25 @@ LAYOUTS: dict[str, Layout] = {
 def _places(layout_name: str) -> dict[str, Place]:
     """Put the layout's names to every weight that a described network can have."""
     layout = LAYOUTS[layout_name]
-    everything = describe(
-        ModelConfig(vocab_size=1, context_length=1, emb_dim=1, n_heads=1, n_layers=1, bias=True, qkv_bias=True)
-    )
     found: dict[str, Place] = {}
-    for place, node in parts_of(everything):
+    for place, node in parts_of(reference()):
         path = place.path
         stored = layout.modules.get(path, (path,))
         norm_names = layout.norm_names if node.family == "norm" else {}
-        for leaf, shape in node.weights().items():
+        for name, shape in node.weights().items():
             turned = layout.transposed and place.kind is not None and node.family == "linear" and len(shape) > 1
             for part, module in enumerate(stored):
-                name = f"{module}.{norm_names.get(leaf, leaf)}"
-                found[name] = Place(f"{path}.{leaf}", part, len(stored), turned)
+                found[f"{module}.{norm_names.get(name, name)}"] = Place(
+                    path=f"{path}.{name}",
+                    part=part,
+                    parts=len(stored),
+                    transposed=turned,
+                    name=name,
+                    shape=shape,
+                    role=node.role,
+                    family=node.family,
+                    stacked=len(node.outputs) if isinstance(node, Linear) else 1,
+                )
     return found
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from gptcli.architecture.network import INDEX
+from gptcli.architecture.roles import TO_RESIDUAL, Role
 from gptcli.checkpoints.layouts import LAYOUTS, WRAPPERS, Layout, Place, split_index
 from gptcli.checkpoints.stored import StoredTensor
 
@@ -45,6 +46,14 @@ class Matched(Struct, frozen=True):
         """Yield every stored tensor that belongs to a weight."""
         for found in self.weights.values():
             yield from found.values()
+
+    def outside(self, role: Role) -> dict[int, Part]:
+        """Return the tensors of the weight that stands outside the blocks and has a role; none where it is missing."""
+        for found in self.weights.values():
+            part = next(iter(found.values()))
+            if part.block is None and part.place.role == role and part.place.name == "weight":
+                return found
+        return {}
 
 
 def match(tensors: Mapping[str, StoredTensor], *, said: str | None = None) -> Matched | None:
@@ -95,7 +104,7 @@ def _lying_right(matched: Matched) -> int:
         shape = part.tensor.shape
         if part.block is None or len(shape) != 2 or shape[0] == shape[1]:
             continue
-        widens = not part.path.endswith("c_proj.weight")  # to 3C or to 4C, and back from 4C
+        widens = part.place.role != TO_RESIDUAL  # to 3C or to 4C, and back from 4C
         is_widened = (shape[1] > shape[0]) if part.place.transposed else (shape[0] > shape[1])
         right += 1 if widens == is_widened else -1
     return right

@@ -3,6 +3,8 @@
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gptcli.architecture import Network, reference
+from gptcli.architecture.roles import HEAD
 from gptcli.checkpoints.diagnose import structure_findings
 from gptcli.checkpoints.infer import infer_config
 from gptcli.checkpoints.matching import Matched, match
@@ -24,7 +26,7 @@ class Recognised(Struct, frozen=True, kw_only=True):
     Attributes:
         opened: the files.
         matched: its tensors in a layout, or None where no layout knows its names.
-        config: the model it should hold, or None where nothing says.
+        network: the model it should hold, or None where nothing says.
         config_source: where that is from.
         findings: what is wrong with files, config, names and shapes; nothing has been read of the data but what says
             whether the head is a copy.
@@ -32,9 +34,14 @@ class Recognised(Struct, frozen=True, kw_only=True):
 
     opened: Opened
     matched: Matched | None
-    config: ModelConfig | None
+    network: Network | None
     config_source: str | None
     findings: list[Finding]
+
+    @property
+    def config(self) -> ModelConfig | None:
+        """The config of the model it should hold, or None."""
+        return None if self.network is None else self.network.config
 
     def errors(self) -> list[Finding]:
         """Return the findings that keep it from being used."""
@@ -44,7 +51,7 @@ class Recognised(Struct, frozen=True, kw_only=True):
         """Return the numbers of a tied head that is stored beside the embedding."""
         if self.config is None or self.matched is None or not self.config.weight_tying:
             return 0
-        return sum(part.tensor.numbers for part in self.matched.weights.get("lm_head.weight", {}).values())
+        return sum(part.tensor.numbers for part in self.matched.outside(HEAD).values())
 
 
 def recognise(opened: Opened, encoding_size: int) -> Recognised:
@@ -59,12 +66,14 @@ def recognise(opened: Opened, encoding_size: int) -> Recognised:
     findings = list(opened.findings)
     if matched is None:
         findings.append(_unknown_layout(opened))
-        return Recognised(opened=opened, matched=None, config=None, config_source=None, findings=findings)
+        return Recognised(opened=opened, matched=None, network=None, config_source=None, findings=findings)
     config, source, config_findings = _find_config(opened, matched)
     findings += config_findings
+    network = None
     if config is not None:
-        findings += structure_findings(matched, config, encoding_size)
-    return Recognised(opened=opened, matched=matched, config=config, config_source=source, findings=findings)
+        network = reference().of(config)
+        findings += structure_findings(matched, network, encoding_size)
+    return Recognised(opened=opened, matched=matched, network=network, config_source=source, findings=findings)
 
 
 def _layout_said(opened: Opened) -> str | None:

@@ -44,7 +44,7 @@ def compare(
     [dim]$[/dim] gptcli compare gpt2 gpt2-medium gpt2-large gpt2-xl -t 512
     """
     from gptcli.analysis.compare import compare_report
-    from gptcli.analysis.step import StepOptions
+    from gptcli.analysis.workload import Workload
     from gptcli.api.configs import described
     from gptcli.api.runs import on_this_processor
     from gptcli.render.emit import print_json, print_text
@@ -54,7 +54,7 @@ def compare(
     if configs.count(STDIN) > 1:
         raise InputError("standard input can be read only once; name a file for one of the '-'")
     models = [described(config, set_values, tied, attention) for config in configs]
-    options = StepOptions(
+    options = Workload(
         batch=batch_size,
         tokens=1,
         dtype=dtype,

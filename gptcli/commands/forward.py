@@ -64,7 +64,7 @@ def forward(
     [dim]$[/dim] gptcli forward "Every effort moves you"
     [dim]$[/dim] gptcli forward "Every effort moves you" "Every day holds a" -c gpt2-medium
     """
-    from gptcli.analysis.step import StepOptions
+    from gptcli.analysis.workload import Workload
     from gptcli.api.encoding import encode_batch, pad_id, token_text
     from gptcli.api.need import refuse_too_large
     from gptcli.api.outputs import check_save
@@ -91,7 +91,7 @@ def forward(
         target = stack.enter_context(replaced_file(save)) if save is not None else None
         where = resolve_device(device)
         if not force:
-            run = StepOptions(
+            run = Workload(
                 batch=len(batch),
                 tokens=max(map(len, batch)),
                 dtype=dtype,

@@ -76,7 +76,7 @@ def generate(
     [dim]$[/dim] gptcli generate "Every effort moves you"
     [dim]$[/dim] gptcli generate "Every effort" --temperature 0.8 --top-k 40 --stop "."
     """
-    from gptcli.analysis.step import StepOptions
+    from gptcli.analysis.workload import Workload
     from gptcli.api.encoding import encode_batch
     from gptcli.api.need import refuse_too_large
     from gptcli.api.runs import runs_of
@@ -100,7 +100,7 @@ def generate(
     )
     where = resolve_device(device)
     if not force:
-        run = StepOptions(
+        run = Workload(
             tokens=1, mode="inference" if no_cache else "generate", dtype=dtype, attention=attention, device=where
         )
         refuse_too_large(chosen.network, runs_of(run, model.context_length, batch, max_new_tokens))

@@ -113,7 +113,7 @@ def trace(
     [dim]$[/dim] gptcli trace "Every effort moves you" --html page.html
     """
     from gptcli.analysis.flow import flow_report
-    from gptcli.analysis.step import StepOptions
+    from gptcli.analysis.workload import Workload
     from gptcli.api.encoding import encode_batch, pad_id, token_text
     from gptcli.api.need import refuse_too_large
     from gptcli.api.outputs import check_page, check_save
@@ -169,7 +169,7 @@ def trace(
         page = stack.enter_context(replaced_file(html)) if html is not None else None
         where = resolve_device(device)
         if not force:
-            run = StepOptions(
+            run = Workload(
                 batch=len(batch), tokens=tokens, dtype=dtype, dropout=dropout, attention=attention, device=where
             )
             refuse_too_large(chosen.network, [run])

@@ -9,8 +9,9 @@ import msgspec
 import torch
 from torch import Tensor
 
-from gptcli.architecture import describe, each_weight, shape_sizes, sizes_of
+from gptcli.architecture import each_weight, shape_sizes
 from gptcli.architecture.network import INDEX
+from gptcli.architecture.roles import HEAD, TOKEN_TABLE
 from gptcli.checkpoints import Layout, Recognised
 from gptcli.checkpoints.content import head_is_copy
 from gptcli.checkpoints.layouts import split_index
@@ -26,7 +27,6 @@ from gptcli.model.load import TORCH_DTYPES, WeightReader
 from gptcli.reports.checkpoint import ConvertReport
 from gptcli.reports.finding import DEPARTS, Finding
 
-_HEAD = "lm_head.weight"
 _DIALECTS = {"huggingface": "Hugging Face", "nanogpt": "nanoGPT"}
 
 Counted = Callable[[Iterable[Planned], int], Iterable[Planned]]
@@ -97,17 +97,18 @@ def _departures(config: ModelConfig, their: ModelConfig, layout: Layout) -> Iter
 def _plan(recognised: Recognised, their: ModelConfig, layout: Layout) -> Iterator[Planned]:
     """List the tensors of the layout's own state_dict; what the model lacks is zero, which computes the same."""
     assert recognised.matched is not None
-    sizes = sizes_of(their)
+    assert recognised.network is not None
+    network = recognised.network.of(their)
     names = layout.names()
     reader = WeightReader(recognised)
-    for weight in each_weight(describe(their), sizes):
+    for weight in each_weight(network, network.sizes):
         if weight.tied_to and not layout.stores_tied_head:
             continue
         pattern, block = split_index(weight.path)
         held = recognised.matched.weights
-        path = weight.path if weight.path in held or weight.path != _HEAD else "wte.weight"
+        path = weight.path if weight.path in held or weight.role != HEAD else network.weight_of(TOKEN_TABLE)
         dtype = held[path][min(held[path])].tensor.dtype if path in held else _usual_dtype(recognised)
-        shape = shape_sizes(weight.shape, sizes)
+        shape = shape_sizes(weight.shape, network.sizes)
         for part, name in enumerate(names[pattern]):
             place = layout.places()[name.removeprefix(layout.prefix)]
             rows = (shape[0] // place.parts, *shape[1:])

@@ -14,8 +14,8 @@ from gptcli.architecture import Dim, size
 from gptcli.architecture.parts.part import Draw
 from gptcli.config import InitScheme
 from gptcli.model.gpt import GPT
-from gptcli.model.pages import taken_ahead
 from gptcli.model.parts.leaf import Leaf
+from gptcli.model.resident import taken_ahead
 
 _GPT2_DEVIATION = 0.02  # Radford et al. 2018, section 4.1; kept in GPT-2's release
 _KAIMING_SLOPE = sqrt(5)  # torch.nn.Linear.reset_parameters

@@ -5,12 +5,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from gptcli.architecture import AttentionPath, describe
+from gptcli.architecture import AttentionPath
 from gptcli.checkpoints.recognition import Recognised
 from gptcli.checkpoints.stored import BITS, StoredTensor
 from gptcli.model.gpt import GPT
-from gptcli.model.pages import give_back
 from gptcli.model.pickled import PickledSource
+from gptcli.model.resident import give_back
 
 TORCH_DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
@@ -33,9 +33,9 @@ def load_model(
     Raises:
         OSError: a file cannot be mapped.
     """
-    assert recognised.config is not None
+    assert recognised.network is not None
     assert recognised.matched is not None
-    model = GPT(describe(recognised.config, attention), dtype=dtype, device="meta")
+    model = GPT(recognised.network.on(attention), dtype=dtype, device="meta")
     reader = WeightReader(recognised)
     filled: dict[int, nn.Parameter] = {}
     for path, empty in list(model.named_parameters(remove_duplicate=False)):

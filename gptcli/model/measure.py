@@ -1,6 +1,6 @@
 """Measuring what the analysis estimates: on real tensors or on fake ones, never from the description.
 
-The step that is measured is the one in `gptcli.analysis.step`. On the CPU torch's profiler records every allocation;
+The step that is measured is the one in `gptcli.analysis.passes`. On the CPU torch's profiler records every allocation;
 fake tensors allocate nothing, so a tracker follows their storages; on CUDA the allocator's own peak is read.
 """
 

@@ -7,6 +7,7 @@ meta device.
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 import torch
 from msgspec import Struct
@@ -14,6 +15,8 @@ from msgspec.structs import replace
 from torch import Tensor, nn
 
 from gptcli.architecture import AttentionPath, Network, each_weight, shape_sizes
+from gptcli.checkpoints.matching import match
+from gptcli.checkpoints.stored import StoredTensor
 from gptcli.config import ModelConfig
 from gptcli.model.described import described_logits
 from gptcli.model.gpt import GPT
@@ -71,10 +74,24 @@ def parameters_and_weights(network: Network, witness: Witness) -> tuple[int, Com
         weight.path: shape_sizes(weight.shape, sizes) for weight in each_weight(network, sizes) if not weight.tied_to
     }
     ours = _shapes(dict(GPT(network, device="meta").named_parameters()))
-    theirs = _shapes(witness.state(beside))
+    theirs = _shapes(_as_described(witness, beside))
     names = described.keys() | ours.keys() | theirs.keys()
     agree = sum(described.get(name) == ours.get(name) == theirs.get(name) for name in names)
     return sum(parameter.numel() for parameter in beside.parameters()), Compared(len(names), agree)
+
+
+def _as_described(witness: Witness, network: nn.Module) -> dict[str, Tensor]:
+    """Return the witness's tensors by our names and as ours lie; one that no layout knows keeps its own name."""
+    own = {name: tensor.detach() for name, tensor in witness.state(network).items()}
+    stored = {name: StoredTensor(name, "F64", tuple(tensor.shape), Path()) for name, tensor in own.items()}
+    matched = match(stored, said=witness.layout)
+    if matched is None:
+        return own
+    found = {tensor.name: own[tensor.name] for tensor in (*matched.unexpected, *matched.buffers)}
+    for path, parts in matched.weights.items():
+        rows = [(own[part.tensor.name], part.place.transposed) for _, part in sorted(parts.items())]
+        found[path] = torch.cat([tensor.t() if transposed else tensor for tensor, transposed in rows])
+    return found
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
@@ -93,7 +110,7 @@ def logits(network: Network, attention: AttentionPath, witness: Witness) -> tupl
     """
     cut = small(network.config)
     beside = _randomised(witness.build(cut, "cpu", torch.float64))
-    weights = {name: tensor.detach() for name, tensor in witness.state(beside).items()}
+    weights = _as_described(witness, beside)
     ours = network.of(cut)
     batch, tokens, _ = small_shape(network.config)
     ids = torch.randint(cut.vocab_size, (batch, tokens), generator=torch.Generator().manual_seed(_SEED))

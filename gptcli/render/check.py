@@ -87,7 +87,7 @@ def _folded(steps: list[CheckedStep]) -> Iterator[CheckedStep]:
 def _block(path: str) -> str:
     """``h.3.attn.c_attn`` -> ``h.3``; empty outside the blocks."""
     pieces = path.split(".")
-    return ".".join(pieces[:2]) if pieces[0] == "h" else ""
+    return ".".join(pieces[:2]) if pieces[1:] and pieces[1].isdecimal() else ""
 
 
 def _verdict(report: CheckReport) -> Iterator[RenderableType]:

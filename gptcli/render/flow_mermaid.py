@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from gptcli.render.flow_tree import INPUT, Node, flow_tree
+from gptcli.render.flow_tree import INPUT, Branch, flow_tree
 from gptcli.render.units import count, shape, short_flops, symbol_text
 from gptcli.reports.flow import FlowReport
 
@@ -28,7 +28,7 @@ def draw(report: FlowReport, depth: int) -> str:
     return "\n".join([f"%% {_quoted(name)}", "flowchart TB", *(_INDENT + line for line in lines)]) + "\n"
 
 
-def _boxes(parts: Sequence[Node], depth: int, level: int) -> Iterator[str]:
+def _boxes(parts: Sequence[Branch], depth: int, level: int) -> Iterator[str]:
     for node in parts:
         if _is_open(node, depth, level):
             yield f'subgraph {_identifier(node)}["{_quoted(node.title)}"]'
@@ -38,7 +38,7 @@ def _boxes(parts: Sequence[Node], depth: int, level: int) -> Iterator[str]:
             yield _box(_identifier(node), _lines(node))
 
 
-def _arrows(parts: Sequence[Node], source: str, depth: int, level: int) -> Iterator[str]:
+def _arrows(parts: Sequence[Branch], source: str, depth: int, level: int) -> Iterator[str]:
     """Yield an arrow for everything that a part reads; ``source`` is the box whose output flows into the group."""
     ends = {INPUT: source}
     for place, node in enumerate(parts):
@@ -49,22 +49,22 @@ def _arrows(parts: Sequence[Node], source: str, depth: int, level: int) -> Itera
             yield from (f"{ends[read]} --> {ends[place]}" for read in node.sources)
 
 
-def _is_open(node: Node, depth: int, level: int) -> bool:
+def _is_open(node: Branch, depth: int, level: int) -> bool:
     return bool(node.parts) and depth > level
 
 
-def _last(node: Node, depth: int, level: int) -> str:
+def _last(node: Branch, depth: int, level: int) -> str:
     """Return the box that a part's output comes from."""
     return _last(node.parts[-1], depth, level + 1) if _is_open(node, depth, level) else _identifier(node)
 
 
-def _identifier(node: Node) -> str:
+def _identifier(node: Branch) -> str:
     """Return a name that is no word of Mermaid's, from the path."""
     path = node.path if node.fold is not None else node.step.path
     return "step_" + re.sub(r"\W+", "_", path).strip("_")
 
 
-def _lines(node: Node) -> list[str]:
+def _lines(node: Branch) -> list[str]:
     step = node.step
     lines = [node.title, f"{symbol_text(step.symbols)} = {shape(step.shape)}"]
     lines += [f"{count(node.times * node.parameters)} parameters"] if node.parameters else []

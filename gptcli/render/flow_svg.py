@@ -8,7 +8,7 @@ from html import escape
 from typing import NamedTuple
 
 from gptcli.architecture.axes import MEANING
-from gptcli.render.flow_tree import BLOCK_DEPTH, INPUT, Lane, Node, flow_tree, lanes, symbol_values
+from gptcli.render.flow_tree import BLOCK_DEPTH, INPUT, Branch, Lane, axes_in, flow_tree, lanes, symbol_values
 from gptcli.render.folds import one_of
 from gptcli.render.tokens import visible_token
 from gptcli.render.units import count, shape, short_flops, symbol_text
@@ -68,7 +68,7 @@ class _Panel(NamedTuple):
     """A column's frame: the parts of one group, and the point that its zoom lines come from."""
 
     title: str
-    parts: Sequence[Node]
+    parts: Sequence[Branch]
     x: int
     y: int
     opens: Sequence[bool]  # whether another panel enlarges a part
@@ -125,7 +125,7 @@ def draw(report: FlowReport, depth: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _description(parts: Sequence[Node]) -> str:
+def _description(parts: Sequence[Branch]) -> str:
     return ", then ".join(f"{node.title} {shape(node.step.shape)}" for node in parts)
 
 
@@ -142,7 +142,9 @@ def _panels(report: FlowReport, depth: int) -> list[_Panel]:
     return panels
 
 
-def _opened(block: Node, title: str, x: int, y: int, zoomed_from: tuple[int, int, int], depth: int) -> Iterator[_Panel]:
+def _opened(
+    block: Branch, title: str, x: int, y: int, zoomed_from: tuple[int, int, int], depth: int
+) -> Iterator[_Panel]:
     """Yield the panel of a block, and beside it those of its groups where the depth opens them."""
     wanted = [bool(node.parts) and depth > BLOCK_DEPTH for node in block.parts]
     middle = _Panel(title, block.parts, x, y, wanted, zoomed_from)
@@ -226,7 +228,7 @@ def _lane(panel: _Panel, lane: Lane) -> Iterator[str]:
     yield f'<path class="line" marker-end="url(#arrow)" d="{way}"/>'
 
 
-def _box(panel: _Panel, place: int, node: Node) -> Iterator[str]:
+def _box(panel: _Panel, place: int, node: Branch) -> Iterator[str]:
     left, top = panel.left, panel.top(place)
     step, inside, right = node.step, _BOX_WIDTH - 28, panel.left + _BOX_WIDTH - 14
     adds = step.operation == "add" and not node.parts and node.fold is None
@@ -252,7 +254,7 @@ _FIGURES = "at the right of a box: its parameters, its FLOPs"
 
 def _symbols(panels: Sequence[_Panel]) -> list[str]:
     """Return the symbols that occur in the shapes, in the order in which they are explained."""
-    shown = {symbol.lstrip("0123456789") for panel in panels for node in panel.parts for symbol in node.step.symbols}
+    shown = axes_in(symbol for panel in panels for node in panel.parts for symbol in node.step.symbols)
     return [symbol for symbol in MEANING if symbol in shown]
 
 
@@ -270,7 +272,7 @@ def _legend(report: FlowReport, panels: Sequence[_Panel]) -> Iterator[str]:
     y += _LEGEND_LINE
     values = symbol_values(report)
     yield _text(panels[0].x, y, _FIGURES, "quiet", 15)
-    for number, symbol in enumerate(_symbols(panels), 1):
+    for number, symbol in enumerate((each for each in _symbols(panels) if each in values), 1):
         words = f"{symbol} = {' or '.join(map(str, values[symbol]))}"
         yield _text(panels[0].x, y + number * _LEGEND_LINE, words, "ink code", 15)
         yield _text(panels[0].x + 130, y + number * _LEGEND_LINE, MEANING[symbol], "quiet", 15)

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from gptcli.architecture.axes import MEANING
 from gptcli.render.console import PATH, QUIET, TITLE, TOTAL, plain_table
-from gptcli.render.flow_tree import BLOCK_DEPTH, INPUT, Lane, Node, flow_tree, lanes, symbol_values
+from gptcli.render.flow_tree import BLOCK_DEPTH, INPUT, Branch, Lane, axes_in, flow_tree, lanes, symbol_values
 from gptcli.render.layout import Hanging
 from gptcli.render.model_line import model_line
 from gptcli.render.table import PlainTable, first_that_fits
@@ -80,7 +80,9 @@ def draw(report: FlowReport, depth: int) -> Group:
 def _legend(report: FlowReport, shown: set[str]) -> Text:
     values = symbol_values(report)
     meanings = [
-        f"{each} = {' or '.join(map(str, values[each]))} ({MEANING[each]})" for each in MEANING if each in shown
+        f"{each} = {' or '.join(map(str, values[each]))} ({MEANING[each]})"
+        for each in MEANING
+        if each in shown & values.keys()
     ]
     return Text(", ".join(meanings), style=QUIET)
 
@@ -95,7 +97,7 @@ class FlowDrawing:
     def __init__(self, report: FlowReport, depth: int) -> None:
         ids = _Row("  ", "token ids", ("B", "T"), (report.batch_size, report.seq_len))
         self._rows = [ids, *_rows(flow_tree(report), "", depth)]
-        self.symbols = {symbol.lstrip("0123456789") for row in self._rows for symbol in row.symbols}
+        self.symbols = axes_in(symbol for row in self._rows for symbol in row.symbols)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Leave columns out before a figure is cut."""
@@ -150,7 +152,7 @@ def _short(flops: int) -> str:
     return short_flops(flops).removesuffix("FLOPs").replace(" ", "")
 
 
-def _rows(parts: Sequence[Node], margin: str, depth: int) -> Iterator[_Row]:
+def _rows(parts: Sequence[Branch], margin: str, depth: int) -> Iterator[_Row]:
     """Yield the rows of a group: a lane for what goes around, the main line, the labels."""
     around = lanes(parts)
     if any(lane.start == INPUT and lane.splits for lane in around):
@@ -167,7 +169,7 @@ def _rows(parts: Sequence[Node], margin: str, depth: int) -> Iterator[_Row]:
             yield _Row(margin + _FORK)
 
 
-def _row(node: Node, lines: str) -> _Row:
+def _row(node: Branch, lines: str) -> _Row:
     step = node.step
     drawn = _DRAWN.get(step.operation, _STEP)
     label = f"{node.label} = {step.tied_to}" if step.tied_to else node.label
@@ -189,7 +191,7 @@ def _passes(around: Sequence[Lane], place: int) -> bool:
     return any(lane.start < place < lane.end for lane in around)
 
 
-def _block_rows(node: Node, margin: str, depth: int) -> Iterator[_Row]:
+def _block_rows(node: Branch, margin: str, depth: int) -> Iterator[_Row]:
     """Yield the rows of blocks in a row: with the figures of one above, of all below; of those that are as earlier ones
     a single row.
     """

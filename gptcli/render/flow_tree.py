@@ -3,10 +3,11 @@
 Every drawing is made from this form, so all show the same steps with the same lines between them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
+from gptcli.architecture.axes import MEANING
 from gptcli.architecture.paths import shared_path
 from gptcli.render.folds import Fold, block_of, folds, single
 from gptcli.reports.flow import FlowBlock, FlowReport, FlowStep
@@ -19,7 +20,7 @@ BLOCK_DEPTH = 2  # from which the block is opened; from the next on, attention a
 _IDS = "ids"
 
 
-class Node(NamedTuple):
+class Branch(NamedTuple):
     """A step, a group of steps, or blocks in a row.
 
     Attributes:
@@ -40,7 +41,7 @@ class Node(NamedTuple):
     parameters: int
     flops: int
     sources: tuple[int, ...]
-    parts: "tuple[Node, ...]" = ()
+    parts: "tuple[Branch, ...]" = ()
     fold: Fold | None = None
     times: int = 1
 
@@ -64,7 +65,7 @@ class Lane(NamedTuple):
     splits: bool
 
 
-def flow_tree(report: "FlowReport | TraceReport", only: Sequence[int] | None = None) -> tuple[Node, ...]:
+def flow_tree(report: "FlowReport | TraceReport", only: Sequence[int] | None = None) -> tuple[Branch, ...]:
     """Return the parts of the network in order of execution.
 
     Args:
@@ -91,7 +92,7 @@ def _block(step: FlowStep) -> int | None:
     return step.block
 
 
-def _folded(fold: Fold, blocks: Sequence[Sequence[FlowStep]], runs: Sequence[FlowBlock]) -> Node:
+def _folded(fold: Fold, blocks: Sequence[Sequence[FlowStep]], runs: Sequence[FlowBlock]) -> Branch:
     """Return blocks in a row: with the parts and figures of one, or with the figures of all and no parts."""
     if not fold.drawn:
         inside = [run for run in runs if fold.first <= run.first < fold.first + fold.times]
@@ -99,14 +100,14 @@ def _folded(fold: Fold, blocks: Sequence[Sequence[FlowStep]], runs: Sequence[Flo
             sum(run.times * run.parameters for run in inside),
             sum(run.times * run.flops for run in inside),
         )
-        return Node(blocks[fold.first + fold.times - 1][-1], fold.label, fold.path, parameters, flops, (), (), fold)
+        return Branch(blocks[fold.first + fold.times - 1][-1], fold.label, fold.path, parameters, flops, (), (), fold)
     steps, run = blocks[fold.first], block_of(runs, fold.first)
     parts = [step for step in steps if step.parent == steps[0].parent]
     nodes = tuple(_node(step, shared_path(step.path, fold.path), _places(parts), steps) for step in parts)
-    return Node(parts[-1], fold.label, fold.path, run.parameters, run.flops, (), nodes, fold, fold.times)
+    return Branch(parts[-1], fold.label, fold.path, run.parameters, run.flops, (), nodes, fold, fold.times)
 
 
-def _node(step: FlowStep, path: str, places: dict[str, int], steps: Sequence[FlowStep]) -> Node:
+def _node(step: FlowStep, path: str, places: dict[str, int], steps: Sequence[FlowStep]) -> Branch:
     """Return a step with its parts.
 
     Args:
@@ -118,7 +119,7 @@ def _node(step: FlowStep, path: str, places: dict[str, int], steps: Sequence[Flo
     sources = tuple(dict.fromkeys(places[read] for read in step.reads if read in places))
     below = [each for each in steps if each.parent == step.path]
     parts = tuple(_node(each, f"{path}.{each.path.rpartition('.')[2]}", _places(below), steps) for each in below)
-    return Node(step, step.label, path, step.parameters, step.flops, sources, parts)
+    return Branch(step, step.label, path, step.parameters, step.flops, sources, parts)
 
 
 def _places(parts: Sequence[FlowStep]) -> dict[str, int]:
@@ -127,7 +128,7 @@ def _places(parts: Sequence[FlowStep]) -> dict[str, int]:
     return outside | {step.path: place for place, step in enumerate(parts)}
 
 
-def lanes(parts: Sequence[Node]) -> list[Lane]:
+def lanes(parts: Sequence[Branch]) -> list[Lane]:
     """Return the lines between parts that do not stand one after the other: shortcuts, and ways around."""
     found = []
     for end, part in enumerate(parts):
@@ -146,6 +147,11 @@ def symbol_values(report: "FlowReport | TraceReport") -> dict[str, list[int]]:
     for step in report.steps:
         if step.block in shown:
             for symbol, size in zip(step.symbols, step.shape, strict=True):
-                if symbol in values and size not in values[symbol]:
+                if symbol in MEANING and size not in values.setdefault(symbol, []):
                     values[symbol].append(size)
     return values
+
+
+def axes_in(symbols: Iterable[str]) -> set[str]:
+    """Return the axes that shapes are written with: ``3C`` has C, ``(H + 2G)D`` has H, G and D."""
+    return {axis for symbol in symbols for axis in symbol if axis.isalpha()}

@@ -15,7 +15,7 @@ from gptcli.render.layout import Hanging
 from gptcli.render.model_line import model_line
 from gptcli.render.table import first_that_fits
 from gptcli.render.units import count, shape, share
-from gptcli.reports.params import ParamsReport, Part
+from gptcli.reports.params import ParamsReport, PartRow
 
 if TYPE_CHECKING:
     from gptcli.render.table import PlainTable
@@ -35,7 +35,7 @@ _WITHOUT: tuple[frozenset[str], ...] = (
 
 _FIGURE: dict[str, Any] = {"justify": "right", "no_wrap": True}
 _COLUMNS: dict[str, dict[str, Any]] = {
-    "Part": {},  # where even the last choice does not fit, its words are parted
+    "PartRow": {},  # where even the last choice does not fit, its words are parted
     "Path": {"style": PATH, "no_wrap": True},
     "Shape": _FIGURE,
     "In one": _FIGURE,
@@ -101,7 +101,7 @@ class ParamsText:
         table.padding = (0, 1 if "In one" in without else 2, 0, 0)
         rows = [row for part in self._report.parts for row in self._rows(part, level=1, wrap=wrap, without=without)]
         total = Text(count(self._report.total), style=TOTAL)
-        rows.append({"Part": Text("Total", style=TOTAL), "Parameters": total, "Share": "100.0%"})
+        rows.append({"PartRow": Text("Total", style=TOTAL), "Parameters": total, "Share": "100.0%"})
         shown = [name for name in _COLUMNS if name not in without]
         for name in shown:
             table.add_column(name, **_COLUMNS[name])
@@ -112,7 +112,7 @@ class ParamsText:
         return table
 
     def _rows(
-        self, part: Part, *, level: int, wrap: bool, without: frozenset[str]
+        self, part: PartRow, *, level: int, wrap: bool, without: frozenset[str]
     ) -> Iterator[dict[str, RenderableType]]:
         """Yield a part's row by columns, then those of its parts as deep as was asked."""
         indent = "  " * (level - 1)
@@ -123,7 +123,7 @@ class ParamsText:
             label += f" = {part.tied_to}"
         words = Text(label, style=TITLE if level == 1 else "")
         yield {
-            "Part": Hanging(indent, f"{indent}  ", words) if wrap else Text(indent).append_text(words),
+            "PartRow": Hanging(indent, f"{indent}  ", words) if wrap else Text(indent).append_text(words),
             "Path": _last_name(part.path, numbers=_NUMBERS not in without),
             "Shape": _shape(part),
             "In one": count(part.count) if part.times > 1 else "",
@@ -146,11 +146,11 @@ def _last_name(path: str, *, numbers: bool) -> str:
     return path if numbers and not path.endswith(INDEX) else names_in(path)[-2]
 
 
-def _equal_shapes(part: Part) -> bool:
+def _equal_shapes(part: PartRow) -> bool:
     return len(set(part.shapes.values())) == 1
 
 
-def _shape(part: Part) -> str:
+def _shape(part: PartRow) -> str:
     if not part.shapes:
         return ""
     sizes = part.shapes["weight"] if "weight" in part.shapes else next(iter(part.shapes.values()))
@@ -158,13 +158,15 @@ def _shape(part: Part) -> str:
     return shape((alike, *sizes) if alike > 1 else sizes)
 
 
-def _tensors(part: Part) -> list[Part]:
+def _tensors(part: PartRow) -> list[PartRow]:
     """Return a layer's tensors as parts of their own."""
     from math import prod
 
     if len(part.shapes) < 2:  # a single tensor is the layer's own row already
         return []
-    return [Part(f"{part.path}.{n}", n, {"weight": s}, prod(s), part.times, None, []) for n, s in part.shapes.items()]
+    return [
+        PartRow(f"{part.path}.{n}", n, {"weight": s}, prod(s), part.times, None, []) for n, s in part.shapes.items()
+    ]
 
 
 def _explanation(report: ParamsReport, config: ModelConfig) -> Group:

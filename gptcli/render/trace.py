@@ -8,7 +8,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.text import Text
 
 from gptcli.render.console import ACCENT, NUMBER, PATH, QUIET, TITLE, plain_table
-from gptcli.render.flow_tree import BLOCK_DEPTH, Node, flow_tree
+from gptcli.render.flow_tree import BLOCK_DEPTH, Branch, flow_tree
 from gptcli.render.folds import Fold
 from gptcli.render.inputs import input_lines
 from gptcli.render.layout import by_its_indent
@@ -147,16 +147,16 @@ class StepsTable:
             if self._shown.depth >= BLOCK_DEPTH:
                 yield from self._inside(node, 1, choice)
 
-    def _inside(self, node: Node, level: int, choice: _Choice) -> Iterator[dict[str, Text]]:
+    def _inside(self, node: Branch, level: int, choice: _Choice) -> Iterator[dict[str, Text]]:
         for part in node.parts:
             yield self._row(part, level, choice)
             yield from self._parts(part, level + 1, choice)
 
-    def _parts(self, node: Node, level: int, choice: _Choice) -> Iterator[dict[str, Text]]:
+    def _parts(self, node: Branch, level: int, choice: _Choice) -> Iterator[dict[str, Text]]:
         if self._shown.depth > BLOCK_DEPTH:
             yield from self._inside(node, level, choice)
 
-    def _block_row(self, node: Node, fold: Fold, choice: _Choice) -> dict[str, Text]:
+    def _block_row(self, node: Branch, fold: Fold, choice: _Choice) -> dict[str, Text]:
         """Return the title of blocks; where no steps of theirs are shown, with the figures of their output."""
         opened = fold.drawn and self._shown.depth >= BLOCK_DEPTH
         several = fold.drawn and fold.times > 1
@@ -170,7 +170,7 @@ class StepsTable:
         style = TITLE if fold.drawn else ""
         return row | {"Step": Text(title, style=style), "Time": Text(short_seconds(time), style=style)}
 
-    def _row(self, node: Node, level: int, choice: _Choice) -> dict[str, Text]:
+    def _row(self, node: Branch, level: int, choice: _Choice) -> dict[str, Text]:
         step = self._steps[node.step.path]
         bad = step.path == self._report.first_not_finite
         numbers = shape(step.shape)

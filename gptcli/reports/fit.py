@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from gptcli.reports.report import Report
+from gptcli.reports.run import RunReport
 
 
 class FitCell(Struct, frozen=True):
@@ -14,8 +14,8 @@ class FitCell(Struct, frozen=True):
     fits: bool
 
 
-class FitReport(Report, frozen=True, kw_only=True):
-    """The largest value of a variable that fits a budget; the next valid one does not.
+class FitReport(RunReport, frozen=True, kw_only=True):
+    """The largest value of a variable that fits a budget, with the run at that value; the next valid one does not fit.
 
     Attributes:
         budget_bytes: the whole budget.
@@ -28,7 +28,6 @@ class FitReport(Report, frozen=True, kw_only=True):
         capped: whether the search ended at the largest value that it tries, so that more may fit.
         peak_bytes: at the answer, headroom not in it.
         next_value: the next valid value, null at the cap.
-        batch_size: of the run at the answer, as is all that follows.
     """
 
     command: str = "fit"
@@ -43,16 +42,4 @@ class FitReport(Report, frozen=True, kw_only=True):
     peak_bytes: int
     next_value: int | None
     next_peak_bytes: int | None
-    mode: str
-    dtype: str
-    activation_dtype: str
-    amp: bool
-    batch_size: int
-    seq_len: int
-    attention: str
-    device: str
-    optimizer: str | None
-    optimizer_impl: str | None
-    recompute: str | None
-    free_logits: bool | None
     table: list[FitCell]

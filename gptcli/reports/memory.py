@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from gptcli.reports.budget import Budget
 from gptcli.reports.explanation import Explanation
-from gptcli.reports.report import Report
+from gptcli.reports.run import RunReport
 
 
 class DtypeRow(Struct, frozen=True):
@@ -31,7 +31,7 @@ class LedgerLine(Struct, frozen=True):
     bytes: int
 
 
-class MemoryReport(Report, frozen=True, kw_only=True):
+class MemoryReport(RunReport, frozen=True, kw_only=True):
     """Bytes of the weights, and the peak of a pass or step with what is alive at it.
 
     Attributes:
@@ -41,18 +41,6 @@ class MemoryReport(Report, frozen=True, kw_only=True):
     """
 
     command: str = "memory"
-    mode: str
-    dtype: str
-    activation_dtype: str
-    amp: bool
-    batch_size: int
-    seq_len: int
-    attention: str
-    device: str
-    optimizer: str | None
-    optimizer_impl: str | None
-    recompute: str | None
-    free_logits: bool | None
     parameters: int
     weights_bytes: int
     dtypes: list[DtypeRow]

@@ -16,7 +16,7 @@ class WeightRow(Struct, frozen=True):
     tied_to: str | None
 
 
-class Part(Struct, frozen=True):
+class PartRow(Struct, frozen=True):
     """A part of the network that owns parameters.
 
     Attributes:
@@ -35,7 +35,7 @@ class Part(Struct, frozen=True):
     count: int
     times: int
     tied_to: str | None
-    parts: "list[Part]"
+    parts: "list[PartRow]"
 
     @property
     def total(self) -> int:
@@ -93,7 +93,7 @@ class ParamsReport(Report, frozen=True, kw_only=True):
     active: int
     weight_tying: bool
     totals: TiedTotals
-    parts: list[Part]
+    parts: list[PartRow]
     weights: list[WeightRow] | None
     conventions: list[ConventionRow] | None = None
     why: list[WhyRow] | None = None

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gptcli.analysis.step import BACKWARD, FORWARD, LOSS, StepOptions
+from gptcli.analysis.passes import BACKWARD, FORWARD, LOSS
+from gptcli.analysis.workload import Workload
 from gptcli.architecture import describe
 from gptcli.config import ModelConfig
 from gptcli.model.gpt import GPT
@@ -27,7 +28,7 @@ class Readings(LiveBytes):
             self.readings.append(self.live)
 
 
-def readings_of_a_step(config: ModelConfig, options: StepOptions) -> dict[str, list[int]]:
+def readings_of_a_step(config: ModelConfig, options: Workload) -> dict[str, list[int]]:
     """Run forward, loss and backward on the CPU; return each phase's readings. There is no optimizer, so no state."""
     model = GPT(
         describe(config, options.attention), dtype=DTYPES[options.dtype], recompute=options.recompute == "block"

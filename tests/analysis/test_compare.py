@@ -5,14 +5,15 @@ from msgspec.structs import replace
 
 from gptcli.analysis.compare import compare_report
 from gptcli.analysis.flops import flops_report
-from gptcli.analysis.step import StepOptions, sweep_step
+from gptcli.analysis.passes import swept
+from gptcli.analysis.workload import Workload
 from gptcli.architecture import describe
 from gptcli.config import load_config
 from gptcli.errors import InputError
 
 TINY = load_config("tiny", environ={}).config
 SHORT = replace(TINY, name="short", context_length=40, weight_tying=True)
-OPTIONS = StepOptions(batch=3, tokens=999, dtype="bf16", optimizer="sgd", attention="explicit")
+OPTIONS = Workload(batch=3, tokens=999, dtype="bf16", optimizer="sgd", attention="explicit")
 
 
 @pytest.mark.parametrize("seq_len", [16, None])
@@ -21,9 +22,9 @@ def test_every_option_reaches_every_figure(seq_len: int | None) -> None:
     assert (report.batch_size, report.seq_len, report.dtype) == (3, seq_len, "bf16")
     for config, model in zip((TINY, SHORT), report.models, strict=True):
         tokens = seq_len or config.context_length
-        run = StepOptions(batch=3, tokens=tokens, dtype="bf16", optimizer="sgd", attention="explicit")
-        assert model.inference_peak_bytes == sweep_step(describe(config), run).peak
-        assert model.training_peak_bytes == sweep_step(describe(config), replace(run, mode="training")).peak
+        run = Workload(batch=3, tokens=tokens, dtype="bf16", optimizer="sgd", attention="explicit")
+        assert model.inference_peak_bytes == swept(describe(config), run).peak
+        assert model.training_peak_bytes == swept(describe(config), replace(run, mode="training")).peak
         assert model.kv_cache_bytes == 2 * 3 * 3 * tokens * 64 * 2  # keys and values, L, B, T, C, bf16
         flops = flops_report(describe(config), batch=3, tokens=tokens)
         assert (model.forward_flops, model.training_flops) == (flops.forward_flops, flops.training_flops)

@@ -15,9 +15,10 @@ from torch.utils._foreach_utils import _get_foreach_kernels_supported_devices
 
 from gptcli.analysis.memory import ledger
 from gptcli.analysis.optimizers import implementation
+from gptcli.analysis.passes import swept
 from gptcli.analysis.program import section_of
-from gptcli.analysis.step import StepOptions, sweep_step
 from gptcli.analysis.sweep import Memory, Sweep
+from gptcli.analysis.workload import Workload
 from gptcli.architecture import describe
 from gptcli.architecture.axes import ONE, C
 from gptcli.architecture.books import Amount, Gradient, Kernel
@@ -29,7 +30,7 @@ V, S, C_, H, L, B, T = 4096, 128, 128, 2, 2, 4, 128
 CONFIG = ModelConfig(
     vocab_size=V, context_length=S, emb_dim=C_, n_heads=H, n_layers=L, drop_rate=0.1, bias=True, qkv_bias=True
 )
-OPTIONS = StepOptions(batch=B, tokens=T, mode="training", device="cuda")
+OPTIONS = Workload(batch=B, tokens=T, mode="training", device="cuda")
 STREAM = B * T * C_  # numbers
 
 BLOCK = [C_, C_, 3 * C_ * C_, 3 * C_, C_ * C_, C_, C_, C_, 4 * C_ * C_, 4 * C_, 4 * C_ * C_, C_]
@@ -37,9 +38,9 @@ WEIGHTS = [V * C_, S * C_, *L * BLOCK, C_, C_, V * C_]  # numbers in each tensor
 P = sum(WEIGHTS)
 
 
-def lines(config: ModelConfig, options: StepOptions) -> dict[str, int]:
+def lines(config: ModelConfig, options: Workload) -> dict[str, int]:
     """The ledger at the peak: bytes by label."""
-    memory = sweep_step(describe(config), options)
+    memory = swept(describe(config), options)
     assert memory.peak_phase in ("loss", "backward")
     return {line.label: line.bytes for line in ledger(memory)}
 
@@ -101,7 +102,7 @@ def test_the_allocator_rounds_every_tensor_up_to_512_bytes() -> None:
     norms = 3 * 2 * vector
     block = qkv + projection + vector + wide + bias + wide + vector  # no bias on query, key, value
     weights = token_table + positions + norms + block + token_table
-    memory = sweep_step(describe(odd), StepOptions(tokens=5, device="cuda"))
+    memory = swept(describe(odd), Workload(tokens=5, device="cuda"))
     found = {line.label: line.bytes for line in ledger(memory)}
     assert found["Weights"] == weights
     assert found["Token ids"] == 512
@@ -110,7 +111,7 @@ def test_the_allocator_rounds_every_tensor_up_to_512_bytes() -> None:
 
 def test_the_cpu_rounds_nothing() -> None:
     odd = ModelConfig(vocab_size=97, context_length=5, emb_dim=6, n_heads=2, n_layers=1)
-    found = {line.label: line.bytes for line in ledger(sweep_step(describe(odd), StepOptions(tokens=5)))}
+    found = {line.label: line.bytes for line in ledger(swept(describe(odd), Workload(tokens=5)))}
     block = 18 * 6 + 6 * 6 + 6 + 24 * 6 + 24 + 24 * 6 + 6
     assert found["Weights"] == 4 * (97 * 6 + 5 * 6 + 3 * 2 * 6 + block + 97 * 6)
     assert found["Token ids"] == 5 * 8
@@ -154,7 +155,7 @@ def test_a_tied_weights_gradients_are_summed(amp: bool) -> None:
     gradient of the cast follows, a tensor of its own (``ToCopyBackward0``), and the sum goes into that.
     """
     config = replace(CONFIG, weight_tying=True, n_layers=1, drop_rate=0.0)
-    memory = sweep_step(describe(config), replace(OPTIONS, batch=1, tokens=1, optimizer="sgd", amp=amp))
+    memory = swept(describe(config), replace(OPTIONS, batch=1, tokens=1, optimizer="sgd", amp=amp))
     parameters = 4 * (V * C_ + S * C_ + sum(BLOCK) + 2 * C_)
     ids_and_targets, logits, loss, root = 2 * 512, (2 if amp else 4) * V, 512, 512
     every_gradient, of_the_table, incoming = parameters, 4 * V * C_, 512
@@ -180,7 +181,7 @@ def test_auto_is_foreach_on_cuda() -> None:
 )
 def test_an_optimizer_step_on_cuda(optimizer: str, states: int, temporaries: int) -> None:
     """``_multi_tensor_adam`` in torch/optim/adam.py makes one list of denominators, as large as the weights."""
-    phases = sweep_step(describe(CONFIG), replace(OPTIONS, optimizer=optimizer)).phases
+    phases = swept(describe(CONFIG), replace(OPTIONS, optimizer=optimizer)).phases
     counters = len(WEIGHTS) * 512 if optimizer == "adamw" else 0
     ids_and_targets, logits, loss = 2 * 8 * B * T, 4 * B * T * V, 512
     weights_and_gradients = 2 * 4 * P

@@ -5,15 +5,16 @@ from msgspec.structs import replace
 
 from gptcli.analysis.fit import FitRequest, NothingFitsError, fit_report
 from gptcli.analysis.forward_need import forward_need_bytes
+from gptcli.analysis.passes import swept
 from gptcli.analysis.process import default_headroom, process_bytes
-from gptcli.analysis.step import StepOptions, sweep_step
+from gptcli.analysis.workload import Workload
 from gptcli.architecture import describe
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError
 from gptcli.reports.fit import FitReport
 
 _SMALL = ModelConfig(name="small", vocab_size=97, context_length=32, emb_dim=24, n_heads=3, n_layers=2, drop_rate=0.1)
-_RUN = StepOptions(tokens=16, mode="training")
+_RUN = Workload(tokens=16, mode="training")
 
 
 def _at(variable: str, value: int, *, heads: int | None = None) -> int:
@@ -27,7 +28,7 @@ def _at(variable: str, value: int, *, heads: int | None = None) -> int:
         config = replace(config, n_layers=value)
     else:
         config = replace(config, emb_dim=value, n_heads=heads or value // 8)
-    return sweep_step(describe(config), run).peak
+    return swept(describe(config), run).peak
 
 
 def _fit(variable: str, budget: int, **more: object) -> FitReport:
@@ -118,12 +119,12 @@ def test_the_table_holds_peaks_at_the_answer() -> None:
     ]
     assert [cell.batch_size for cell in report.table[::5]] == [1, 2, 4, 8, 16, 32, 64]
     for cell in report.table:
-        peak = sweep_step(describe(report.config), replace(_RUN, batch=cell.batch_size, tokens=cell.seq_len)).peak
+        peak = swept(describe(report.config), replace(_RUN, batch=cell.batch_size, tokens=cell.seq_len)).peak
         assert (cell.peak_bytes, cell.fits) == (peak, peak <= report.peak_bytes)
 
 
 def test_a_cell_that_takes_just_what_is_there_fits() -> None:
-    need = sweep_step(describe(_SMALL), replace(_RUN, batch=4, tokens=8)).peak
+    need = swept(describe(_SMALL), replace(_RUN, batch=4, tokens=8)).peak
     for budget, fits in ((need + 9, True), (need + 8, False)):
         table = _fit("batch", budget, headroom=9).table
         assert [cell.fits for cell in table if (cell.batch_size, cell.seq_len) == (4, 8)] == [fits]
@@ -145,5 +146,5 @@ def test_what_a_process_takes_besides() -> None:
     assert (default_headroom("cuda"), process_bytes("cuda")) == (0, None)
     one, two = (replace(_SMALL, n_layers=layers) for layers in (1, 2))
     passes = replace(_RUN, mode="inference")
-    assert forward_need_bytes(describe(one), passes) - sweep_step(describe(one), passes).peak == 320 * 2**20 + 2**16
-    assert forward_need_bytes(describe(two), passes) - sweep_step(describe(two), passes).peak == 320 * 2**20 + 2 * 2**16
+    assert forward_need_bytes(describe(one), passes) - swept(describe(one), passes).peak == 320 * 2**20 + 2**16
+    assert forward_need_bytes(describe(two), passes) - swept(describe(two), passes).peak == 320 * 2**20 + 2 * 2**16

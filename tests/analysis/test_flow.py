@@ -66,7 +66,8 @@ def test_groups_and_the_block_hold_what_is_in_them() -> None:
             assert group.flops == sum(step.flops for step in inside)
             assert inside[-1].shape == group.shape
     outside = [step for step in report.steps if step.parent is None]
-    block = report.block
+    (block,) = report.blocks
+    assert (block.first, block.times, block.path) == (0, 3, "h.{i}")
     assert report.parameters == sum(s.parameters for s in outside) + block.times * block.parameters
     part = next(part for part in params_report(describe(TINY)).parts if part.path == block.path)
     assert (part.count, part.times, part.label) == (block.parameters, block.times, block.label)

@@ -5,7 +5,8 @@ from msgspec.structs import replace
 
 from gptcli.analysis.forward_need import forward_need_bytes
 from gptcli.analysis.memory import checked_options, count_tensors, memory_report
-from gptcli.analysis.step import StepOptions, sweep_step
+from gptcli.analysis.passes import swept
+from gptcli.analysis.workload import Workload
 from gptcli.architecture import describe
 from gptcli.config import ModelConfig, load_config
 from gptcli.errors import InputError
@@ -22,7 +23,7 @@ PARAMETERS = 7 + 3 + sum(BLOCK) + 2 + 7
 def test_half_a_byte_counts_as_one(dtype: str, expected: int) -> None:
     """In the total, at the peak, and by the formula."""
     assert PARAMETERS == 41
-    report = memory_report(describe(ODD), StepOptions(tokens=2, dtype=dtype), explain=True)
+    report = memory_report(describe(ODD), Workload(tokens=2, dtype=dtype), explain=True)
     assert report.weights_bytes == expected
     assert {line.label: line.bytes for line in report.ledger}["Weights"] == expected
     assert report.explanations is not None
@@ -31,7 +32,7 @@ def test_half_a_byte_counts_as_one(dtype: str, expected: int) -> None:
 
 
 def test_every_format_is_listed_tied_and_untied() -> None:
-    rows = {row.dtype: row for row in memory_report(describe(ODD), StepOptions(tokens=2)).dtypes}
+    rows = {row.dtype: row for row in memory_report(describe(ODD), Workload(tokens=2)).dtypes}
     expected = {
         "fp32": (32, 164, 136),
         "fp16": (16, 82, 68),
@@ -52,21 +53,21 @@ def test_a_tied_head_is_no_tensor_of_its_own(tied: bool, tensors: int) -> None:
 @pytest.mark.parametrize("layers", [1, 5])
 def test_a_forward_pass_needs_torch_and_its_modules_too(layers: int) -> None:
     """A process that has imported torch 2.13 takes 320 MiB at most, the modules of a block 64 KiB."""
-    config, options = replace(ODD, n_layers=layers), StepOptions(tokens=2)
-    beside = forward_need_bytes(describe(config), options) - sweep_step(describe(config), options).peak
+    config, options = replace(ODD, n_layers=layers), Workload(tokens=2)
+    beside = forward_need_bytes(describe(config), options) - swept(describe(config), options).peak
     assert beside == 335_544_320 + layers * 65_536
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (StepOptions(tokens=4), "--seq-len 4 is over the context length 3"),
-        (StepOptions(tokens=3, optimizer="lion"), "unknown optimizer 'lion'"),
-        (StepOptions(tokens=3, mode="training", dtype="int8"), "--dtype int8 is for weights at inference"),
-        (StepOptions(tokens=3, dtype="bf16", amp=True), "--amp keeps fp32 masters"),
+        (Workload(tokens=4), "--seq-len 4 is over the context length 3"),
+        (Workload(tokens=3, optimizer="lion"), "unknown optimizer 'lion'"),
+        (Workload(tokens=3, mode="training", dtype="int8"), "--dtype int8 is for weights at inference"),
+        (Workload(tokens=3, dtype="bf16", amp=True), "--amp keeps fp32 masters"),
     ],
 )
-def test_what_cannot_be_is_refused(options: StepOptions, message: str) -> None:
+def test_what_cannot_be_is_refused(options: Workload, message: str) -> None:
     with pytest.raises(InputError, match=message):
         checked_options(ODD, options)
     assert checked_options(ODD, replace(options, tokens=3, optimizer="sgd", mode="inference", amp=False))
@@ -76,7 +77,7 @@ def test_what_cannot_be_is_refused(options: StepOptions, message: str) -> None:
 def test_a_product_in_fp32_is_a_line_of_the_ledger(tokens: int, widened: int) -> None:
     """From eight rows on, for the output head, where the peak is: the rows, C rows of its matrix, and their result."""
     config = ModelConfig(vocab_size=500, context_length=8, emb_dim=8, n_heads=1, n_layers=1)
-    options = StepOptions(tokens=tokens, dtype="bf16", widens=True)
+    options = Workload(tokens=tokens, dtype="bf16", widens=True)
     found = {line.label: line.bytes for line in memory_report(describe(config), options).ledger}
     assert found.get("Widened for the product", 0) == widened
     for other in (replace(options, widens=False), replace(options, dtype="fp32"), replace(options, device="cuda")):
@@ -86,11 +87,11 @@ def test_a_product_in_fp32_is_a_line_of_the_ledger(tokens: int, widened: int) ->
 def test_a_decoding_token_is_one_row() -> None:
     """So nothing is widened for it, however long the prompt was; eight texts are eight rows."""
     config = replace(load_config("tiny", environ={}).config, vocab_size=64)  # the peak lies in the blocks
-    options = StepOptions(tokens=16, mode="generate", dtype="bf16", widens=True)
+    options = Workload(tokens=16, mode="generate", dtype="bf16", widens=True)
     for batch, widened in ((1, False), (7, False), (8, True)):
         run = replace(options, batch=batch)
         more = (
-            sweep_step(describe(config), run).phases["decode"]
-            - sweep_step(describe(config), replace(run, widens=False)).phases["decode"]
+            swept(describe(config), run).phases["decode"]
+            - swept(describe(config), replace(run, widens=False)).phases["decode"]
         )
         assert (more > 0) == widened

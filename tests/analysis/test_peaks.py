@@ -7,10 +7,10 @@ import pytest
 from msgspec.structs import replace
 
 from gptcli.analysis import peaks as module
+from gptcli.analysis.passes import swept
 from gptcli.analysis.peaks import Peaks
-from gptcli.analysis.step import sweep_step
 from gptcli.architecture import describe
-from tests.analysis.test_step import random_case
+from tests.analysis.test_passes import random_case
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -21,8 +21,8 @@ def test_played_back_peaks_are_swept_peaks(seed: int) -> None:
     for _ in range(8):
         other = replace(config, emb_dim=config.n_heads * draw.randint(1, 40), vocab_size=draw.randint(1, 9999))
         run = replace(options, batch=draw.randint(1, 9), tokens=draw.randint(1, 64))
-        assert peaks.peak(describe(other), run) == sweep_step(describe(other), run).peak
-        assert peaks.peak(describe(config), run) == sweep_step(describe(config), run).peak
+        assert peaks.peak(describe(other), run) == swept(describe(other), run).peak
+        assert peaks.peak(describe(config), run) == swept(describe(config), run).peak
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int4"])
@@ -33,27 +33,27 @@ def test_half_bytes_are_rounded_at_every_size(dtype: str, device: str) -> None:
     options = replace(options, mode="inference", dtype=dtype, amp=False, device=device)
     for width, vocabulary in [(1, 7), (2, 11), (3, 13), (5, 17), (8, 96)]:
         other = replace(config, emb_dim=config.n_heads * width, vocab_size=vocabulary)
-        assert peaks.peak(describe(other), options) == sweep_step(describe(other), options).peak
+        assert peaks.peak(describe(other), options) == swept(describe(other), options).peak
 
 
 def test_one_sweep_serves_many_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
-    swept = []
+    calls: list[Any] = []
 
     def counting(*arguments: Any) -> Any:
-        swept.append(arguments)
-        return sweep_step(*arguments)
+        calls.append(arguments)
+        return swept(*arguments)
 
-    monkeypatch.setattr(module, "sweep_step", counting)
+    monkeypatch.setattr(module, "swept", counting)
     peaks = Peaks()
     config, options = random_case(0)
     options = replace(options, batch=9, tokens=9, dtype="fp32", amp=False)
     for batch in range(9, 40):
         peaks.peak(describe(config), replace(options, batch=batch, tokens=batch))
-    assert len(swept) == 1
+    assert len(calls) == 1
     peaks.peak(describe(config), replace(options, batch=1))  # other kernels where there is one text, or one token
     peaks.peak(describe(config), replace(options, tokens=1))
     peaks.peak(describe(replace(config, n_layers=config.n_layers + 1)), options)
-    assert len(swept) == 4
+    assert len(calls) == 4
 
 
 @pytest.mark.parametrize("mode", ["inference", "generate"])
@@ -64,4 +64,4 @@ def test_products_are_widened_from_the_same_sizes_on(mode: Any) -> None:
     options = replace(options, mode=mode, dtype="bf16", amp=False, attention="sdpa", widens=True)
     for batch, tokens in [(1, 7), (1, 8), (2, 3), (2, 4), (4, 2), (7, 1), (8, 1), (9, 2), (3, 9), (1, 9)]:
         other = replace(options, batch=batch, tokens=tokens)
-        assert peaks.peak(describe(config), other) == sweep_step(describe(config), other).peak
+        assert peaks.peak(describe(config), other) == swept(describe(config), other).peak

@@ -5,16 +5,17 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from gptcli.analysis import step
-from gptcli.analysis.step import BACKWARD, FORWARD, LOSS, StepOptions, sweep_step
+from gptcli.analysis import passes
+from gptcli.analysis.passes import BACKWARD, FORWARD, LOSS, swept
 from gptcli.analysis.sweep import Memory
+from gptcli.analysis.workload import Workload
 from gptcli.api.figures import measured_run
 from gptcli.architecture import describe
 from gptcli.architecture.books import Amount
 from gptcli.config import ModelConfig
 from gptcli.model.measure import training_step
 from tests.analysis.tensors import readings_of_a_step
-from tests.analysis.test_step import random_case
+from tests.analysis.test_passes import random_case
 
 
 @pytest.mark.parametrize(("seed", "fake"), [(n, False) for n in range(700, 760)] + [(n, True) for n in range(900, 910)])
@@ -22,7 +23,7 @@ def test_every_phase_is_measured_to_the_byte(seed: int, fake: bool) -> None:
     config, options = random_case(seed)
     options = replace(options, mode="training")
     assert (
-        sweep_step(describe(config), options).phases
+        swept(describe(config), options).phases
         == training_step(describe(config), measured_run(options, fake=fake)).phases
     )
 
@@ -40,7 +41,7 @@ class Noting(Memory):
         return buffer
 
 
-def swept_case(seed: int) -> tuple[ModelConfig, StepOptions]:
+def swept_case(seed: int) -> tuple[ModelConfig, Workload]:
     """A step whose every block is swept: over four the books multiply. With one token more is a view than they say."""
     config, options = random_case(seed)
     options = replace(options, mode="training", tokens=max(2, options.tokens), optimizer="sgd")
@@ -51,8 +52,8 @@ def swept_case(seed: int) -> tuple[ModelConfig, StepOptions]:
 def test_every_reading_is_measured_to_the_byte(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tensor of another size, one too many, one that goes too early or too late: each is seen wherever it lives."""
     config, options = swept_case(seed)
-    monkeypatch.setattr(step, "Memory", Noting)
-    memory, measured = sweep_step(describe(config), options), readings_of_a_step(config, options)
+    monkeypatch.setattr(passes, "Memory", Noting)
+    memory, measured = swept(describe(config), options), readings_of_a_step(config, options)
     assert isinstance(memory, Noting)
     # The first two, tokens looked up and positions counted, come in the other order.
     assert memory.readings[FORWARD][1:] == measured[FORWARD][1:]

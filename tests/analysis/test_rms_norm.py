@@ -7,11 +7,12 @@ import torch
 from msgspec.structs import replace
 from torch.nn import functional as F
 
-from gptcli.analysis import step
+from gptcli.analysis import passes
 from gptcli.analysis.memory import ledger
+from gptcli.analysis.passes import BACKWARD, FORWARD, LOSS, swept
 from gptcli.analysis.program import section_of
-from gptcli.analysis.step import BACKWARD, FORWARD, LOSS, StepOptions, sweep_step
 from gptcli.analysis.sweep import Sweep
+from gptcli.analysis.workload import Workload
 from gptcli.api.figures import measured_run
 from gptcli.architecture import describe
 from gptcli.architecture.axes import ONE, B, C, T
@@ -20,13 +21,13 @@ from gptcli.architecture.parts.rms_norm import RMSNorm
 from gptcli.config import ModelConfig
 from gptcli.model.measure import forward_pass, generation, storage_bytes, training_step
 from tests.analysis.tensors import Readings, readings_of_a_step
+from tests.analysis.test_passes import random_case
 from tests.analysis.test_phases import Noting, swept_case
-from tests.analysis.test_step import random_case
 
 FAKE = pytest.mark.parametrize("fake", [False, True], ids=["real", "fake"])
 
 
-def case(seed: int, mode: Any) -> tuple[ModelConfig, StepOptions]:
+def case(seed: int, mode: Any) -> tuple[ModelConfig, Workload]:
     """A random config with RMSNorm; every other step lets its logits go."""
     config, options = random_case(seed)
     return replace(config, norm="rms_norm"), replace(options, mode=mode, free_logits=seed % 2 == 1)
@@ -37,7 +38,7 @@ def case(seed: int, mode: Any) -> tuple[ModelConfig, StepOptions]:
 def test_a_step_is_measured_to_the_byte(seed: int, fake: bool) -> None:
     config, options = case(seed, "training")
     memory, measured = (
-        sweep_step(describe(config), options),
+        swept(describe(config), options),
         training_step(describe(config), measured_run(options, fake=fake)),
     )
     assert memory.peak == measured.peak == sum(line.bytes for line in ledger(memory))
@@ -49,10 +50,10 @@ def test_a_step_is_measured_to_the_byte(seed: int, fake: bool) -> None:
 def test_inference_is_measured_to_the_byte(seed: int, fake: bool) -> None:
     config, options = case(seed, "inference")
     run = measured_run(options, fake=fake)
-    assert sweep_step(describe(config), options).peak == forward_pass(describe(config), run).peak
+    assert swept(describe(config), options).peak == forward_pass(describe(config), run).peak
     generated = generation(describe(config), run)
     expected = {"prefill": generated.prefill, "decode": generated.decode}
-    assert sweep_step(describe(config), replace(options, mode="generate")).phases == expected
+    assert swept(describe(config), replace(options, mode="generate")).phases == expected
 
 
 @pytest.mark.parametrize("seed", range(800, 840))
@@ -60,8 +61,8 @@ def test_every_reading_is_measured_to_the_byte(seed: int, monkeypatch: pytest.Mo
     """Each temporary of a backward is seen where it is made, and each that is gone a moment too early or too late."""
     config, options = swept_case(seed)
     config = replace(config, norm="rms_norm")
-    monkeypatch.setattr(step, "Memory", Noting)
-    memory, measured = sweep_step(describe(config), options), readings_of_a_step(config, options)
+    monkeypatch.setattr(passes, "Memory", Noting)
+    memory, measured = swept(describe(config), options), readings_of_a_step(config, options)
     assert isinstance(memory, Noting)
     assert memory.readings[FORWARD][1:] == measured[FORWARD][1:]  # the first two come in the other order
     assert memory.readings[LOSS] == measured[LOSS]
@@ -154,8 +155,8 @@ def test_cuda_keeps_one_fp32_statistic_a_token(dtype: str) -> None:
     x = torch.empty(4, 128, 128, device="meta", dtype=torch.bfloat16)
     value, rstd = torch.ops.aten._fused_rms_norm(x, (128,), torch.empty(128, device="meta", dtype=x.dtype), 1e-5)
     assert (value.dtype, rstd.dtype, rstd.numel()) == (x.dtype, torch.float32, 4 * 128)
-    options = StepOptions(batch=4, tokens=128, mode="training", device="cuda", dtype=dtype)
-    found = {line.label: line.bytes for line in ledger(sweep_step(describe(CONFIG), options))}
+    options = Workload(batch=4, tokens=128, mode="training", device="cuda", dtype=dtype)
+    found = {line.label: line.bytes for line in ledger(swept(describe(CONFIG), options))}
     norms, item = 2 * 2 + 1, {"fp32": 4, "bf16": 2}[dtype]
     assert found["RMSNorm statistics"] == norms * 4 * 128 * 4
     values = [found[label] for label in ("RMSNorm 1", "RMSNorm 2", "Final RMSNorm")]

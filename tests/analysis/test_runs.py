@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from gptcli.analysis.flops import flops_report
 from gptcli.analysis.memory import ledger, memory_report
 from gptcli.analysis.params import count_parameters, params_report
-from gptcli.analysis.step import StepOptions, sweep_step
+from gptcli.analysis.passes import swept
+from gptcli.analysis.workload import Workload
 from gptcli.api.figures import checks, measured_run
 from gptcli.architecture import Network, each_weight, shape_sizes
 from gptcli.architecture.plan import Plan, build, plan_of
@@ -75,9 +76,9 @@ STEPS = [
 @pytest.mark.parametrize("periods", [1, 2, 3, 4, 7])
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: " ".join(map(str, step.values())))
 def test_every_phase_is_measured_to_the_byte(periods: int, step: dict[str, Any]) -> None:
-    options = StepOptions(batch=2, tokens=7, **step)
+    options = Workload(batch=2, tokens=7, **step)
     described = network(periods, options.attention, weight_tying=periods % 2 == 0)
-    memory, run = sweep_step(described, options), measured_run(options, fake=True)
+    memory, run = swept(described, options), measured_run(options, fake=True)
     if options.mode == "training":
         measured = measure.training_step(described, run)
         assert (memory.peak, memory.phases) == (measured.peak, measured.phases)
@@ -88,7 +89,7 @@ def test_every_phase_is_measured_to_the_byte(periods: int, step: dict[str, Any])
 
 @pytest.mark.parametrize("periods", [1, 3])
 def test_every_figure_of_verify_holds(periods: int) -> None:
-    training = StepOptions(batch=2, tokens=9, mode="training")
+    training = Workload(batch=2, tokens=9, mode="training")
     inference = replace(training, mode="inference")
     found = list(checks(network(periods), inference, training, fake=True))
     assert [(check.name, check.error) for check in found if check.error] == []
@@ -96,18 +97,18 @@ def test_every_figure_of_verify_holds(periods: int) -> None:
 
 
 def test_a_sweep_is_independent_of_the_depth() -> None:
-    options = StepOptions(tokens=8, mode="training")
-    few, many, more = (sweep_step(network(periods), options) for periods in (10, 1000, 1001))
+    options = Workload(tokens=8, mode="training")
+    few, many, more = (swept(network(periods), options) for periods in (10, 1000, 1001))
     assert len(many.journal) - len(few.journal) < 100  # what is repeated is noted once a kind of tensor
-    assert more.peak - many.peak == many.peak - sweep_step(network(999), options).peak
+    assert more.peak - many.peak == many.peak - swept(network(999), options).peak
 
 
 def test_flops_and_explanations_are_those_of_every_kind() -> None:
     described = network(2)
     report = flops_report(described, batch=2, tokens=9, explain=True)
-    forward, training = measure.flops(described, measured_run(StepOptions(batch=2, tokens=9), fake=False))
+    forward, training = measure.flops(described, measured_run(Workload(batch=2, tokens=9), fake=False))
     assert (report.forward_flops, report.training_flops) == (forward, training)
-    explained = memory_report(described, StepOptions(tokens=9, mode="generate"), explain=True)
+    explained = memory_report(described, Workload(tokens=9, mode="generate"), explain=True)
     assert explained.explanations is not None
     lines = {line.name: line for line in explained.explanations}
     assert lines["Weights"].value == explained.weights_bytes

@@ -13,7 +13,7 @@ from gptcli.analysis.published import PUBLISHED
 from gptcli.analysis.why import rounds_to, why_rows
 from gptcli.architecture import describe
 from gptcli.config import ModelConfig, load_config, preset_paths
-from gptcli.reports.params import Part
+from gptcli.reports.params import PartRow
 from tests.strategies import configs
 
 PRESETS = {name: load_config(name, environ={}).config for name in preset_paths()}
@@ -159,12 +159,14 @@ def test_every_figure_of_the_table_is_explained_as_its_part(name: str) -> None:
                 assert any(f" {part.path}, {which} {part.times}" in words for words in said), (number, said)
 
 
-def _all_parts(parts: list[Part]) -> list[Part]:
+def _all_parts(parts: list[PartRow]) -> list[PartRow]:
     """Return every row of the table at its deepest, single tensors too."""
     found = []
     for part in parts:
         if part.tied_to is None:
-            tensors = [Part(f"{part.path}.{n}", n, {}, prod(s), part.times, None, []) for n, s in part.shapes.items()]
+            tensors = [
+                PartRow(f"{part.path}.{n}", n, {}, prod(s), part.times, None, []) for n, s in part.shapes.items()
+            ]
             found += [part, *(tensors if len(tensors) > 1 else []), *_all_parts(part.parts)]
     return found
 

@@ -9,6 +9,7 @@ import pytest
 from gptcli.architecture import describe
 from tests.browser.conftest import TEXT, Open
 from tests.conftest import Cli
+from tests.patterned import patterned_runs
 
 TINY = ["-c", "tiny", "--device", "cpu"]
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -70,8 +71,8 @@ def test_each_box_says_what_the_report_says(open_page: Open, drawn: Path, cli: C
             boxes.nth(place).click()
             path = boxes.nth(place).get_attribute("data-pick")
             text = page.locator("#detail" if width > 1000 else ".inline-detail").inner_text()
-            if path == report["block"]["path"]:
-                assert f"{report['block']['parameters']:,}" in text
+            if path == report["blocks"][0]["path"]:
+                assert f"{report['blocks'][0]['parameters']:,}" in text
                 continue
             step = known[path]
             shape = " \u00d7 ".join(map(str, step["shape"]))
@@ -96,6 +97,35 @@ def test_the_steps_of_report_and_page_are_one_list(open_page: Open, drawn: Path,
         assert [*listed[:first], *blocks, *listed[first + len(inside) :]] == steps
         rows = page.locator("[data-path]").evaluate_all("rows => rows.map(row => row.dataset.path)")
         assert rows == (steps if command[0] == "trace" else [step.replace("{i}", "0") for step in listed])
+
+
+def test_the_figures_of_a_block_lead_to_the_panel_of_its_kind(
+    open_page: Open, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, arguments = tmp_path / "page.html", patterned_runs(monkeypatch)
+    assert cli("trace", TEXT, *TINY, *arguments, "--html", str(path)).code == 0
+    report = cli("trace", TEXT, *TINY, *arguments, "--json").json
+    deviations = {step["path"]: f"{step['std']:.3f}" for step in report["steps"]}
+    page = open_page(path)
+    block = page.locator("#block")
+    page.get_by_role("button", name="Zoom in to Transformer block").last.click()
+    assert (shown(page), block.input_value()) == ("Transformer block, one of 2 as block 2", "2")
+    page.locator(".levels").get_by_role("button", name="Feed forward").click()
+    page.locator("[data-pick='h.{2,5}.mlp.c_fc']").click()
+    for number, kind in ((3, "0"), (4, "0"), (5, "2")):
+        page.get_by_role("button", name="Next block").click()
+        assert (shown(page), block.input_value()) == (f"Feed forward, as in block {kind}", str(number))
+        detail = page.locator("#detail").inner_text()
+        assert f"h.{number}.mlp.c_fc" in detail  # the same step, of the other kind
+        assert f"In this run, block {number}" in detail
+        assert deviations[f"h.{number}.mlp.c_fc"] in detail
+        assert page.locator(".bars rect").count() == (4 if kind == "0" else 2)
+        assert page.locator(".levels button:visible").count() == 5  # of the other kind's parts none
+    page.get_by_role("button", name="Next block").press("Escape")
+    assert shown(page) == "Transformer block, one of 2 as block 2"
+    page.locator(".levels").get_by_role("button", name="Model").click()
+    page.locator("[data-pick='h.{3..5}']").click()
+    assert deviations["h.5.add_2"] in page.locator("#detail").inner_text()
 
 
 def test_a_run_shows_its_figures_block_by_block(open_page: Open, traced: Path, cli: Cli) -> None:

@@ -26,7 +26,7 @@ def test_the_promised_keys_and_the_list_of_flow(cli: Cli) -> None:
         assert {key: step[key] for key in described} == described
         assert isinstance(step["mean"], float)
         assert step["min"] <= step["mean"] <= step["max"]
-    for key in ("text_tokens", "sizes", "block", "forward_flops", "batch_size", "seq_len"):
+    for key in ("text_tokens", "sizes", "blocks", "forward_flops", "batch_size", "seq_len"):
         assert document[key] == flow[key]
 
 

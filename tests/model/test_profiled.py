@@ -7,16 +7,17 @@ import torch
 from msgspec.structs import replace
 from torch.nn import functional as F
 
-from gptcli.analysis.step import StepOptions, sweep_step
+from gptcli.analysis.passes import swept
+from gptcli.analysis.workload import Workload
 from gptcli.api.figures import measured_run
 from gptcli.architecture import describe
 from gptcli.config import ModelConfig
 from gptcli.model.measure import training_step
 from gptcli.model.profiled import recorded
-from tests.analysis.test_step import random_case
+from tests.analysis.test_passes import random_case
 
 
-def _amp_tied(seed: int) -> tuple[ModelConfig, StepOptions]:
+def _amp_tied(seed: int) -> tuple[ModelConfig, Workload]:
     config, options = random_case(seed)
     return replace(config, weight_tying=True), replace(options, mode="training", dtype="fp32", amp=True)
 
@@ -25,7 +26,7 @@ def _amp_tied(seed: int) -> tuple[ModelConfig, StepOptions]:
 def test_a_tied_step_under_autocast_takes_what_the_profiler_says(seed: int) -> None:
     """The tracker would say otherwise if it let the engine see that somebody looks."""
     config, options = _amp_tied(seed)
-    memory = sweep_step(describe(config), options)
+    memory = swept(describe(config), options)
     real, fake = (training_step(describe(config), measured_run(options, fake=fake)) for fake in (False, True))
     assert memory.peak == real.peak == fake.peak
     assert memory.phases == real.phases == fake.phases

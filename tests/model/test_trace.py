@@ -67,12 +67,7 @@ def test_the_steps_are_what_hooks_on_the_modules_see() -> None:
     with torch.no_grad():
         model(torch.tensor(BATCH))
     steps = by_path(traced())
-    assert [path for path, *_ in seen] == [path for path in steps if path in {path for path, *_ in seen}]
-    assert set(steps) - {path for path, *_ in seen} == {"embed"} | {
-        f"h.{block}.{name}"
-        for block in range(3)
-        for name in ("add_1", "add_2", *(f"attn.{each}" for each in ("heads", "scores", "mask", "softmax", "mix")))
-    }
+    assert [path for path, *_ in seen] == list(steps)
     for path, shape, mean in seen:
         assert steps[path].shape == shape
         assert steps[path].mean == pytest.approx(mean, abs=1e-6)

@@ -6,18 +6,19 @@ import pytest
 import torch
 from hypothesis import given, settings
 from msgspec.structs import replace
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gptcli.api.witness import witness_checks
 from gptcli.architecture import AttentionPath, describe, plan
 from gptcli.architecture.axes import V
+from gptcli.checkpoints import layouts
 from gptcli.config import ModelConfig, load_config
 from gptcli.errors import InputError
 from gptcli.model.gpt import Runner
 from gptcli.model.parts import add, dropout, gelu
 from gptcli.model.witness import check_witness, witness_named
-from gptcli.model.witnessed import small
+from gptcli.model.witnessed import parameters_and_weights, small
 from tests.conftest import Cli
 from tests.strategies import configs
 
@@ -56,6 +57,31 @@ def test_a_size_is_cut_down_and_a_choice_is_not() -> None:
     assert {key: getattr(cut, key) for key in kept} == {key: getattr(TINY, key) for key in kept}
 
 
+@pytest.mark.parametrize(
+    ("taken", "put"),
+    [
+        (None, "extra.weight"),
+        (None, "trf_blocks.0.att.mask"),
+        ("trf_blocks.1.att.W_key.bias", None),
+        ("pos_emb.weight", "pos.weight"),
+    ],
+    ids=["one more", "a buffer's name", "a third missing", "another name"],
+)
+def test_each_tensor_of_the_witness_counts(taken: str | None, put: str | None) -> None:
+    right = witness_named("plain")
+
+    def state(network: nn.Module) -> dict[str, Tensor]:
+        tensors = dict(right.state(network))
+        tensor = tensors.pop(taken) if taken else torch.zeros(2)
+        return tensors | ({put: tensor} if put else {})
+
+    whole = parameters_and_weights(describe(TINY), right)[1]
+    assert whole.agree == whole.compared
+    weights = parameters_and_weights(describe(TINY), replace(right, state=state))[1]
+    assert weights.agree == whole.agree - bool(taken)
+    assert weights.compared == whole.compared + bool(put)
+
+
 BIAS_FREE = replace(TINY, bias=False, qkv_bias=False, drop_rate=0.1)
 SHORTCUT = {"label": "Shortcut connection", "reads": ("x", "drop_1")}
 
@@ -86,6 +112,7 @@ def plant(monkeypatch: pytest.MonkeyPatch, error: str) -> None:
         return right(**{**fields, **instead}) if of.items() <= fields.items() else right(**fields)
 
     monkeypatch.setattr(plan, kind, make)
+    monkeypatch.setattr(layouts, "_places", layouts._places.__wrapped__)  # of this description, and not kept
 
 
 @pytest.mark.parametrize("error", DESCRIBED)

@@ -9,7 +9,7 @@ from gptcli.analysis.flow import flow_report
 from gptcli.architecture import AttentionPath, describe
 from gptcli.config import load_config
 from gptcli.render.flow import FORMATS, draw
-from gptcli.render.flow_tree import INPUT, Lane, Node, flow_tree, lanes
+from gptcli.render.flow_tree import INPUT, Branch, Lane, flow_tree, lanes
 from gptcli.reports.flow import FlowReport
 from gptcli.reports.tokens import Token
 
@@ -23,7 +23,7 @@ def report(name: str = "tiny", attention: AttentionPath = "explicit", text: str 
     return flow_report(describe(config, attention), tokens=4, texts=texts)
 
 
-def nodes(parts: tuple[Node, ...]) -> list[Node]:
+def nodes(parts: tuple[Branch, ...]) -> list[Branch]:
     return [found for node in parts for found in (node, *nodes(node.parts))]
 
 
@@ -35,9 +35,9 @@ def drawn(format_: str, depth: int, given: FlowReport | None = None) -> str:
 
 def test_the_tree_holds_every_step_of_one_block() -> None:
     flow = report()
-    in_tree = [node.step.path for node in nodes(flow_tree(flow)) if node.block is None]
+    in_tree = [node.step.path for node in nodes(flow_tree(flow)) if node.fold is None]
     assert sorted(in_tree) == sorted(step.path for step in flow.steps if step.block in (None, 0))
-    other = [node.step.path for node in nodes(flow_tree(flow, block=2)) if node.step.block is not None]
+    other = [node.step.path for node in nodes(flow_tree(flow, [2])) if node.step.block is not None]
     assert all(path.startswith("h.2.") for path in other)
 
 
@@ -54,7 +54,7 @@ def test_the_main_line_and_the_lanes_are_all_that_is_read(attention: AttentionPa
 def test_the_lanes_are_the_shortcuts() -> None:
     parts = flow_tree(report())
     assert lanes(parts) == [Lane(0, 2, splits=False)]  # the token embedding goes around the positional one
-    block = next(node for node in parts if node.block is not None)
+    block = next(node for node in parts if node.fold is not None)
     assert lanes(block.parts) == [Lane(INPUT, 3, splits=True), Lane(3, 7, splits=True)]
     attention = block.parts[1]
     assert lanes(attention.parts) == [Lane(1, 6, splits=True)]  # the values go around scores and softmax
@@ -65,8 +65,8 @@ def test_the_lanes_are_the_shortcuts() -> None:
 def test_every_step_of_the_depth_is_drawn(format_: str, depth: int) -> None:
     page = drawn(format_, depth)
     for node in nodes(flow_tree(report())):
-        level = 1 if node.step.parent is None or node.block is not None else node.step.path.count(".")
-        words = f"{node.block.times} x {node.label}" if node.block is not None else node.label
+        level = 1 if node.step.parent is None or node.fold is not None else node.step.path.count(".")
+        words = f"{node.times} x {node.label}" if node.fold is not None else node.label
         if level <= depth:
             assert words in page
     assert ("Causal mask" in page) is (depth == 3)

@@ -8,7 +8,7 @@ from functools import cache
 import msgspec
 from msgspec.structs import replace
 
-from gptcli.config.dialects._dialect import Dialect, Entries, Key
+from gptcli.config.dialects._dialect import Dialect, DialectKey, Entries
 from gptcli.config.dialects._recognise import listed, recognise, unknown_keys
 from gptcli.config.entries import OUR_DIALECT, Entry, Problem, Translation
 from gptcli.config.model_config import KEYS, ModelConfig
@@ -16,7 +16,9 @@ from gptcli.config.printable import shortened
 from gptcli.config.validate import check_entry
 from gptcli.errors import InputProblemsError
 
-_OURS = Dialect(name=OUR_DIALECT, defaults=OUR_DIALECT, marker="n_layers: 12", keys={key: Key((key,)) for key in KEYS})
+_OURS = Dialect(
+    name=OUR_DIALECT, defaults=OUR_DIALECT, marker="n_layers: 12", keys={key: DialectKey((key,)) for key in KEYS}
+)
 
 
 def translate(entries: Entries, place: str) -> Translation:

@@ -20,7 +20,7 @@ def _as_written(entry: Entry, _: Entries) -> Entry:
     return entry
 
 
-class Key(Struct, frozen=True):
+class DialectKey(Struct, frozen=True):
     """A key that describes the network.
 
     Attributes:
@@ -61,7 +61,7 @@ class Dialect(Struct, frozen=True, dict=True):
     name: str
     defaults: str
     marker: str
-    keys: Mapping[str, Key]
+    keys: Mapping[str, DialectKey]
     implied: Mapping[str, bool | float | str] = MappingProxyType({})
     passed_over: frozenset[str] = frozenset()
 

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from gptcli.config.dialects._dialect import Dialect, Entries, Key, one_of, only
+from gptcli.config.dialects._dialect import Dialect, DialectKey, Entries, one_of, only
 from gptcli.config.entries import Entry
 from gptcli.config.names import model_name
 
@@ -79,35 +79,35 @@ DIALECT = Dialect(
     defaults="Hugging Face's GPT2Config",
     marker="model_type: gpt2",
     keys={
-        "model_type": Key(decisive=True, read=_model_type),
-        "architectures": Key(decisive=True, read=_architectures),
-        "_name_or_path": Key(("name",), read=_last_part),
-        "vocab_size": Key(("vocab_size",), default=50257),
-        "n_positions": Key(("context_length",), default=1024, aliases=("n_ctx", "max_position_embeddings")),
-        "n_embd": Key(("emb_dim",), default=768, aliases=("hidden_size",)),
-        "n_head": Key(("n_heads",), default=12, aliases=("num_attention_heads",)),
-        "n_layer": Key(("n_layers",), default=12, aliases=("num_hidden_layers",)),
-        "n_inner": Key(read=_inner_width),
-        "activation_function": Key(
+        "model_type": DialectKey(decisive=True, read=_model_type),
+        "architectures": DialectKey(decisive=True, read=_architectures),
+        "_name_or_path": DialectKey(("name",), read=_last_part),
+        "vocab_size": DialectKey(("vocab_size",), default=50257),
+        "n_positions": DialectKey(("context_length",), default=1024, aliases=("n_ctx", "max_position_embeddings")),
+        "n_embd": DialectKey(("emb_dim",), default=768, aliases=("hidden_size",)),
+        "n_head": DialectKey(("n_heads",), default=12, aliases=("num_attention_heads",)),
+        "n_layer": DialectKey(("n_layers",), default=12, aliases=("num_hidden_layers",)),
+        "n_inner": DialectKey(read=_inner_width),
+        "activation_function": DialectKey(
             ("activation",),
             default="gelu_new",
             read=one_of(_ACTIVATIONS, why="but gptcli's feed-forward has a GELU"),
             words=_ACTIVATIONS,
         ),
-        "embd_pdrop": Key(("drop_rate",), default=0.1),
-        "attn_pdrop": Key(("drop_rate",), default=0.1),
-        "resid_pdrop": Key(("drop_rate",), default=0.1),
-        "layer_norm_epsilon": Key(("norm_eps",), default=1e-5),
-        "tie_word_embeddings": Key(("weight_tying",), default=True),
-        "scale_attn_weights": Key(read=only(True, why="but gptcli's attention always scales its scores")),
-        "scale_attn_by_inverse_layer_idx": Key(
+        "embd_pdrop": DialectKey(("drop_rate",), default=0.1),
+        "attn_pdrop": DialectKey(("drop_rate",), default=0.1),
+        "resid_pdrop": DialectKey(("drop_rate",), default=0.1),
+        "layer_norm_epsilon": DialectKey(("norm_eps",), default=1e-5),
+        "tie_word_embeddings": DialectKey(("weight_tying",), default=True),
+        "scale_attn_weights": DialectKey(read=only(True, why="but gptcli's attention always scales its scores")),
+        "scale_attn_by_inverse_layer_idx": DialectKey(
             read=only(False, why="but gptcli's attention scales its scores alike in every layer")
         ),
-        "add_cross_attention": Key(read=only(False, why="but gptcli's networks have no encoder to attend to")),
-        "pruned_heads": Key(read=only(None, {}, why="but gptcli's layers have all their heads")),
-        "per_layer_config": Key(read=only(None, {}, why="but gptcli's layers are all alike")),
-        "quantization_config": Key(read=only(None, why="but gptcli's weights are not quantised")),
-        "auto_map": Key(read=only(None, {}, why="but gptcli runs no code that comes with a model")),
+        "add_cross_attention": DialectKey(read=only(False, why="but gptcli's networks have no encoder to attend to")),
+        "pruned_heads": DialectKey(read=only(None, {}, why="but gptcli's layers have all their heads")),
+        "per_layer_config": DialectKey(read=only(None, {}, why="but gptcli's layers are all alike")),
+        "quantization_config": DialectKey(read=only(None, why="but gptcli's weights are not quantised")),
+        "auto_map": DialectKey(read=only(None, {}, why="but gptcli runs no code that comes with a model")),
     },
     implied={"bias": True, "qkv_bias": True, "init": "gpt2"},
     passed_over=frozenset(key for keys in _NOT_THE_NETWORK.values() for key in keys.split()),

@@ -112,15 +112,17 @@ def fit(
         read_off = replace(config, weight_tying=tied_here)
         said = _heads_said(model, _attention_modules(listed, modules), config.emb_dim)
         asked, findings = _laid_over(read_off, said, findings, str(target), set_values, tied)
-    config = replace(asked.config, weight_tying=tied_here)
+    network = network.of(replace(asked.config, weight_tying=tied_here))
     findings += [
         *_shared(matched, tables),
         *_tying_contradicted(matched, asked, tables),
-        *_corrected(structure_findings(matched, config, config.vocab_size), matched),
+        *_corrected(structure_findings(matched, network, network.config.vocab_size), matched),
     ]
     opened = Opened(path=Path(str(target)), files=[], kind="module", source=source, total_bytes=0)
-    recognised = Recognised(opened=opened, matched=matched, config=config, config_source=str(target), findings=findings)
-    return Fitted(recognised, network.of(config), modules)
+    recognised = Recognised(
+        opened=opened, matched=matched, network=network, config_source=str(target), findings=findings
+    )
+    return Fitted(recognised, network, modules)
 
 
 def _unknown(parameters: Mapping[str, Tensor]) -> str:

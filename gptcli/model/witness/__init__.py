@@ -18,4 +18,5 @@ def witness_named(name: WitnessName) -> Witness:
         return transformers_witness()
     from gptcli.model.witness.plain import PlainGPT, state
 
-    return Witness(name="plain", source="gptcli/model/witness/plain.py", build=PlainGPT, state=state)
+    source = "gptcli/model/witness/plain.py"
+    return Witness(name="plain", source=source, layout="lecture", build=PlainGPT, state=state)

@@ -11,13 +11,12 @@ from gptcli.config import ModelConfig
 from gptcli.model.witness.witness import Witness, check_witness
 
 _ACTIVATIONS = {"gelu_tanh": "gelu_new", "gelu": "gelu"}
-_CONV1D = ("attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
 
 
 def transformers_witness() -> Witness:
     """Return the witness."""
     source = f"GPT2LMHeadModel of transformers {version('transformers')}"
-    return Witness(name="transformers", source=source, build=PeerGPT, state=state)
+    return Witness(name="transformers", source=source, layout="huggingface", build=PeerGPT, state=state)
 
 
 class PeerGPT(nn.Module):
@@ -55,9 +54,5 @@ class PeerGPT(nn.Module):
 
 
 def state(network: nn.Module) -> Mapping[str, Tensor]:
-    """Return the tensors by the names of GPT-2's checkpoints; the peer's matrices are stored as (in, out)."""
-    found = {}
-    for path, tensor in network.named_parameters():
-        name = path.removeprefix("peer.").removeprefix("transformer.")
-        found[name] = tensor.t() if name.endswith(_CONV1D) else tensor
-    return found
+    """Return the tensors by transformers' own names."""
+    return {path.removeprefix("peer."): tensor for path, tensor in network.named_parameters()}

@@ -23,11 +23,13 @@ class Witness(Struct, frozen=True, kw_only=True):
         name: what the option ``--witness`` calls it.
         source: what it is and where it stands.
         build: makes it of a config, on a device and in a dtype; it takes ids (B, T) and gives logits (B, T, V).
-        state: its tensors by the names of GPT-2's checkpoints, a linear layer's as (out, in), a tied head left out.
+        layout: whose names and shapes its tensors have, by the name of a checkpoint's layout.
+        state: its tensors by these names, a tied head left out.
     """
 
     name: WitnessName
     source: str
+    layout: str
     build: "Callable[[ModelConfig, str, torch.dtype], nn.Module]"
     state: "Callable[[nn.Module], Mapping[str, Tensor]]"
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from gptcli.config.printable import printable
-from gptcli.render.flow_tree import Node, flow_tree
+from gptcli.render.flow_tree import Branch, flow_tree
 from gptcli.render.folds import Fold
 from gptcli.render.ledger import largest_and_rest
 from gptcli.render.model_line import attention_words
@@ -219,7 +219,7 @@ def _by_part(report: FlowReport | TraceReport) -> Iterator[tuple[str, str, int, 
             blocks = []
 
 
-def _by_block_part(parts: Sequence[Node], report: FlowReport | TraceReport) -> list[tuple[str, str, int, int]]:
+def _by_block_part(parts: Sequence[Branch], report: FlowReport | TraceReport) -> list[tuple[str, str, int, int]]:
     """Return the same of the parts of blocks: those that are equal in all kinds of block together."""
     amounts = {path: sum(times for _, times in runs) for path, runs in kinds_of(report).items()}
     equal: dict[tuple[str, str, str, int, int], list[Fold]] = {}

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gptcli.architecture.paths import path_of_layer, shared_path
-from gptcli.render.flow_tree import Node, flow_tree
+from gptcli.render.flow_tree import Branch, flow_tree
 from gptcli.render.folds import block_of
 from gptcli.render.page.words import kind_of
 from gptcli.render.step_figures import figure, mean_figure, zero_share
@@ -116,7 +116,7 @@ def shown_once(report: FlowReport | TraceReport) -> list[FlowStep]:
 
 
 def _block_figures(
-    steps: Sequence[TraceStep], report: FlowReport | TraceReport, again: Sequence[Node]
+    steps: Sequence[TraceStep], report: FlowReport | TraceReport, again: Sequence[Branch]
 ) -> dict[str, Figures]:
     """Return the figures of each block's last step, with the time of all; and those of blocks that are one box."""
     last = {step.block: step for step in steps if step.block is not None}
@@ -204,7 +204,7 @@ class _Words:
             bytes=self._bytes(inside[-1]),
         )
 
-    def again(self, node: Node) -> StepFacts:
+    def again(self, node: Branch) -> StepFacts:
         """Return the words on blocks in a row that are as earlier ones."""
         assert node.fold is not None
         return StepFacts(

@@ -7,7 +7,7 @@ for its box, so that a line comes into the middle of its side. All is laid out b
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from gptcli.render.flow_tree import INPUT, Lane, Node, flow_tree, lanes
+from gptcli.render.flow_tree import INPUT, Branch, Lane, flow_tree, lanes
 from gptcli.render.folds import Fold
 from gptcli.render.page.facts import kinds_of, shape, signed, template
 from gptcli.render.page.markup import Html, tag
@@ -36,7 +36,7 @@ class Panel(NamedTuple):
     title: str
     heading: str
     entry: str
-    parts: Sequence[Node]
+    parts: Sequence[Branch]
     parent: "Panel | None" = None
     fold: Fold | None = None
 
@@ -61,7 +61,7 @@ def panels_of(report: FlowReport | TraceReport) -> list[Panel]:
     return [model, *blocks, *groups]
 
 
-def _block_panel(node: Node, fold: Fold, amount: int, model: Panel) -> Panel:
+def _block_panel(node: Branch, fold: Fold, amount: int, model: Panel) -> Panel:
     """Return the panel of a kind of block, of which there are so many."""
     entry = "The block before" if fold.first else "The embeddings, or the block before"
     number = count(fold.first)
@@ -71,7 +71,7 @@ def _block_panel(node: Node, fold: Fold, amount: int, model: Panel) -> Panel:
     return Panel(_name(node, fold), title, heading, entry, node.parts, model, fold)
 
 
-def _group_panel(node: Node, block: Panel) -> Panel:
+def _group_panel(node: Branch, block: Panel) -> Panel:
     fold = block.fold
     assert fold is not None
     where = "" if fold.whole else f", as in block {count(fold.first)}"
@@ -79,7 +79,7 @@ def _group_panel(node: Node, block: Panel) -> Panel:
     return Panel(_name(node, fold), node.label, f"{node.label}{where}", entry, node.parts, block, fold)
 
 
-def _name(node: Node, fold: Fold) -> str:
+def _name(node: Branch, fold: Fold) -> str:
     """Return the name of the panel that enlarges a node, with a number where another kind of block has one too."""
     name = "block" if node.fold is not None else node.path.rpartition(".")[2]
     return name if fold.whole else f"{name}-{fold.first}"
@@ -165,7 +165,7 @@ def _lane_class(lane: Lane) -> str:
     return f"l{start}-{lane.end}"
 
 
-def _box(node: Node, place: int, panel: Panel, report: FlowReport | TraceReport) -> Html:
+def _box(node: Branch, place: int, panel: Panel, report: FlowReport | TraceReport) -> Html:
     step, fold = node.step, node.fold or panel.fold
     path, opens = _picked(node, report), _name(node, fold) if node.parts and fold is not None else None
     pick = tag(
@@ -186,14 +186,14 @@ def _box(node: Node, place: int, panel: Panel, report: FlowReport | TraceReport)
     return tag("li", pick, zoom, class_=f"box {family} b{place}{stack}")
 
 
-def _picked(node: Node, report: FlowReport | TraceReport) -> str:
+def _picked(node: Branch, report: FlowReport | TraceReport) -> str:
     """Return the path of what the page says when a box is chosen."""
     if node.fold is None:
         return template(node.step, report.blocks)
     return node.fold.kind if node.fold.drawn else node.path
 
 
-def _sums(node: Node) -> str:
+def _sums(node: Branch) -> str:
     if node.step.tied_to and not node.parts and node.fold is None:
         return f"weight of {node.step.tied_to}"
     return f"{short_count(node.parameters * node.times)} parameters" if node.parameters else ""

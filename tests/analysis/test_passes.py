@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from gptcli.analysis.memory import kv_cache_bytes, ledger, memory_report, optimizer_bytes
-from gptcli.analysis.step import StepOptions, sweep_step
+from gptcli.analysis.passes import swept
+from gptcli.analysis.workload import Workload
 from gptcli.api.figures import measured_run
 from gptcli.architecture import describe
 from gptcli.config import ModelConfig, load_config
@@ -20,7 +21,7 @@ from tools.accuracy import WIDE, config_of, covering_cells, options_of
 LECTURE = load_config("gpt2-124m", environ={}).config
 
 
-def _measured(config: ModelConfig, options: StepOptions, *, fake: bool) -> int:
+def _measured(config: ModelConfig, options: Workload, *, fake: bool) -> int:
     run = measured_run(options, fake=fake)
     return (
         training_step(describe(config), run).peak
@@ -32,7 +33,7 @@ def _measured(config: ModelConfig, options: StepOptions, *, fake: bool) -> int:
 BIASES = [(False, False), (True, False), (True, True)]
 
 
-def random_case(seed: int) -> tuple[ModelConfig, StepOptions]:
+def random_case(seed: int) -> tuple[ModelConfig, Workload]:
     """Draw from all that moves the peak, corners such as one head and one token included."""
     draw = random.Random(seed).choice
     heads, biases = draw([1, 2, 4]), draw(BIASES)
@@ -49,7 +50,7 @@ def random_case(seed: int) -> tuple[ModelConfig, StepOptions]:
         weight_tying=draw([False, True]),
     )
     dtype = draw(["fp32", "bf16", "fp16", "amp"])
-    options = StepOptions(
+    options = Workload(
         batch=draw([1, 2, 3]),
         tokens=draw([1, 2, 16, 64]),
         mode=draw(["inference", "training", "training"]),
@@ -66,13 +67,13 @@ def random_case(seed: int) -> tuple[ModelConfig, StepOptions]:
 @pytest.mark.parametrize("seed", range(120))
 def test_the_peak_is_measured_to_the_byte(seed: int) -> None:
     config, options = random_case(seed)
-    assert sweep_step(describe(config), options).peak == _measured(config, options, fake=False)
+    assert swept(describe(config), options).peak == _measured(config, options, fake=False)
 
 
 @pytest.mark.parametrize("seed", range(200, 215))
 def test_the_peak_is_measured_to_the_byte_on_fake_tensors(seed: int) -> None:
     config, options = random_case(seed)
-    assert sweep_step(describe(config), options).peak == _measured(config, options, fake=True)
+    assert swept(describe(config), options).peak == _measured(config, options, fake=True)
 
 
 @pytest.mark.parametrize("fake", [False, True], ids=["real", "fake"])
@@ -81,7 +82,7 @@ def test_generation_is_measured_to_the_byte(seed: int, fake: bool) -> None:
     config, options = random_case(seed)
     options = replace(options, mode="generate")
     memory, measured = (
-        sweep_step(describe(config), options),
+        swept(describe(config), options),
         generation(describe(config), measured_run(options, fake=fake)),
     )
     assert kv_cache_bytes(describe(config), options) == measured.kv_cache
@@ -93,14 +94,14 @@ def test_generation_is_measured_to_the_byte(seed: int, fake: bool) -> None:
 @pytest.mark.parametrize("cell", covering_cells(WIDE)[:5], ids=str)
 def test_published_sizes_on_fake_tensors(cell: dict[str, Any]) -> None:
     config, options = config_of(cell), options_of(cell)
-    assert sweep_step(describe(config), options).peak == _measured(config, options, fake=True)
+    assert swept(describe(config), options).peak == _measured(config, options, fake=True)
 
 
 @pytest.mark.parametrize("seed", range(300, 312))
 def test_the_ledger_adds_up_to_the_measured_peak(seed: int) -> None:
     """No line can change alone: the sum is measured, and no line is empty."""
     config, options = random_case(seed)
-    memory = sweep_step(describe(config), options)
+    memory = swept(describe(config), options)
     lines = ledger(memory)
     assert sum(line.bytes for line in lines) == _measured(config, options, fake=False)
     assert min(line.bytes for line in lines) > 0
@@ -110,16 +111,16 @@ def test_the_ledger_adds_up_to_the_measured_peak(seed: int) -> None:
 def test_the_closed_form_found_when_this_was_designed() -> None:
     """3Pe + 4N + 16BT + L(16u + 4BTe + 4BHT) + 2u + 2BTe + 8T + 2e + 4BTVe, without dropout."""
     config = replace(LECTURE, drop_rate=0.0)
-    memory = sweep_step(describe(config), StepOptions(tokens=1024, mode="training"))
+    memory = swept(describe(config), Workload(tokens=1024, mode="training"))
     assert (memory.peak, memory.peak_phase) == (3_390_616_108, "backward")
 
 
 def test_published_state_sizes() -> None:
-    fp16 = StepOptions(tokens=1024, mode="generate", dtype="fp16")
+    fp16 = Workload(tokens=1024, mode="generate", dtype="fp16")
     assert kv_cache_bytes(describe(LECTURE), fp16) == 36 * 2**20
     assert kv_cache_bytes(describe(LECTURE), replace(fp16, dtype="fp32")) == 72 * 2**20
     parameters, tensors = 163_009_536, 137
-    report = memory_report(describe(LECTURE), StepOptions(tokens=1024, mode="training"))
+    report = memory_report(describe(LECTURE), Workload(tokens=1024, mode="training"))
     assert report.gradients_bytes is not None
     assert report.optimizer_bytes is not None
     total = report.weights_bytes + report.gradients_bytes + report.optimizer_bytes
@@ -131,23 +132,21 @@ def test_published_state_sizes() -> None:
 @given(configs(), st.integers(1, 5), st.booleans(), st.sampled_from(["none", "block"]))
 def test_memory_never_falls_when_a_size_grows(config: ModelConfig, batch: int, training: bool, recompute: Any) -> None:
     tokens = max(1, config.context_length - 1)
-    options = StepOptions(batch=batch, tokens=tokens, mode="training" if training else "inference", recompute=recompute)
-    peak = sweep_step(describe(config), options).peak
-    assert sweep_step(describe(config), replace(options, batch=batch + 1)).peak >= peak
-    assert sweep_step(describe(replace(config, context_length=99)), replace(options, tokens=tokens + 1)).peak >= peak
-    assert sweep_step(describe(replace(config, n_layers=config.n_layers + 1)), options).peak >= peak
-    assert sweep_step(describe(config), options).peak == sum(
-        line.bytes for line in ledger(sweep_step(describe(config), options))
-    )
+    options = Workload(batch=batch, tokens=tokens, mode="training" if training else "inference", recompute=recompute)
+    peak = swept(describe(config), options).peak
+    assert swept(describe(config), replace(options, batch=batch + 1)).peak >= peak
+    assert swept(describe(replace(config, context_length=99)), replace(options, tokens=tokens + 1)).peak >= peak
+    assert swept(describe(replace(config, n_layers=config.n_layers + 1)), options).peak >= peak
+    assert swept(describe(config), options).peak == sum(line.bytes for line in ledger(swept(describe(config), options)))
 
 
 @pytest.mark.parametrize("seed", range(400, 440))
 def test_skipped_blocks_cost_what_swept_ones_cost(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     config, options = random_case(seed)
     config = replace(config, n_layers=5 + seed % 20)
-    skipping = sweep_step(describe(config), options)
-    monkeypatch.setattr("gptcli.analysis.step._SWEPT_AT_AN_END", 100)
-    every_one = sweep_step(describe(config), options)
+    skipping = swept(describe(config), options)
+    monkeypatch.setattr("gptcli.analysis.passes._SWEPT_AT_AN_END", 100)
+    every_one = swept(describe(config), options)
     assert skipping.peak == every_one.peak
     assert skipping.phases == every_one.phases
     assert ledger(skipping) == ledger(every_one)
@@ -165,10 +164,10 @@ def test_ten_trillion_parameters_are_swept_in_as_many_steps(monkeypatch: pytest.
         return allocate(self, amount)
 
     monkeypatch.setattr(Memory, "allocate", counting)
-    options = StepOptions(tokens=1024, mode="training")
-    sweep_step(describe(LECTURE), options)
+    options = Workload(tokens=1024, mode="training")
+    swept(describe(LECTURE), options)
     few, calls = calls, 0
-    sweep_step(describe(replace(LECTURE, n_layers=1_450_000)), options)
+    swept(describe(replace(LECTURE, n_layers=1_450_000)), options)
     assert calls == few
 
 
@@ -179,7 +178,7 @@ def test_every_formula_gives_the_figure(mode: Any, dtype: str, device: str) -> N
     from gptcli.analysis.formulas import evaluate
 
     for config in (LECTURE, load_config("gpt2-xl", environ={}).config, load_config("tiny", environ={}).config):
-        options = StepOptions(batch=3, tokens=17, mode=mode, dtype=dtype, device=device)
+        options = Workload(batch=3, tokens=17, mode=mode, dtype=dtype, device=device)
         report = memory_report(describe(config), options, explain=True)
         assert report.explanations is not None
         for line in report.explanations:
@@ -199,11 +198,11 @@ def test_a_loss_function_that_lets_the_logits_go(seed: int, fake: bool) -> None:
     config, options = random_case(seed)
     options = replace(options, mode="training", free_logits=True)
     memory, measured = (
-        sweep_step(describe(config), options),
+        swept(describe(config), options),
         training_step(describe(config), measured_run(options, fake=fake)),
     )
     assert (memory.peak, memory.phases) == (measured.peak, measured.phases)
-    kept = sweep_step(describe(config), replace(options, free_logits=False))
+    kept = swept(describe(config), replace(options, free_logits=False))
     assert all(memory.phases[phase] == kept.phases[phase] for phase in ("forward", "loss"))
     item = 2 if options.amp else {"fp32": 4, "bf16": 2, "fp16": 2}[options.dtype]
     assert (
@@ -214,9 +213,9 @@ def test_a_loss_function_that_lets_the_logits_go(seed: int, fake: bool) -> None:
 
 def test_a_step_of_the_lecture_with_flash_attention() -> None:
     """8 x 1,024 tokens in bf16, fused AdamW: one logits tensor less (published: 5.90 GiB reserved, on an A100)."""
-    options = StepOptions(
+    options = Workload(
         batch=8, tokens=1024, mode="training", dtype="bf16", optimizer_impl="fused", device="cuda", free_logits=True
     )
     logits = 8 * 1024 * 50257 * 2
-    peak = sweep_step(describe(LECTURE), options).peak
-    assert sweep_step(describe(LECTURE), replace(options, free_logits=False)).peak - peak == logits
+    peak = swept(describe(LECTURE), options).peak
+    assert swept(describe(LECTURE), replace(options, free_logits=False)).peak - peak == logits

@@ -12,15 +12,14 @@ The step, in steady state (optimizer state exists, gradients are None)::
 (``free_logits``); ids and targets count.
 """
 
-from typing import Literal
-
 from msgspec import Struct
 from msgspec.structs import replace
 
 from gptcli.analysis.optimizers import STEP_COUNTER_BYTES, Optimizer, implementation, optimizer_named
 from gptcli.analysis.program import SOURCE, Program, Repeated, Section, program_of, section_of
-from gptcli.analysis.sweep import Buffer, Memory, Node, Sweep
-from gptcli.architecture import AttentionPath, Network, Part, Sizes, Stack, Weight, elements, size, weights
+from gptcli.analysis.sweep import BackwardNode, Buffer, Memory, Sweep
+from gptcli.analysis.workload import Workload
+from gptcli.architecture import Network, Part, Sizes, Stack, Weight, elements, size, weights
 from gptcli.architecture.axes import ONE, B, K, T, number
 from gptcli.architecture.books import INDEX, Amount, Conditions
 from gptcli.architecture.dtypes import BITS, bytes_of
@@ -40,29 +39,7 @@ _HALF = BITS["bf16"] // 8
 _GENERATOR_STATE = Amount("Random number states", (number(5056),), 1)
 
 
-class StepOptions(Struct, frozen=True, kw_only=True):
-    """What runs: see ``gptcli memory --help``.
-
-    ``dropout`` is on in training whatever it says here; ``widens`` says that the processor has no instructions for the
-    dtype's products (`gptcli.processor`).
-    """
-
-    batch: int = 1
-    tokens: int
-    mode: Literal["inference", "training", "generate"] = "inference"
-    dtype: str = "fp32"
-    amp: bool = False
-    dropout: bool = False
-    attention: AttentionPath = "sdpa"
-    optimizer: str = "adamw"
-    optimizer_impl: str = "auto"
-    recompute: Literal["none", "block"] = "none"
-    device: str = "cpu"
-    widens: bool = False
-    free_logits: bool = False
-
-
-def sweep_step(network: Network, options: StepOptions) -> Memory:
+def swept(network: Network, options: Workload) -> Memory:
     """Sweep a forward pass or a training step and return the books, peak and all."""
     network = network.on(options.attention)
     sizes = network.sizes_for(options.batch, options.tokens)
@@ -92,7 +69,7 @@ def _granularity(device: str) -> int:
     return _CUDA_GRANULARITY if device == "cuda" else 1
 
 
-def _conditions(options: StepOptions, sizes: Sizes) -> Conditions:
+def _conditions(options: Workload, sizes: Sizes) -> Conditions:
     stream = _HALF if BITS[options.dtype] < BITS["bf16"] else BITS[options.dtype] // 8
     return Conditions(
         sizes=sizes,
@@ -104,7 +81,7 @@ def _conditions(options: StepOptions, sizes: Sizes) -> Conditions:
     )
 
 
-def _widens(options: StepOptions) -> bool:
+def _widens(options: Workload) -> bool:
     """Return whether products are made in fp32: `gptcli.model.products` does so where nothing asks for torch's own."""
     plain = options.attention == "sdpa" and not (options.amp or options.dropout or options.mode == "training")
     return options.widens and plain and options.device == "cpu" and options.dtype in ("bf16", "fp16")
@@ -120,7 +97,7 @@ def _add_weights(memory: Memory, network: Network, dtype: str) -> None:
         memory.add(Amount("Weights", weight.shape, BITS[dtype] // 8), times)
 
 
-def _generation(sweep: Sweep, network: Network, options: StepOptions, given: Conditions) -> None:
+def _generation(sweep: Sweep, network: Network, options: Workload, given: Conditions) -> None:
     """The two moments of generation up to T tokens: a prompt of T read at once, and the last of T tokens read alone.
 
     ::
@@ -176,7 +153,7 @@ def _inference(sweep: Sweep, program: Program) -> None:
     sweep.memory.release(logits)
 
 
-def _training_step(sweep: Sweep, program: Program, network: Network, given: Conditions, options: StepOptions) -> None:
+def _training_step(sweep: Sweep, program: Program, network: Network, given: Conditions, options: Workload) -> None:
     memory = sweep.memory
     optimizer = optimizer_named(options.optimizer)
     memory.add(Amount("Targets", (B, T), INDEX), 1)
@@ -246,7 +223,7 @@ class _Swept(Struct):
     """A layer that has run forward: its section, and what its backward needs."""
 
     section: Section
-    nodes: list[Node]
+    nodes: list[BackwardNode]
     source: Buffer | None
     state: Buffer | None
 
@@ -311,7 +288,7 @@ class _Run:
         needed = [buffer for buffer in (swept.source, swept.state) if buffer is not None]
         sweep.backward(nodes, gradients, saved_go_early=True, rerun_from=needed)
 
-    def _rerun(self, section: Section, source: Buffer, *, with_state: bool) -> list[Node]:
+    def _rerun(self, section: Section, source: Buffer, *, with_state: bool) -> list[BackwardNode]:
         """Run a layer again; where its state is put back for that, today's is set aside."""
         memory = self._sweep.memory
         aside = memory.allocate(_GENERATOR_STATE) if with_state else None

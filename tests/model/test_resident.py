@@ -7,7 +7,7 @@ from threading import Event
 import pytest
 import torch
 
-from gptcli.model import pages
+from gptcli.model import resident
 
 SIZE = 2**24  # numbers, 64 MiB
 
@@ -22,27 +22,27 @@ def first_faults(tensor: torch.Tensor) -> int:
 def test_pages_taken_ahead_are_there() -> None:
     # Maps of their own: what torch gives may be memory that was used before.
     ahead, plain = (torch.frombuffer(mmap.mmap(-1, 4 * SIZE), dtype=torch.float32) for _ in range(2))
-    start, end = pages._whole_pages(ahead)
-    if not pages._advise(start, 4096, pages._MADV_POPULATE_WRITE):
+    start, end = resident._whole_pages(ahead)
+    if not resident._advise(start, 4096, resident._MADV_POPULATE_WRITE):
         pytest.skip("this system takes no such advice")
-    pages._take([(start, end)], Event())
+    resident._take([(start, end)], Event())
     assert first_faults(ahead) < first_faults(plain) / 10
 
 
 def test_what_is_written_stays_and_an_error_gets_out() -> None:
     filled = torch.full((SIZE,), 7.0)
-    with pages.taken_ahead([filled, torch.empty(3), torch.empty(0), torch.empty(5, device="meta")]):
+    with resident.taken_ahead([filled, torch.empty(3), torch.empty(0), torch.empty(5, device="meta")]):
         filled[0] = 8
     assert filled[0] == 8
     assert bool((filled[1:] == 7).all())
-    with pytest.raises(ValueError, match="seen"), pages.taken_ahead([torch.empty(SIZE)]):
+    with pytest.raises(ValueError, match="seen"), resident.taken_ahead([torch.empty(SIZE)]):
         raise ValueError("seen")
 
 
 def test_only_pages_of_the_tensor_alone_are_spoken_of() -> None:
     whole = torch.zeros(SIZE)
     for part in (whole[1:-1], whole[:10], whole[:0]):
-        start, end = pages._whole_pages(part)
+        start, end = resident._whole_pages(part)
         assert part.data_ptr() <= start <= end
         assert end <= part.data_ptr() + part.nbytes or start == end
         assert start % 4096 == end % 4096 == 0 or start == end
@@ -57,6 +57,6 @@ def test_a_stopped_thread_takes_no_more(monkeypatch: pytest.MonkeyPatch) -> None
         stop.set()
         return True
 
-    monkeypatch.setattr(pages, "_advise", advise)
-    pages._take([(0, 10 * pages._AT_A_TIME)], stop)
-    assert asked == [pages._AT_A_TIME]
+    monkeypatch.setattr(resident, "_advise", advise)
+    resident._take([(0, 10 * resident._AT_A_TIME)], stop)
+    assert asked == [resident._AT_A_TIME]

@@ -1,0 +1,29 @@
+"""What a device has to do: a forward pass, a training step, or generation, of a size and in a format."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from gptcli.architecture import AttentionPath
+
+
+class Workload(Struct, frozen=True, kw_only=True):
+    """What runs: see ``gptcli memory --help``.
+
+    ``dropout`` is on in training whatever it says here; ``widens`` says that the processor has no instructions for the
+    dtype's products (`gptcli.processor`).
+    """
+
+    batch: int = 1
+    tokens: int
+    mode: Literal["inference", "training", "generate"] = "inference"
+    dtype: str = "fp32"
+    amp: bool = False
+    dropout: bool = False
+    attention: AttentionPath = "sdpa"
+    optimizer: str = "adamw"
+    optimizer_impl: str = "auto"
+    recompute: Literal["none", "block"] = "none"
+    device: str = "cpu"
+    widens: bool = False
+    free_logits: bool = False

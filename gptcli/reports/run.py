@@ -1,0 +1,20 @@
+"""What runs, for the reports that say so: a pass or a training step."""
+
+from gptcli.reports.report import Report
+
+
+class RunReport(Report, frozen=True, kw_only=True):
+    """A report of a pass or a training step; what only a training step has is null elsewhere."""
+
+    mode: str
+    dtype: str
+    activation_dtype: str
+    amp: bool
+    batch_size: int
+    seq_len: int
+    attention: str
+    device: str
+    optimizer: str | None
+    optimizer_impl: str | None
+    recompute: str | None
+    free_logits: bool | None
