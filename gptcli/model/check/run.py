@@ -389,7 +389,7 @@ def _kind(checked: CheckedStep, port: Port, *, alike: bool) -> str:
 
 def _shape_hint(checked: CheckedStep, width: int) -> str | None:
     if checked.path == LOGITS and checked.shape[-1:] == (width,) != checked.expected_shape[-1:]:
-        return "the network returns what its output head should take; apply the head"
+        return "the network returns the input of its output head; apply the head"
     return None
 
 
