@@ -1,4 +1,4 @@
-"""``gptcli trace`` as text: what each step did to the numbers, or the one thing that was asked for."""
+"""``gptcli trace`` as text: what each step did to the numbers, or the one view that was requested."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial

@@ -80,7 +80,7 @@ class Rerun:
         return Stretch(group, lambda network: _group(stretch.of(network), name), {"x": self._at(group, IN)}, group)
 
     def run(self, network: Network, stretch: Stretch) -> Values:
-        """Run a stretch from our own input and return what stands at its ports, and at those that take its output."""
+        """Run a stretch from our own input and return the values at its ports and at those that read its output."""
         layer = stretch.of(network)
         outputs = {entry.value: self._ours[entry.value] for entry in stretch.entries.values()}
         values = {name: outputs[entry.value] for name, entry in stretch.entries.items()}

@@ -1,4 +1,4 @@
-"""Somebody's network and ours on the same ids with the same weights, up to the first step where they part."""
+"""Somebody's network and ours on the same ids with the same weights, up to the first step that departs."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -33,7 +33,7 @@ _MAX_CHIPS = 400
 
 
 class Studies(NamedTuple):
-    """What the page shows besides the steps: what is alive at the peak of a pass, and of a training step."""
+    """What the page shows beside the steps: what is alive at the peak of a pass, and of a training step."""
 
     inference: MemoryReport
     training: MemoryReport
