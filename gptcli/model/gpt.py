@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from gptcli.architecture import Group, Network, Part, Shape, Sizes, shape_sizes
+from gptcli.architecture import Group, Network, Part, Shape, Sizes, Stack, shape_sizes
 from gptcli.architecture.network import Node, sizes_of_layer
 from gptcli.model.cache import KVCache, LayerCache
 from gptcli.model.parts import leaf_class
@@ -23,13 +23,20 @@ Parts = Iterable[tuple[str, Node]]
 
 
 class _Call(NamedTuple):
-    """A part or group of a group: what it takes, and which of that nobody takes after it."""
+    """A part or group of a group.
+
+    Attributes:
+        name: in its group; the module of that name is called.
+        path: in the network.
+        reads: what it takes, and of each whether nobody takes it after that.
+        group: whether it is a group, which gets the cache too.
+        consumes: whether it takes what it reads as one list.
+        cached: whether it keeps something in the cache.
+    """
 
     name: str
     path: str
-    module: Any
-    reads: tuple[str, ...]
-    last: frozenset[str]
+    reads: tuple[tuple[str, bool], ...]
     group: bool
     consumes: bool
     cached: bool
@@ -52,15 +59,17 @@ class Runner(nn.Module):
         self.calls = list(self._built(list(parts), path, sizes, source))
 
     def _built(self, parts: list[tuple[str, Node]], path: str, sizes: Sizes, source: Source) -> Iterable[_Call]:
-        last_reader = {read: name for name, node in parts for read in node.reads}
+        readings = [(name, place) for name, node in parts for place in range(len(node.reads))]
+        nodes = dict(parts)
+        last = {nodes[name].reads[place]: (name, place) for name, place in readings}
         for name, node in parts:
             here = f"{path}.{name}" if path else name
             module = _module(node, here, sizes, source, self.tap)
             self.add_module(name, module)
-            last = frozenset(read for read in node.reads if last_reader[read] == name)
+            reads = tuple((read, last[read] == (name, place)) for place, read in enumerate(node.reads))
             consumes = isinstance(module, Leaf) and module.consumes
             cached = isinstance(node, Part) and bool(node.cached())
-            yield _Call(name, here, module, node.reads, last, not isinstance(node, Part), consumes, cached)
+            yield _Call(name, here, reads, not isinstance(node, Part), consumes, cached)
 
     def forward(self, x: Tensor, cache: LayerCache | None = None) -> Tensor:
         """Return what the last part gives, from what the group reads."""
@@ -72,16 +81,17 @@ class Runner(nn.Module):
 
     def run(self, call: _Call, values: dict[str, Any], cache: LayerCache | None) -> Any:
         """Run one part on what it reads; nothing but what it gives is alive for it after that."""
-        taken = [values.pop(name) if name in call.last else values[name] for name in call.reads]
+        taken = [values.pop(name) if last else values[name] for name, last in call.reads]
+        module: Any = self._modules[call.name]
         if call.group:
-            out = call.module(*taken, cache)
+            out = module(*taken, cache)
         elif call.consumes:
-            out = call.module(taken)
+            out = module(taken)
         else:
-            out = call.module(*taken)
+            out = module(*taken)
         if self.tap.listener is not None:
             self.tap.listener(call.path, out)
-        return call.module.for_readers(out, cache) if call.cached else out
+        return module.for_readers(out, cache) if call.cached else out
 
 
 def _module(node: Node, path: str, sizes: Sizes, source: Source, tap: Tap) -> nn.Module:
@@ -155,13 +165,16 @@ class GPT(Runner):
         self.network = network
         self.recompute = recompute
         self._random = [_draws(layer.body) for layer in network.stack.layers()]
-        place = next(index for index, call in enumerate(self.calls) if isinstance(call.module, nn.ModuleList))
-        self._before, self._stack, self._after = self.calls[:place], self.calls[place], self.calls[place + 1 :]
+        names = [name for name, _ in network.parts]
+        place = next(index for index, name in enumerate(names) if isinstance(network[name], Stack))
+        self._before, self._after = self.calls[:place], self.calls[place + 1 :]
+        self._stack = names[place]
 
     @property
     def layers(self) -> list[Runner]:
         """The layers in order."""
-        return list(self._stack.module)
+        stack: Any = self._modules[self._stack]
+        return list(stack)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -189,7 +202,7 @@ class GPT(Runner):
                 x = checkpoint(layer, x, use_reentrant=False, preserve_rng_state=keeps_state)
             else:
                 x = layer(x, cache.layers[index] if cache is not None else None)
-        values = {self._stack.name: x if cache is None else x[:, -1:]}
+        values = {self._stack: x if cache is None else x[:, -1:]}
         del x  # it goes with its last reader
         logits: Tensor = self._through(self._after, values)
         return logits
@@ -206,7 +219,7 @@ class GPT(Runner):
         """(..., C), what the last layer gives -> (..., V) logits; no listener hears of it."""
         listener, self.tap.listener = self.tap.listener, None
         try:
-            logits: Tensor = self._through(self._after, {self._stack.name: x})
+            logits: Tensor = self._through(self._after, {self._stack: x})
             return logits
         finally:
             self.tap.listener = listener

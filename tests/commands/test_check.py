@@ -10,6 +10,7 @@ import pytest
 import torch
 import yaml
 
+import gptcli.model.check.run  # noqa: F401  # loaded once here, rather than by the child of every test
 from tests.conftest import Cli, gptcli_process
 from tests.model.planted import LECTURE, NANOGPT, SIZES, plant
 
