@@ -18,7 +18,7 @@ from gptcli.architecture.listing import output_shape
 from gptcli.architecture.parts.dropout import Dropout
 from gptcli.architecture.roles import HEAD
 from gptcli.checkpoints.matching import Matched
-from gptcli.model.check.learner import first_tensor
+from gptcli.model.check.user_network import first_tensor
 
 LOGITS = "logits"
 IN, OUT = "in", "out"

@@ -82,10 +82,11 @@ class Rerun:
         return Stretch(group, lambda network: _group(stretch.of(network), name), {"x": self._at(group, IN)}, group)
 
     def run(self, network: Network, stretch: Stretch) -> Values:
-        """Run a stretch from our own input, from the first part on that is not as in ours.
+        """Run a stretch from our own input, starting at the first part that differs from ours.
 
         Returns:
-            What stands at the ports of what ran, and at those that take its output; nothing where all is as in ours.
+            The values at the ports of the parts that ran, and at those that read their output; nothing where no part
+            differs.
         """
         layer = stretch.of(network)
         alike = self._alike(layer.body, stretch)
