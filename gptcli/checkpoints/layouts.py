@@ -17,6 +17,7 @@ from gptcli.architecture.parts.linear import Linear
 from gptcli.architecture.parts.part import Family
 from gptcli.architecture.roles import HEAD, Role
 from gptcli.config import ModelConfig
+from gptcli.config.entries import OUR_DIALECT
 
 # What training wrappers put before every name: torch.compile, DataParallel and DistributedDataParallel.
 WRAPPERS = ("_orig_mod.", "module.")
@@ -64,6 +65,7 @@ class Layout(Struct, frozen=True, kw_only=True):
         stores_tied_head: whether a tied head is stored a second time.
         mask: the buffer with the causal mask that its program's state_dict has in every block, or None.
         settings_key: the key under which a pickle holds the model's settings, if it does.
+        dialect: whose keys the settings beside its weights are in, or None where its program keeps none.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Layout(Struct, frozen=True, kw_only=True):
     stores_tied_head: bool = False
     mask: str | None = None
     settings_key: str | None = None
+    dialect: str | None = None
 
     def places(self) -> dict[str, Place]:
         """Return by stored name, without prefix and with ``{i}`` for the block, which weight it holds."""
@@ -111,6 +114,7 @@ LAYOUTS: dict[str, Layout] = {
             transposed=True,
             buffers=(f"{_BLOCK}.attn.bias", f"{_BLOCK}.attn.masked_bias"),
             fixed={"bias": True, "qkv_bias": True},
+            dialect="Hugging Face",
         ),
         Layout(
             name="lecture",
@@ -142,8 +146,9 @@ LAYOUTS: dict[str, Layout] = {
             one_bias=True,
             stores_tied_head=True,
             settings_key="model_args",
+            dialect="nanoGPT",
         ),
-        Layout(name="gptcli", label="gptcli's own"),
+        Layout(name="gptcli", label="gptcli's own", dialect=OUR_DIALECT),
     )
 }
 

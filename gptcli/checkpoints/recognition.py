@@ -7,6 +7,7 @@ from gptcli.architecture import Network, reference
 from gptcli.architecture.roles import HEAD
 from gptcli.checkpoints.diagnose import structure_findings
 from gptcli.checkpoints.infer import infer_config
+from gptcli.checkpoints.layouts import LAYOUTS
 from gptcli.checkpoints.matching import Matched, match
 from gptcli.checkpoints.opening import name_of
 from gptcli.checkpoints.stored import Opened
@@ -16,7 +17,6 @@ from gptcli.errors import InputError, InputProblemsError
 from gptcli.reports.finding import Finding
 
 SHAPES = "shapes"
-_LAYOUT_BY_SETTINGS = (("model_type", "huggingface"), ("block_size", "nanogpt"), ("n_layers", "gptcli"))
 _MOST_NAMES = 3
 
 
@@ -78,8 +78,12 @@ def recognise(opened: Opened, encoding_size: int) -> Recognised:
 
 def _layout_said(opened: Opened) -> str | None:
     """Return the layout that the settings beside the tensors belong to."""
-    settings = opened.settings or {}
-    return next((layout for key, layout in _LAYOUT_BY_SETTINGS if key in settings), None)
+    if not opened.settings:
+        return None
+    from gptcli.config.dialects import marker_key
+
+    said = ((each.name, marker_key(each.dialect)) for each in LAYOUTS.values() if each.dialect is not None)
+    return next((name for name, key in said if key in opened.settings), None)
 
 
 def _unknown_layout(opened: Opened) -> Finding:

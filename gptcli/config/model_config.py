@@ -1,4 +1,4 @@
-"""The description of a model that a person writes: fourteen keys at most, validated, immutable."""
+"""The description of a model that a person writes: validated, immutable."""
 
 from typing import Annotated, Literal
 

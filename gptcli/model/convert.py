@@ -27,8 +27,6 @@ from gptcli.model.load import TORCH_DTYPES, WeightReader
 from gptcli.reports.checkpoint import ConvertReport
 from gptcli.reports.finding import DEPARTS, Finding
 
-_DIALECTS = {"huggingface": "Hugging Face", "nanogpt": "nanoGPT"}
-
 Counted = Callable[[Iterable[Planned], int], Iterable[Planned]]
 
 
@@ -150,7 +148,7 @@ def _write(
     place: Path, target: str, layout: Layout, their: ModelConfig, planned: list[Planned], counted: Counted
 ) -> list[Path]:
     if layout.name == DIRECTORY_LAYOUT:
-        names = _write_directory(place, their, planned, counted)
+        names = _write_directory(place, layout, their, planned, counted)
         return [Path(target) / name for name in names]
     if Path(target).suffix.lower() == SAFETENSORS_SUFFIX:
         _write_safetensors(place, planned, counted, _metadata(layout, their))
@@ -181,13 +179,18 @@ def _write_pickle(file: Path, layout: Layout, their: ModelConfig, planned: list[
     }
     content: object = state
     if layout.settings_key is not None:
-        content = {"model": state, layout.settings_key: settings_in(_DIALECTS[layout.name], their)}
+        content = {"model": state, layout.settings_key: _settings(layout, their)}
     writer = _Writer(io.FileIO(file, "wb"))
     try:
         with writer:
             torch.save(content, writer)
     except (OSError, RuntimeError) as error:
         raise WriteError(writer.failed or str(error).splitlines()[0]) from None
+
+
+def _settings(layout: Layout, their: ModelConfig) -> dict[str, object]:
+    assert layout.dialect is not None, "a layout with settings says whose keys they are in"
+    return settings_in(layout.dialect, their)
 
 
 class _Writer(io.BufferedWriter):
@@ -204,14 +207,16 @@ class _Writer(io.BufferedWriter):
             raise
 
 
-def _write_directory(folder: Path, their: ModelConfig, planned: list[Planned], counted: Counted) -> tuple[str, ...]:
+def _write_directory(
+    folder: Path, layout: Layout, their: ModelConfig, planned: list[Planned], counted: Counted
+) -> tuple[str, ...]:
     """Write what transformers loads, and return the names of the files."""
     names = ("config.json", "model.safetensors")
     _write_safetensors(folder / names[1], planned, counted, {"format": "pt"})
     settings = {
         "architectures": ["GPT2LMHeadModel"],
         "model_type": "gpt2",
-        **settings_in(_DIALECTS[DIRECTORY_LAYOUT], their),
+        **_settings(layout, their),
         "torch_dtype": str(TORCH_DTYPES[planned[0].dtype]).removeprefix("torch."),
     }
     encoded = msgspec.json.format(msgspec.json.encode(settings), indent=2)

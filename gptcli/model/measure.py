@@ -239,7 +239,8 @@ def _token_ids(network: Network, run: MeasuredRun, amount: int) -> list[Tensor]:
 def _optimizer(model: GPT, run: MeasuredRun) -> torch.optim.Optimizer:
     """Make an optimizer in steady state: its state exists, gradients are None."""
     chosen = {"momentum": run.momentum} if run.momentum is not None else {}
-    how = {"foreach": run.optimizer_impl == "foreach", "fused": run.optimizer_impl == "fused"}
+    # Some of torch's optimizers have no ``fused``; beside ``foreach``, said or denied, it is off anyway.
+    how = {"fused": True} if run.optimizer_impl == "fused" else {"foreach": run.optimizer_impl == "foreach"}
     optimizer: torch.optim.Optimizer = getattr(torch.optim, run.optimizer_class)(
         model.parameters(), lr=1e-3, **chosen, **how
     )

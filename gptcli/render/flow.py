@@ -33,7 +33,8 @@ FORMATS = {
 
 
 # The endings of pictures first: who names another picture's ending is helped most by these.
-_ENDINGS = tuple(suffix for name in ("svg", "html", "mermaid", "text") for suffix in FORMATS[name].suffixes)
+_PICTURES_FIRST = dict.fromkeys(("svg", "html", "mermaid", *FORMATS))
+_ENDINGS = tuple(suffix for name in _PICTURES_FIRST for suffix in FORMATS[name].suffixes)
 
 
 def format_named(name: str | None, target: str | None) -> str:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from gptcli.api.weights import load_weights
+from gptcli.checkpoints import LAYOUTS, Layout
 from gptcli.model.load import load_model
 from tests.checkpoints import peers
 from tests.checkpoints.peers import IDS, SHAPES
@@ -203,3 +204,19 @@ def test_two_checkpoints_in_different_layouts_are_compared(cli: Cli, tmp_path: P
 
 def _kinds(report: dict[str, Any]) -> dict[str, str]:
     return {finding["kind"]: finding["message"] for finding in report["findings"]}
+
+
+def test_a_layout_is_a_row(cli: Cli, tmp_path: Path, sources: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing beside it: a layout whose program keeps settings in a pickle is written, and its settings are read."""
+    toy = Layout(name="toy", label="a toy", modules={"wte": ("table",)}, settings_key="args", dialect="Hugging Face")
+    monkeypatch.setitem(LAYOUTS, "toy", toy)
+    path, model = sources["huggingface"]
+    target = tmp_path / "toy.pt"
+    assert cli("checkpoint", "convert", str(path), str(target), "--to", "toy").code == 0
+    recognised = load_weights(str(target)).recognised
+    assert recognised.matched is not None
+    assert (recognised.matched.layout, recognised.errors()) == (toy, [])
+    assert "args" in str(recognised.config_source)
+    with torch.no_grad():
+        ours = load_model(recognised, dtype=torch.float32)(IDS)
+    torch.testing.assert_close(ours, peers.logits_of(model), atol=1e-4, rtol=0)

@@ -50,6 +50,11 @@ def text_blocks() -> list[tuple[str, str]]:
     ]
 
 
+def languages() -> list[tuple[str, str]]:
+    """Return place and language of each block."""
+    return [(place, language) for page in PAGES for place, language, _ in _blocks(page)]
+
+
 def _blocks(page: Path) -> Iterator[tuple[str, str, str]]:
     source = page.read_text(encoding="utf-8")
     for block in _BLOCK.finditer(source):

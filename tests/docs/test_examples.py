@@ -14,7 +14,7 @@ import typer
 
 from gptcli.cli import app
 from tests.conftest import Cli, Outcome
-from tests.docs.reading import PAGES, README, Example, examples, fragments, inline, paragraphs, text_blocks
+from tests.docs.reading import PAGES, README, Example, examples, fragments, inline, languages, paragraphs, text_blocks
 from tests.docs.workshop import copy_of, furnish, hub_cache
 
 TEXT = '"Every effort moves you"'
@@ -155,6 +155,12 @@ def test_every_block_of_text_is_printed_by_a_command() -> None:
     for place, content in text_blocks():
         by_hand = any(content.startswith(beginning) for beginning in DRAWN_BY_HAND)
         assert by_hand or content.startswith("$ gptcli "), f"{place}: which command prints this?"
+
+
+def test_every_block_is_of_a_kind_that_is_read() -> None:
+    """In a block of another language an example would be seen by nobody."""
+    for place, language in languages():
+        assert language in ("sh", "text"), f"{place}: write sh, or text that begins with '$ '"
 
 
 def test_what_is_not_run_is_named_and_exists() -> None:

@@ -8,7 +8,7 @@ import pytest
 from gptcli.analysis.flow import flow_report
 from gptcli.architecture import AttentionPath, describe
 from gptcli.config import load_config
-from gptcli.render.flow import FORMATS, draw
+from gptcli.render.flow import FORMATS, draw, format_named
 from gptcli.render.flow_tree import INPUT, Branch, Lane, flow_tree, lanes
 from gptcli.reports.flow import FlowReport
 from gptcli.reports.tokens import Token
@@ -114,3 +114,10 @@ def test_mermaid_quotes_what_could_end_a_label() -> None:
     assert page.startswith("%% a#34;#93;#59; click x #96;#35;: ")
     for label in re.findall(r'\["(.*)"\]', page):
         assert not re.search(r'["<>`]', label.replace("<br/>", ""))
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix"), [(name, suffix) for name, row in FORMATS.items() for suffix in row.suffixes]
+)
+def test_every_format_is_known_by_its_endings(name: str, suffix: str) -> None:
+    assert format_named(None, f"map{suffix}") == format_named(name, f"map{suffix}") == name

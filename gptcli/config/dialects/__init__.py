@@ -49,12 +49,25 @@ def settings_in(name: str, config: ModelConfig) -> dict[str, object]:
     Raises:
         KeyError: no such dialect.
     """
-    dialect = {each.name: each for each in _dialects()}[name]
+    dialect = _named(name)
     return {
         key: rule.written(getattr(config, rule.ours[0]))
         for key, rule in dialect.keys.items()
         if rule.ours and rule.ours != ("name",)
     }
+
+
+def marker_key(name: str) -> str:
+    """Return the key that distinguishes settings in a dialect from others.
+
+    Raises:
+        KeyError: no such dialect.
+    """
+    return _named(name).marker.partition(":")[0]
+
+
+def _named(name: str) -> Dialect:
+    return {each.name: each for each in _dialects()}[name]
 
 
 @cache
