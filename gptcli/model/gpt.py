@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from gptcli.architecture import Group, Network, Part, Shape, Sizes, shape_sizes
+from gptcli.architecture import Group, Network, Part, Shape, Sizes, Stack, shape_sizes
 from gptcli.architecture.network import Node, sizes_of_layer
 from gptcli.model.cache import KVCache, LayerCache
 from gptcli.model.parts import leaf_class
@@ -23,11 +23,10 @@ Parts = Iterable[tuple[str, Node]]
 
 
 class _Call(NamedTuple):
-    """A part or group of a group: what it takes, and which of that nobody takes after it."""
+    """A call of the module that has this name: what it takes, and which of that nobody takes after it."""
 
     name: str
     path: str
-    module: Any
     reads: tuple[str, ...]
     last: frozenset[str]
     group: bool
@@ -60,7 +59,7 @@ class Runner(nn.Module):
             last = frozenset(read for read in node.reads if last_reader[read] == name)
             consumes = isinstance(module, Leaf) and module.consumes
             cached = isinstance(node, Part) and bool(node.cached())
-            yield _Call(name, here, module, node.reads, last, not isinstance(node, Part), consumes, cached)
+            yield _Call(name, here, node.reads, last, not isinstance(node, Part), consumes, cached)
 
     def forward(self, x: Tensor, cache: LayerCache | None = None) -> Tensor:
         """Return what the last part gives, from what the group reads."""
@@ -72,16 +71,19 @@ class Runner(nn.Module):
 
     def run(self, call: _Call, values: dict[str, Any], cache: LayerCache | None) -> Any:
         """Run one part on what it reads; nothing but what it gives is alive for it after that."""
-        taken = [values.pop(name) if name in call.last else values[name] for name in call.reads]
+        module: Any = self._modules[call.name]
+        taken = [values[name] for name in call.reads]
+        for name in call.last:
+            del values[name]
         if call.group:
-            out = call.module(*taken, cache)
+            out = module(*taken, cache)
         elif call.consumes:
-            out = call.module(taken)
+            out = module(taken)
         else:
-            out = call.module(*taken)
+            out = module(*taken)
         if self.tap.listener is not None:
             self.tap.listener(call.path, out)
-        return call.module.for_readers(out, cache) if call.cached else out
+        return module.for_readers(out, cache) if call.cached else out
 
 
 def _module(node: Node, path: str, sizes: Sizes, source: Source, tap: Tap) -> nn.Module:
@@ -155,13 +157,14 @@ class GPT(Runner):
         self.network = network
         self.recompute = recompute
         self._random = [_draws(layer.body) for layer in network.stack.layers()]
-        place = next(index for index, call in enumerate(self.calls) if isinstance(call.module, nn.ModuleList))
+        place = next(index for index, (_, node) in enumerate(network.parts) if isinstance(node, Stack))
         self._before, self._stack, self._after = self.calls[:place], self.calls[place], self.calls[place + 1 :]
 
     @property
     def layers(self) -> list[Runner]:
         """The layers in order."""
-        return list(self._stack.module)
+        layers: Any = self._modules[self._stack.name]
+        return list(layers)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -182,7 +185,7 @@ class GPT(Runner):
                 alone, (B, 1, V): the head is the dearest layer, and only they say what comes next.
         """
         x = self.embedded(ids, cache.length if cache is not None else 0)  # (B, T, C)
-        again = self.recompute and torch.is_grad_enabled()
+        again = self.recompute and cache is None and torch.is_grad_enabled()
         for index, layer in enumerate(self.layers):
             if again:  # the input alone is kept, and the generator's state where dropout draws from it
                 keeps_state = self.training and self._random[index]
