@@ -92,7 +92,6 @@ class Rerun:
         with torch.no_grad():
             for call in runner.calls:
                 values[call.name] = runner.run(call, values, None)
-        inside = ports_inside(layer.body, stretch.path, stretch.entries)
         given = values[call.name]
         seen = {port.key: given for port in self._listed if port.value == stretch.gives}
         inside = ports_inside(layer.body, stretch.path, stretch.entries)
