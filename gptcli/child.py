@@ -191,7 +191,7 @@ def started(function: Callable[[], bytes], *, limit: float | None = None) -> Ite
 
 
 def announce(doing: str) -> None:
-    """Tell the parent what is going to be done, for its message should this be the last; nothing outside a child."""
+    """Report to the parent what comes next, for its message if the process then ends; outside a child do nothing."""
     if _pipe is not None:
         _send(_DOING, doing.encode(errors="replace"))
 

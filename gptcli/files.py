@@ -19,7 +19,7 @@ _OPTIONAL_OUTPUT = "-o"  # without this option, the output goes to standard outp
 
 
 class WriteError(Exception):
-    """Why a writer could not fill its file; `replaced_file` tells it with the name of the target."""
+    """Why a writer could not fill its file; `replaced_file` reports it with the name of the target."""
 
 
 class _Run:

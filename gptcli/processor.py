@@ -13,8 +13,8 @@ def lacks_instructions(dtype: str) -> bool:
     """Return whether this processor is known to have no instructions for products of 16-bit numbers of a kind.
 
     Args:
-        dtype: of any but ``bf16`` and ``fp16`` nothing is lacking: fp32 is multiplied everywhere, and what has fewer
-            bits is widened anyway.
+        dtype: only ``bf16`` and ``fp16`` can lack them: every processor multiplies fp32, and types of fewer bits are
+            widened anyway.
     """
     if dtype not in _INSTRUCTIONS or platform.machine() != "x86_64":
         return False

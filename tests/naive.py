@@ -1,4 +1,4 @@
-"""The lecture's network, written from scratch the way a learner writes it: the reference for ours.
+"""The lecture's network, written from scratch the way the lecture writes it: the reference for ours.
 
 Plain PyTorch modules, separate query, key and value, one mask buffer a block, nothing shared with gptcli.
 """

@@ -19,7 +19,7 @@ def hit(*_):
         pass
 """
 
-# Code that drops what is raised inside it: each of them is met in torch, or in a learner's file.
+# Code that drops what is raised inside it: each of them is met in torch, or in a user's file.
 SWALLOWING = {
     "bare except": "try:\n    hit()\nexcept:\n    pass",
     "callback of C": "ctypes.CFUNCTYPE(None)(hit)()",

@@ -38,7 +38,11 @@ MUTATED = ("gptcli/analysis", "gptcli/architecture")
 TESTS = ("tests/analysis", "tests/architecture")
 COPIED = ("gptcli", "tests", "tools", "configs", "benchmarks", "pyproject.toml")
 # What most likely notices an error runs first; else the tests named after the file do.
-LIKELY = {"kernels": "test_phases.py", "program": "test_phases.py", "step": "test_phases.py", "sweep": "test_phases.py"}
+_PHASES = (
+    "add", "attention", "dropout", "embedding", "fused_attention", "gelu", "layer_norm", "linear", "loss", "passes",
+    "program", "sweep",
+)  # fmt: skip
+LIKELY = dict.fromkeys(_PHASES, "test_phases.py")
 SESSION = ROOT / ".mutation"
 RESULTS = SESSION / "results.jsonl"
 
@@ -109,7 +113,7 @@ def _left_out(nodes: list[Any]) -> Iterator[Any]:
 
 def all_mutants() -> list[Mutant]:
     """List every error that can be made in the folders."""
-    files = sorted(path for folder in MUTATED for path in (ROOT / folder).glob("*.py") if path.name != "__init__.py")
+    files = sorted(path for folder in MUTATED for path in (ROOT / folder).rglob("*.py") if path.name != "__init__.py")
     found = ((path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")) for path in files)
     return [mutant for file, source in found for mutant in mutants_of(file, source)]
 
@@ -234,7 +238,7 @@ def _run_tests(tree: Path, tests: list[str]) -> int:
 
 def _import_everything(tree: Path) -> None:
     for folder in MUTATED:
-        for path in sorted((tree / folder).glob("*.py")):
+        for path in sorted((tree / folder).rglob("*.py")):
             import_module(".".join(path.relative_to(tree).with_suffix("").parts).removesuffix(".__init__"))
 
 

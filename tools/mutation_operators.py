@@ -13,7 +13,7 @@ from parso.python.tree import Name
 
 Position = tuple[tuple[int, int], tuple[int, int]]
 
-_DIMENSIONS = ("B", "T", "C", "H", "D", "F", "V", "L", "S", "K", "ONE")
+_DIMENSIONS = ("B", "T", "C", "H", "G", "D", "F", "V", "L", "S", "K", "ONE")
 _ITEMS = ("FP32", "BOOL", "INDEX")
 _FIELDS = {"item": "stream_item", "stream_item": "item"}
 

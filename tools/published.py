@@ -15,7 +15,7 @@ _GIB = 2**30
 
 
 class Published(Struct, frozen=True):
-    """A published figure; ``command`` is what reckons the nearest of ours, or empty where none does.
+    """A published figure; ``command`` prints the nearest figure of ours, or is empty where none does.
 
     Attributes:
         what: the run.
@@ -34,7 +34,7 @@ class Published(Struct, frozen=True):
     reason: str
 
 
-_NOT_GPT2 = "no GPT-2: not reckoned"
+_NOT_GPT2 = "no GPT-2: not estimated"
 _BOOK = "rasbt/LLMs-from-scratch"
 
 PUBLISHED = (
@@ -82,7 +82,7 @@ def rows() -> list[str]:
 
 
 def commands() -> list[str]:
-    """Return the commands behind our figures, one a row."""
+    """Return the commands that print our figures, one a row."""
     return [f"gptcli memory {each.command}" for each in PUBLISHED if each.command]
 
 

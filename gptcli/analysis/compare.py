@@ -21,7 +21,8 @@ def compare_report(networks: Sequence[Network], options: Workload, seq_len: int 
 
     Args:
         networks: two described models or more.
-        options: the pass and the step to reckon; ``tokens`` is replaced by ``seq_len`` or each model's context length.
+        options: the pass and the training step to estimate; ``tokens`` is replaced by ``seq_len`` or by
+            each model's context length.
         seq_len: tokens in a text, or None for each model's own context length.
 
     Raises:

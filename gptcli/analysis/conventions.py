@@ -73,7 +73,7 @@ _IN_USE: tuple[tuple[Convention, str], ...] = (
     (Convention(parts="no tables"), "transformers' num_parameters(exclude_embeddings=True)"),
     (BODY, "scaling laws (Kaplan et al. 2020's N in full); Pythia's non-embedding parameters"),
     (MATRICES, "Kaplan et al. 2020, equation 2.1, and estimates on paper"),
-    (Convention(tied=True, biases="qkv", padded=True), "nanoGPT trained from scratch: the vocabulary as GPUs like it"),
+    (Convention(tied=True, biases="qkv", padded=True), "nanoGPT trained from scratch: the vocabulary padded for GPUs"),
     (Convention(tied=True, biases="none", padded=True), "nanoGPT trained from scratch with bias=False"),
     (_HUB_FILE, "the 'model size' of a file on the Hugging Face Hub, which holds each block's mask"),
     (replace(_HUB_FILE, masks="mask and scalar"), "the state_dict of GPT-2 in older transformers"),

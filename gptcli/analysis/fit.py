@@ -1,4 +1,4 @@
-"""The inverse of the ledger: the largest value that a budget holds."""
+"""The inverse of the ledger: the largest value whose peak fits a budget."""
 
 from collections.abc import Callable
 from math import gcd, lcm
@@ -74,7 +74,7 @@ class _Question(Struct, frozen=True):
 
 
 def fit_report(network: Network, options: Workload, request: FitRequest) -> FitReport:
-    """Find the largest value whose peak the budget holds; the next valid value's does not.
+    """Find the largest value whose peak fits the budget; that of the next valid value does not.
 
     Args:
         network: the described model.

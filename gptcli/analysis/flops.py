@@ -61,7 +61,7 @@ _CONVENTIONS: dict[str, tuple[str, str]] = {
 
 
 class Throughput(Struct, frozen=True):
-    """What a machine reached and what it could: tokens trained on in a second, and 10^12 FLOPs in a second."""
+    """The speed of a machine and its peak: tokens trained on in a second, and 10^12 FLOPs in a second."""
 
     tokens_per_second: float
     peak_tflops: float

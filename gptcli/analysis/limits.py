@@ -1,4 +1,4 @@
-"""What a model can take."""
+"""The longest text that a model can take."""
 
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError

@@ -23,7 +23,7 @@ from gptcli.reports.memory import DtypeRow, LedgerLine, MemoryReport, PhasePeak
 
 
 def checked_options(config: ModelConfig, options: Workload) -> Workload:
-    """Return the options, after refusing what cannot be.
+    """Return the options, after refusing contradictory ones.
 
     Raises:
         InputError: a sequence over the context length, quantized training, autocast over anything but fp32, an
@@ -99,7 +99,7 @@ def optimizer_bytes(network: Network, name: str, dtype: str) -> int:
 
 
 def count_tensors(network: Network) -> int:
-    """Return how many parameter tensors the model has; a tied head is none of its own."""
+    """Return how many parameter tensors the model has; a tied head has none of its own."""
     return sum(found.amount * len(part.weights()) for found, part in parts_of(network) if not part.tied_to)
 
 

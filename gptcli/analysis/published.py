@@ -9,8 +9,8 @@ class PublishedName(Struct, frozen=True):
     Attributes:
         number: as it is written: 117M is 117,000,000.
         preset: the preset of that model, or of one that has its size.
-        words: whose name of what it is.
-        source: where it stands.
+        words: whose name it is, and of what.
+        source: where it is published.
         changed: sizes that differ from the preset's in what the number is about.
         changed_words: those sizes in words.
         miscounted: whether the preset is what was meant and the changed sizes only explain its name.

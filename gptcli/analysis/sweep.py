@@ -87,7 +87,7 @@ class Memory:
         return held
 
     def allocate(self, amount: Amount) -> Buffer:
-        """Allocate a tensor; whoever asked holds one reference."""
+        """Allocate a tensor; the caller holds one reference."""
         self.add(amount, 1)
         self.notice()
         return Buffer(amount)
@@ -99,13 +99,13 @@ class Memory:
             self.add(buffer.amount, -1)
 
     def add(self, amount: Amount, times: int) -> None:
-        """Count tensors in or out without asking who holds them."""
+        """Add or remove tensors without regard to references."""
         self.journal.append((amount, times))
         self.held[amount] += times
         self.live += times * self.bytes_of(amount)
 
     def repeat(self, before: Held, times: int) -> None:
-        """Let what has changed since ``before`` happen so many times more."""
+        """Repeat the changes since ``before`` so many times more."""
         changes = Counter(self.held)
         changes.subtract(before)
         for amount, change in changes.items():

@@ -97,7 +97,7 @@ def _silence(target: str, error: ChildError, limit: float | None) -> GptcliError
     while_ = f" {error.doing}" if error.doing else ""
     if error.status is None:
         return GptcliError(
-            f"{target}: was not done within {limit:g} s, the time limit{while_}; --time-limit gives it more, 0 any time"
+            f"{target}: did not finish within {limit:g} s, the time limit{while_}; --time-limit sets another, 0 none"
         )
     if error.status == -signal.SIGKILL:
         killed = "was killed, as the system does when memory runs out"

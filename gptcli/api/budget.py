@@ -1,4 +1,4 @@
-"""Budgets: a limit that a figure is held against."""
+"""Budgets: limits that figures are compared with."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from gptcli.reports.budget import Budget
 
 
 def hold(limit: Quantity | None, value: int, *, headroom: int | None = None) -> Budget | None:
-    """Hold a value against a limit, if there is one; ``headroom`` of the limit stays free."""
+    """Compare a value with a limit, if there is one; ``headroom`` of the limit stays free."""
     if limit is None:
         return None
     holds = value + (headroom or 0) <= limit.value
@@ -17,10 +17,10 @@ def hold(limit: Quantity | None, value: int, *, headroom: int | None = None) -> 
 
 
 def refuse_over_budget(budget: Budget | None, what: str, scales: Mapping[str, int]) -> None:
-    """Refuse a figure that its budget does not hold; for after the report has been printed.
+    """Refuse a figure that is over its budget; called after the report has been printed.
 
     Args:
-        budget: the limit and what it was held against, or None where nobody set one.
+        budget: the limit and the value compared with it, or None where nobody set one.
         what: what is counted: ``parameters``.
         scales: the units it may be given in.
 

@@ -1,4 +1,4 @@
-"""Somebody's own network held against ours."""
+"""Somebody's own network compared with ours."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext

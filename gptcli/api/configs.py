@@ -1,4 +1,4 @@
-"""Configs: one as it is asked for, all presets, files that are to be valid."""
+"""Configs: one that options choose, all presets, and files to validate."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

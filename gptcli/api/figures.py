@@ -86,14 +86,14 @@ def checks(network: Network, inference: Workload, training: Workload, *, fake: b
 
 
 def stored_parameters(network: Network, checkpoint: Recognised) -> Check:
-    """Hold the count against the numbers that a checkpoint's file holds; a tied head that is stored too counts once."""
+    """Compare the count with the numbers that a checkpoint's file holds; a tied head that is stored too counts once."""
     assert checkpoint.matched is not None
     stored = sum(part.tensor.numbers for part in checkpoint.matched.parts()) - checkpoint.counted_twice()
     return check("parameters in the checkpoint", count_parameters(network), stored, "parameters")
 
 
 def check(name: str, estimated: int, measured: int, unit: str, tolerance: float = 0.0, scratch_bytes: int = 0) -> Check:
-    """Hold an estimate against a measurement."""
+    """Compare an estimate with a measurement."""
     error = (estimated - measured) / measured if measured else float(estimated != measured)
     return Check(name, estimated, measured, error, tolerance, abs(error) <= tolerance, unit, scratch_bytes)
 

@@ -1,4 +1,4 @@
-"""What fits into a budget, or what is too small about it."""
+"""What fits into a budget, or a budget that would do."""
 
 from msgspec.structs import replace
 
@@ -10,7 +10,7 @@ from gptcli.reports.fit import FitReport
 
 
 def fitted(network: Network, options: Workload, request: FitRequest, unit: str) -> FitReport:
-    """Find the largest value whose peak the budget holds.
+    """Find the largest value whose peak fits the budget.
 
     Args:
         network: the described model.

@@ -1,4 +1,4 @@
-"""The model that is asked for: a config's, or a checkpoint's."""
+"""The model that options choose: a config's, or a checkpoint's."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ChosenModel(Struct, frozen=True):
-    """The model that is asked for, and the checkpoint it is from, if it is from one."""
+    """The model that options choose, and its checkpoint, if it comes from one."""
 
     network: Network
     weights: "Weights | None" = None

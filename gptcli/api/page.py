@@ -1,4 +1,4 @@
-"""What the page shows besides the steps."""
+"""What the page shows beside the steps."""
 
 from typing import TYPE_CHECKING
 

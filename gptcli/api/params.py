@@ -16,7 +16,7 @@ def counted(
     why: Rounded | None = None,
     explain: bool = False,
 ) -> ParamsReport:
-    """Count parameters; what is not asked for is not worked out, nor imported.
+    """Count parameters; only the answers that are requested are computed, and their modules imported.
 
     Args:
         network: the described model.

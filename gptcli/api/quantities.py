@@ -15,7 +15,7 @@ from gptcli.render.units import BYTE_SCALES, COUNT_SCALES, FLOP_SCALES
 if TYPE_CHECKING:
     from fractions import Fraction
 
-# A letter alone is read as tools that reckon in memory read it (docker, java, slurm), and a note says so.
+# A letter alone is read as tools that deal with memory read it (docker, java, slurm), and a note says so.
 _BYTE_SPELLINGS = {
     **{letter: f"{letter}iB" for letter in "KMGTPE"},
     **{f"{letter}i": f"{letter}iB" for letter in "KMGTPE"},

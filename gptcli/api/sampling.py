@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def check_sampling(temperature: float | None, top_p: float | None) -> None:
-    """Refuse what no token can be chosen by.
+    """Refuse values by which no token can be chosen.
 
     Raises:
         InputProblemsError: every value that is out of range; no comparison finds NaN, so each is asked what it is.
@@ -26,7 +26,7 @@ def check_sampling(temperature: float | None, top_p: float | None) -> None:
 
 
 def sampling_of(temperature: float | None, top_k: int | None, top_p: float | None) -> "Sampling":
-    """Return what the options describe; to leave tokens to choose from is to want one drawn."""
+    """Return what the options describe; an option that limits the tokens also asks for a draw."""
     from gptcli.model.sampling import Sampling
 
     if temperature is None:

@@ -1,4 +1,4 @@
-"""The config of stored weights with what is asked for over it, where the two do not contradict each other."""
+"""The config of stored weights with the options laid over it, where the two do not contradict each other."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What of a trace is asked for, held against the network that is traced."""
+"""The options of a trace, checked against the network that is traced."""
 
 from typing import TYPE_CHECKING
 

@@ -36,7 +36,7 @@ def verified(
     """Measure every figure of a model, a forward pass and a training step.
 
     Args:
-        chosen: the model; of a checkpoint's the count is held against its file too.
+        chosen: the model; the count of a checkpoint is compared with its file too.
         training: the step, on the device that measures; the pass has the same size.
         witness: the name of the network that shares nothing with the description.
         quick: measure on fake tensors.

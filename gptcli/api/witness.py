@@ -1,4 +1,4 @@
-"""The figures of `gptcli verify` that a network built without the description is asked for."""
+"""The figures of `gptcli verify` that come from a network built without the description."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ WITNESS_CHECKS = 4
 
 
 def witness_checks(network: Network, attention: AttentionPath, witness: "Witness") -> Iterator[Check]:
-    """Hold the described network against the witness, one figure after the other.
+    """Compare the described network with the witness, one figure after the other.
 
     Args:
         network: the described model.
@@ -34,7 +34,7 @@ def witness_checks(network: Network, attention: AttentionPath, witness: "Witness
 
 
 def witness_used(config: ModelConfig, witness: "Witness") -> WitnessUsed:
-    """Say which witness stood, and at which sizes its logits were compared."""
+    """Name the witness, and the sizes at which its logits were compared."""
     from gptcli.model import witnessed
 
     return WitnessUsed(

@@ -1,4 +1,4 @@
-"""The words in which a part says what memory it takes: what it allocates, saves for backward, and allocates there.
+"""The vocabulary with which a part declares its memory: what it allocates, saves for backward, and allocates there.
 
 A part makes one or more kernels: the calls that torch dispatches below autograd. The rules, in
 `gptcli.architecture.parts`, were read off the calls of torch 2.13, part by part; the tests and `gptcli verify` hold
@@ -98,7 +98,7 @@ class Kernel(Struct, frozen=True, kw_only=True):
 
 
 class Conditions(Struct, frozen=True, kw_only=True):
-    """Under which kernels run.
+    """The conditions under which kernels run.
 
     Attributes:
         sizes: the value of every symbol, B and T included.

@@ -27,7 +27,7 @@ def device_named(name: str) -> str:
 
 
 def rules_device_named(name: str) -> str:
-    """Return the same where nothing is run: there cards differ in no rule, so each number means ``cuda``.
+    """Return the same where nothing is run: the rules are those of every card, so each number means ``cuda``.
 
     Raises:
         InputError: another device; with the way out.

@@ -41,7 +41,7 @@ class Step(Struct, frozen=True):
 
     Attributes:
         path: where it stands: ``h.0.attn.softmax``.
-        node: the part; or the group, of which the last part gave its output.
+        node: the part, or the group whose last part gave the output.
         reads: paths of the steps whose output it takes; ``ids`` and ``positions`` for the network's input.
         shape: the symbolic shape of its output.
         sizes: the value of every axis at this step.

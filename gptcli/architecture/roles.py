@@ -1,4 +1,4 @@
-"""What a part is for, by which others find it without typing its path."""
+"""Roles: what a part is for. Other code finds a part by its role, without its path."""
 
 from typing import Literal
 

@@ -165,15 +165,15 @@ def _constant(parts: list[Part], summaries: dict[str, Summary]) -> Iterator[Find
 
 
 def _untrained(parts: list[Part], summaries: dict[str, Summary]) -> Iterator[Finding]:
-    """Name layer norms that are exactly as initialised: one step of any optimizer would have moved them."""
+    """Name norms that are exactly as initialised: one step of any optimizer would have moved them."""
     norms = [part for part in parts if part.place.family == "norm"]
     untouched = [p for p in norms if summaries[p.tensor.name].constant == (1.0 if p.place.name == "weight" else 0.0)]
     if norms and len(untouched) == len(norms):
-        message = "untrained-looking: every layer norm is exactly 1 and 0, as initialised; no step has been taken"
+        message = "untrained-looking: every norm is exactly as initialised, so no training step has been taken"
         yield Finding("warning", "untrained", printable(untouched[0].tensor.name), message)
     elif len(untouched) < len(norms) / 2:
         for part in untouched:
-            message = "untrained-looking: exactly as initialised, while other layer norms have moved"
+            message = "untrained-looking: exactly as initialised, while other norms have moved"
             yield Finding("warning", "untrained", printable(part.tensor.name), message)
 
 

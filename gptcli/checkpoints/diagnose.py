@@ -23,7 +23,7 @@ def expected_shape(part: Part, described: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def structure_findings(matched: Matched, network: Network, encoding_size: int) -> list[Finding]:
-    """Hold the stored names and shapes against the described weights of a config.
+    """Compare the stored names and shapes with the described weights of a config.
 
     Args:
         matched: the stored tensors.

@@ -56,7 +56,7 @@ class Layout(Struct, frozen=True, kw_only=True):
         label: what people read.
         prefix: stands before every name but the head's.
         modules: stored names of the modules that are called otherwise than described; several where rows are apart.
-        norm_names: stored names of a layer norm's weight and bias.
+        norm_names: stored names of a norm's weight and bias.
         transposed: whether the linear layers of a block are stored as (in, out).
         buffers: names that belong to no parameter and are skipped.
         fixed: what the layout's own program computes whatever its config says.

@@ -75,7 +75,7 @@ def end_of_text_ids(located: Located) -> frozenset[int]:
 
 
 def index_findings(located: Located, tensors: dict[str, StoredTensor]) -> list[Finding]:
-    """Hold what an index of shards says against what the shards hold."""
+    """Compare an index of shards with the tensors in the shards."""
     present = {file.name for file in located.files}
     findings = []
     for name, file in located.names.items():

@@ -55,7 +55,7 @@ class Recognised(Struct, frozen=True, kw_only=True):
 
 
 def recognise(opened: Opened, encoding_size: int) -> Recognised:
-    """Find layout and config of an opened checkpoint and hold its names and shapes against them.
+    """Find layout and config of an opened checkpoint and compare its names and shapes with them.
 
     Args:
         opened: the files.

@@ -55,7 +55,7 @@ class Header(msgspec.Struct, frozen=True):
 
 
 def looks_like_safetensors(first: bytes) -> bool:
-    """Return whether a file that begins so has a safetensors header, or means to."""
+    """Return whether a file with this beginning has a safetensors header, or looks like one that has."""
     return first[LENGTH_BYTES : LENGTH_BYTES + 1] == b"{"
 
 
@@ -118,7 +118,7 @@ def _metadata(found: object) -> dict[str, str]:
 
 
 def _check_entry(name: str, raw: object, path: Path, begin: int) -> StoredTensor | Finding:
-    """Hold an entry's dtype and shape against the bytes it claims."""
+    """Compare an entry's dtype and shape with the bytes it claims."""
     try:
         entry = msgspec.convert(raw, _Entry)
     except msgspec.ValidationError as error:

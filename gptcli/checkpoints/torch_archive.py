@@ -62,7 +62,7 @@ class _Claim(Struct, frozen=True):
 
 
 def check_archive(file: Path, place: str) -> str:
-    """Hold a zip archive of torch.save against itself: its entries, their checksums, what its pickle claims of them.
+    """Check a zip archive of torch.save: its entries, their checksums, and what its pickle claims of them.
 
     Args:
         file: the archive.
@@ -96,7 +96,7 @@ def check_archive(file: Path, place: str) -> str:
 
 
 def check_older_file(file: Path, place: str) -> str:
-    """Hold a file of torch.save in its older format against itself: every storage that a tensor needs must be there.
+    """Check a file of torch.save in its older format: every storage that a tensor needs must be there.
 
     Returns:
         As `check_archive`.
@@ -265,7 +265,7 @@ class _StorageReader(pickle._Unpickler):
         self.claims: list[_Claim] = []
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return something inert by that name."""
+        """Return an inert object of that name."""
         return OrderedDict if (module, name) == ("collections", "OrderedDict") else type(name, (_Inert,), {})
 
     def persistent_load(self, pid: Any) -> object:

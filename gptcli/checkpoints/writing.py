@@ -39,7 +39,7 @@ def write_safetensors(path: Path, tensors: Iterable[Planned], listed: list[Plann
 
     Args:
         path: of the file, which is overwritten.
-        tensors: what to write, in order; passed through whoever counts them.
+        tensors: what to write, in order; passed through a counter that shows progress.
         listed: the same.
         metadata: strings beside the tensors.
 

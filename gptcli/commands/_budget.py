@@ -5,7 +5,7 @@ from gptcli.errors import InputError
 
 
 def memory_limit(budget: str | None, headroom: str | None, device: str) -> tuple[Quantity | None, int]:
-    """Read ``--budget`` and ``--headroom``; return the limit, and the bytes of it that stay free.
+    """Read ``--budget`` and ``--headroom``; return the limit, and how many of its bytes stay free.
 
     Raises:
         InputError: one of them cannot be read, or headroom is asked for where there is no budget to take it from.

@@ -1,4 +1,4 @@
-"""What is worth knowing beside a result, on stderr."""
+"""Notes beside a result, on stderr."""
 
 from typing import TYPE_CHECKING
 

@@ -98,7 +98,7 @@ ComputeDtypeOption = Annotated[
         "--dtype",
         metavar="fp32|fp16|bf16",
         parser=compute_dtype,
-        help="Of weights and activations.",
+        help="Type of weights and activations.",
         rich_help_panel="Run",
     ),
 ]
@@ -112,7 +112,7 @@ InitOption = Annotated[
     ),
 ]
 SeedOption = Annotated[
-    int, typer.Option("--seed", min=0, max=MAX_SEED, help="Of the random weights.", rich_help_panel="Model")
+    int, typer.Option("--seed", min=0, max=MAX_SEED, help="Seed of the random weights.", rich_help_panel="Model")
 ]
 DropoutOption = Annotated[
     bool, typer.Option("--dropout", help="Run with dropout on, as in training mode.", rich_help_panel="Run")
@@ -133,7 +133,7 @@ TargetsOption = Annotated[
     typer.Option(
         "--targets",
         metavar="TEXT",
-        help="What comes next in each text, if not itself.",
+        help="The tokens that come next, if not the text's own.",
         rich_help_panel="Output",
     ),
 ]

@@ -87,7 +87,7 @@ FreeLogitsOption = Annotated[
     bool,
     typer.Option(
         "--free-logits",
-        help="Training whose loss function lets the logits go when it returns.",
+        help="Training whose loss function frees the logits when it returns.",
         rich_help_panel="Run",
     ),
 ]
@@ -97,7 +97,7 @@ RulesDeviceOption = Annotated[
         "--device",
         metavar="DEVICE",
         parser=_rules_device,
-        help="cpu or cuda: whose kernels are reckoned with; nothing is run.",
+        help="cpu or cuda: whose kernels are estimated; nothing is run.",
         rich_help_panel="Run",
     ),
 ]
@@ -122,7 +122,7 @@ WeightDtypeOption = Annotated[
     ),
 ]
 ExplainOption = Annotated[
-    bool, typer.Option("--explain", help="Show the formula behind each figure.", rich_help_panel="Output")
+    bool, typer.Option("--explain", help="Show the formula of each figure.", rich_help_panel="Output")
 ]
 BudgetOption = Annotated[
     str | None,
@@ -135,7 +135,7 @@ HeadroomOption = Annotated[
     typer.Option(
         "--headroom",
         metavar="SIZE",
-        help="Kept free of the budget.",
+        help="Memory of the budget that stays free.",
         show_default=f"{_CPU_HEADROOM}MiB on cpu, 0 on cuda",
         rich_help_panel="Output",
     ),

@@ -1,4 +1,4 @@
-"""``gptcli check``: somebody's own GPT held against ours."""
+"""``gptcli check``: somebody's own GPT compared with ours."""
 
 from typing import Annotated
 
@@ -33,7 +33,7 @@ def check(
         str | None,
         typer.Argument(
             metavar="[TEXT]",
-            help="What to run, or - for standard input.",
+            help="The text to run, or - for standard input.",
             show_default="random tokens",
         ),
     ] = None,
@@ -41,23 +41,21 @@ def check(
     config: ConfigOption = DEFAULT_CONFIG,
     set_values: SetOption = None,
     tied: TiedOption = None,
-    seed: Annotated[
-        int, typer.Option(min=0, max=MAX_SEED, help="Of the weights it draws, and of random tokens.")
-    ] = 123,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of its weights and of random tokens.")] = 123,
     time_limit: Annotated[
         int,
         typer.Option(
             metavar="SECONDS",
             min=0,
             max=_MOST_SECONDS,
-            help="For the whole run; 0 sets none.",
+            help="Limit of the whole run; 0 sets none.",
             rich_help_panel="Run",
         ),
     ] = 600,
     force: ForceOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Hold your own GPT against ours: name the first step that departs; exit with 1 where one does.
+    """Compare your own GPT with ours: name the first step that departs; exit with 1 where one does.
 
     [dim]$[/dim] gptcli check my_gpt.py:GPTModel
     [dim]$[/dim] gptcli check my_gpt.py:make_model "Every effort moves you" -c tiny

@@ -23,7 +23,7 @@ def config() -> None:
 
 @app.command("list", cls=common("--json"))
 def list_(json: JsonOption = False) -> None:
-    """Say in one line each how the presets differ.
+    """List the presets and how they differ, a line each.
 
     [dim]$[/dim] gptcli config list
     [dim]$[/dim] gptcli config list --json
@@ -107,10 +107,11 @@ def validate(
 @app.command(cls=common("--json"))
 def schema(
     command: Annotated[
-        str | None, typer.Argument(metavar="COMMAND", help="Of its --json output, not of configs.", show_default=False)
+        str | None,
+        typer.Argument(metavar="COMMAND", help="Print the schema of its --json output.", show_default=False),
     ] = None,
     json: Annotated[
-        bool, typer.Option("--json", help="As everywhere; a schema is JSON anyway.", rich_help_panel="Output")
+        bool, typer.Option("--json", help="Changes nothing: a schema is JSON anyway.", rich_help_panel="Output")
     ] = False,
 ) -> None:
     """Print the JSON Schema of configs, or of what a command prints with --json.

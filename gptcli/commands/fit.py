@@ -29,9 +29,10 @@ app = command_app()
 @app.command(cls=common("--budget", "--solve", "--config", "--mode", "--amp"), rich_help_panel="Inspect")
 def fit(
     context: typer.Context,
-    budget: Annotated[str, typer.Option("--budget", metavar="SIZE", help="Memory there is, e.g. 24GiB.")],
+    budget: Annotated[str, typer.Option("--budget", metavar="SIZE", help="Available memory, e.g. 24GiB.")],
     solve: Annotated[
-        Literal["batch", "seq", "layers", "width"], typer.Option("--solve", help="What is to be as large as it can.")
+        Literal["batch", "seq", "layers", "width"],
+        typer.Option("--solve", help="The size to maximise."),
     ] = "batch",
     multiple_of: Annotated[
         int | None,
@@ -39,7 +40,7 @@ def fit(
             "--multiple-of",
             metavar="N",
             min=1,
-            help="The answer is a multiple of it.",
+            help="The answer is a multiple of N.",
             show_default="64 for a width, else 1",
             rich_help_panel="Run",
         ),

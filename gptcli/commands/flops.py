@@ -28,7 +28,7 @@ def flops(
     ] = None,
     peak_tflops: Annotated[
         str | None,
-        typer.Option(metavar="TFLOPS", help="What the machine could do, in 10^12 FLOPs/s.", rich_help_panel="Run"),
+        typer.Option(metavar="TFLOPS", help="The machine's peak, in 10^12 FLOPs/s.", rich_help_panel="Run"),
     ] = None,
     explain: ExplainOption = False,
     budget: Annotated[

@@ -58,7 +58,7 @@ def flow(
     ] = None,
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write the drawing there.", rich_help_panel="Output"),
+        typer.Option("--output", "-o", metavar="FILE", help="Write the drawing to FILE.", rich_help_panel="Output"),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -104,7 +104,7 @@ def flow(
 
 
 def _studies(network: "Network", report: "FlowReport") -> "Studies":
-    """Return what a page shows besides the steps; no other drawing needs what makes it."""
+    """Return the studies that a page shows beside the steps; other drawings need none."""
     from gptcli.api.page import studies
 
     return studies(network, report)

@@ -54,7 +54,7 @@ def generate(
     seed: Annotated[
         int,
         typer.Option(
-            min=0, max=MAX_SEED, help="Of the random weights and of what is drawn.", rich_help_panel="Sampling"
+            min=0, max=MAX_SEED, help="Seed of the random weights and of the tokens drawn.", rich_help_panel="Sampling"
         ),
     ] = 123,
     init: InitOption = None,

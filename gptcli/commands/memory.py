@@ -47,7 +47,7 @@ def memory(
     headroom: HeadroomOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Say what memory is needed: by weights, by a pass or a training step at its peak.
+    """Estimate the memory that is needed: by weights, by a pass or a training step at its peak.
 
     [dim]$[/dim] gptcli memory --dtype fp32
     [dim]$[/dim] gptcli memory -c gpt2-xl --mode training --amp -b 8 --recompute block

@@ -18,7 +18,7 @@ def params(
     set_values: SetOption = None,
     tied: TiedOption = None,
     depth: Annotated[
-        int, typer.Option("--depth", "-d", min=1, max=4, help="1: parts, 2: block, 3: layers, 4: single tensors.")
+        int, typer.Option("--depth", "-d", min=1, max=4, help="1: network, 2: block, 3: its parts, 4: tensors.")
     ] = 3,
     conventions: Annotated[
         bool,
@@ -26,9 +26,7 @@ def params(
             "--conventions", help="List every way of counting in use, and who uses it.", rich_help_panel="Output"
         ),
     ] = False,
-    why: Annotated[
-        str | None, typer.Option(metavar="NUMBER", help="Say what 137M or 163009536 is the count of.")
-    ] = None,
+    why: Annotated[str | None, typer.Option(metavar="NUMBER", help="Say what 137M or 163009536 counts.")] = None,
     explain: ExplainOption = False,
     budget: Annotated[
         str | None,

@@ -86,7 +86,7 @@ def trace(
     ] = None,
     logit_lens: Annotated[
         bool,
-        typer.Option("--logit-lens", help="Show what the head would say after each block.", rich_help_panel="Output"),
+        typer.Option("--logit-lens", help="Apply the output head after each block.", rich_help_panel="Output"),
     ] = False,
     save: Annotated[
         str | None,

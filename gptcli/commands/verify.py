@@ -31,7 +31,8 @@ def verify(
     tied: TiedOption = None,
     weights: WeightsOption = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Measure on fake tensors: takes no memory, any model on any machine.")
+        bool,
+        typer.Option("--quick", help="Measure on fake tensors: no memory is taken, so any model can run."),
     ] = False,
     device: DeviceOption = "auto",
     dtype: DtypeOption = "fp32",
@@ -47,8 +48,8 @@ def verify(
         Literal["plain", "transformers"],
         typer.Option(
             metavar="NAME",
-            help="plain: our network is held against a small one of our own that knows only the config; "
-            "transformers: against GPT2LMHeadModel.",
+            help="plain: compare our network with a plain one of our own, built from the config alone; "
+            "transformers: with GPT2LMHeadModel.",
             rich_help_panel="Run",
         ),
     ] = "plain",
@@ -57,7 +58,7 @@ def verify(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Measure every figure on this machine: hold the estimates against it; exit with 1 if one is off.
+    """Measure every figure on this machine: compare the estimates with it; exit with 1 if one is off.
 
     [dim]$[/dim] gptcli verify --quick
     [dim]$[/dim] gptcli verify -c gpt2-medium --seq-len 256

@@ -33,11 +33,11 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     n_layers: Annotated[Size, Meta(description="transformer blocks, L")]
     drop_rate: Annotated[float, Meta(ge=0, lt=1, description="dropout probability while training")] = 0.0
     qkv_bias: Annotated[bool, Meta(description="bias on the query, key and value projections")] = False
-    bias: Annotated[bool, Meta(description="bias on the other linear layers and on the layer norms")] = True
+    bias: Annotated[bool, Meta(description="bias on the other linear layers and on layer norms")] = True
     activation: Annotated[Activation, Meta(description="GELU: its tanh form, or the exact one")] = "gelu_tanh"
     weight_tying: Annotated[bool, Meta(description="the output head is the token embedding")] = False
-    norm: Annotated[Norm, Meta(description="layer norm, or RMSNorm, which has no bias")] = "layer_norm"
-    norm_eps: Annotated[float, Meta(gt=0, le=1, description="added in the norms' roots")] = 1e-5
+    norm: Annotated[Norm, Meta(description="the norm: layer norm, or RMSNorm, which has no bias")] = "layer_norm"
+    norm_eps: Annotated[float, Meta(gt=0, le=1, description="added under the root in every norm")] = 1e-5
     init: Annotated[InitScheme, Meta(description="how random weights are drawn")] = "torch"
 
 

@@ -21,7 +21,7 @@ class LayerCache:
         self.length = 0
 
     def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Add (B, H, T, D) of new tokens and return all that are known, (B, H, K, D) each, as views."""
+        """Add (B, G, T, D) of new tokens and return all that are known, (B, G, K, D) each, as views."""
         start, new = self.length, k.shape[2]
         self.length = start + new
         self.keys.narrow(2, start, new).copy_(k)
@@ -30,7 +30,9 @@ class LayerCache:
 
 
 class KVCache:
-    """A cache for every block: 2 L B T C numbers, allocated once, where T is its capacity.
+    """A cache for every block: keys and values of B texts, allocated once for T tokens, its capacity.
+
+    In GPT-2 these are 2 L B T C numbers.
 
     Args:
         network: the description, which has the shapes.

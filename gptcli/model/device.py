@@ -17,7 +17,7 @@ def resolve_device(name: str) -> str:
 
     Raises:
         InputError: no device of that name.
-        GptcliError: CUDA was asked for and is not there.
+        GptcliError: CUDA is asked for and not available.
     """
     name = device_named(name)
     if name == "cpu" or not (name == "cuda" or may_have_cuda()):

@@ -23,12 +23,20 @@ Parts = Iterable[tuple[str, Node]]
 
 
 class _Call(NamedTuple):
-    """A call of the module that has this name: what it takes, and which of that nobody takes after it."""
+    """A part or group of a group.
+
+    Attributes:
+        name: in its group; the module of that name is called.
+        path: in the network.
+        reads: what it takes, and of each whether nobody takes it after that.
+        group: whether it is a group, which gets the cache too.
+        consumes: whether it takes what it reads as one list.
+        cached: whether it keeps something in the cache.
+    """
 
     name: str
     path: str
-    reads: tuple[str, ...]
-    last: frozenset[str]
+    reads: tuple[tuple[str, bool], ...]
     group: bool
     consumes: bool
     cached: bool
@@ -51,15 +59,17 @@ class Runner(nn.Module):
         self.calls = list(self._built(list(parts), path, sizes, source))
 
     def _built(self, parts: list[tuple[str, Node]], path: str, sizes: Sizes, source: Source) -> Iterable[_Call]:
-        last_reader = {read: name for name, node in parts for read in node.reads}
+        readings = [(name, place) for name, node in parts for place in range(len(node.reads))]
+        nodes = dict(parts)
+        last = {nodes[name].reads[place]: (name, place) for name, place in readings}
         for name, node in parts:
             here = f"{path}.{name}" if path else name
             module = _module(node, here, sizes, source, self.tap)
             self.add_module(name, module)
-            last = frozenset(read for read in node.reads if last_reader[read] == name)
+            reads = tuple((read, last[read] == (name, place)) for place, read in enumerate(node.reads))
             consumes = isinstance(module, Leaf) and module.consumes
             cached = isinstance(node, Part) and bool(node.cached())
-            yield _Call(name, here, node.reads, last, not isinstance(node, Part), consumes, cached)
+            yield _Call(name, here, reads, not isinstance(node, Part), consumes, cached)
 
     def forward(self, x: Tensor, cache: LayerCache | None = None) -> Tensor:
         """Return what the last part gives, from what the group reads."""
@@ -71,10 +81,8 @@ class Runner(nn.Module):
 
     def run(self, call: _Call, values: dict[str, Any], cache: LayerCache | None) -> Any:
         """Run one part on what it reads; nothing but what it gives is alive for it after that."""
+        taken = [values.pop(name) if last else values[name] for name, last in call.reads]
         module: Any = self._modules[call.name]
-        taken = [values[name] for name in call.reads]
-        for name in call.last:
-            del values[name]
         if call.group:
             out = module(*taken, cache)
         elif call.consumes:
@@ -157,14 +165,16 @@ class GPT(Runner):
         self.network = network
         self.recompute = recompute
         self._random = [_draws(layer.body) for layer in network.stack.layers()]
-        place = next(index for index, (_, node) in enumerate(network.parts) if isinstance(node, Stack))
-        self._before, self._stack, self._after = self.calls[:place], self.calls[place], self.calls[place + 1 :]
+        names = [name for name, _ in network.parts]
+        place = next(index for index, name in enumerate(names) if isinstance(network[name], Stack))
+        self._before, self._after = self.calls[:place], self.calls[place + 1 :]
+        self._stack = names[place]
 
     @property
     def layers(self) -> list[Runner]:
         """The layers in order."""
-        layers: Any = self._modules[self._stack.name]
-        return list(layers)
+        stack: Any = self._modules[self._stack]
+        return list(stack)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -192,7 +202,7 @@ class GPT(Runner):
                 x = checkpoint(layer, x, use_reentrant=False, preserve_rng_state=keeps_state)
             else:
                 x = layer(x, cache.layers[index] if cache is not None else None)
-        values = {self._stack.name: x if cache is None else x[:, -1:]}
+        values = {self._stack: x if cache is None else x[:, -1:]}
         del x  # it goes with its last reader
         logits: Tensor = self._through(self._after, values)
         return logits
@@ -209,7 +219,7 @@ class GPT(Runner):
         """(..., C), what the last layer gives -> (..., V) logits; no listener hears of it."""
         listener, self.tap.listener = self.tap.listener, None
         try:
-            logits: Tensor = self._through(self._after, {self._stack.name: x})
+            logits: Tensor = self._through(self._after, {self._stack: x})
             return logits
         finally:
             self.tap.listener = listener

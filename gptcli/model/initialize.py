@@ -28,7 +28,7 @@ def initialize(model: GPT, scheme: InitScheme, seed: int, *, advance_for_tied_he
     Args:
         model: its parameters are overwritten.
         scheme: ``torch``: what PyTorch's default constructors draw. ``gpt2``: normal with deviation 0.02, projections
-            onto the residual path divided by sqrt(2L), biases zero (Radford et al. 2019, section 2.3).
+            onto the residual stream divided by sqrt(2L), biases zero (Radford et al. 2019, section 2.3).
         seed: of ``torch.manual_seed``.
         advance_for_tied_head: draw and discard the numbers of a tied output head too, as a network does that
             constructs its head and ties it afterwards; they matter to whatever is drawn next, which is dropout.

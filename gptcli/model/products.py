@@ -27,7 +27,7 @@ _NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 def choose_products(model: GPT) -> None:
     """Let the linear layers multiply the fastest way, where there is a choice: on the CPU.
 
-    A network on the explicit attention path is left alone: it is there to be held against other people's networks, to
+    A network on the explicit attention path is left alone: it is there to be compared with other people's networks, to
     the last bit where that can be.
     """
     weight = next(model.parameters())

@@ -1,6 +1,6 @@
 """Bytes of live tensors as torch's profiler records them: every allocation of the allocator, with nothing in the way.
 
-No dispatch mode is active, so autograd's engine sums gradients as it does when nobody looks. What a kernel allocates
+No dispatch mode is active, so autograd's engine sums gradients as usual. What a kernel allocates
 and gives back before it returns is its scratch: how much depends on the processor, and it is reported apart.
 """
 

@@ -1,4 +1,4 @@
-"""Advice to the system about the memory pages of tensors; where it takes none, all goes on without."""
+"""Advice to the system about the memory pages of tensors; where it takes none, the program runs without."""
 
 import ctypes
 import mmap

@@ -1,4 +1,4 @@
-"""A forward pass watched step by step: statistics and time of each, and what was asked for besides.
+"""A forward pass watched step by step: statistics and time of each, and the tensors and maps that were requested.
 
 Nothing of a step is kept but its figures, so the pass takes the memory that it takes untraced.
 """
@@ -30,7 +30,7 @@ _MASK, _WEIGHTS = "causal_mask", "softmax"  # kinds of operation
 
 
 class TraceOptions(Struct, frozen=True, kw_only=True):
-    """What is kept besides figures.
+    """What is kept beside the figures.
 
     Attributes:
         tensor: the path of a step to print, or None.
@@ -166,7 +166,7 @@ def run_trace(
         flow: the steps as they are described, for this batch and this path of attention, with the texts' tokens.
         batch: token ids per text, as of `run_forward`.
         options: as of `run_forward`.
-        wanted: what is kept besides figures.
+        wanted: what is kept beside the figures.
         pad_id: as of `run_forward`.
         token_text: as of `run_forward`.
         targets: as of `run_forward`.
@@ -232,7 +232,7 @@ def _reported(report: ForwardReport, flow: FlowReport, steps: list[TraceStep], a
 
 
 class _Asked:
-    """What a run is asked for besides figures, and what was found of it."""
+    """What a run keeps beside the figures: what was requested, and what was found."""
 
     def __init__(
         self,
@@ -255,7 +255,7 @@ class _Asked:
         self._streams: dict[str, int | None] = {embedded: None} | {path: block for block, path in streams.items()}
 
     def listeners(self, model: GPT) -> list[Listener]:
-        """Return who must hear of each step to find what is asked for."""
+        """Return the listeners that each step needs for what is requested."""
         found: list[Listener] = []
         if self.wanted.tensor is not None:
             found.append(self._note_tensor)

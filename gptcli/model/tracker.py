@@ -5,7 +5,7 @@ memory is given back. Scratch that a kernel allocates and frees inside itself is
 
 While any dispatch mode is active, autograd's engine sums two gradients of one value into a new tensor; else it adds the
 second to the first where nothing else holds that. The tracker would change what it measures, so it makes these sums
-itself, as the engine makes them when nobody looks. Tests hold it against the profiler, which disturbs nothing.
+itself, as the engine does without a mode. Tests compare it with the profiler, which changes nothing.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""What budgets in bytes come to, in words, in the unit that was asked."""
+"""Budgets in bytes in words, in the unit in which they were given."""
 
 from rich.text import Text
 
@@ -22,7 +22,7 @@ def budget_line(budget: Budget) -> Text:
 
 
 def headroom_note(headroom: int, unit: str, device: str) -> str:
-    """Say what of a budget stays free for what no ledger holds, and which option changes that."""
+    """Say how much of a budget stays free for Python and torch, and which option changes that."""
     if headroom:
         return f"{sized(headroom, unit)} stay free for Python and torch themselves (--headroom)."
     if device == "cuda":

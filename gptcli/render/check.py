@@ -17,11 +17,10 @@ from gptcli.render.units import count, shape
 from gptcli.reports.check import CheckedStep, CheckReport, Corner, Divergence
 
 _BAD = "bold red"
-_AT_DROPOUT = (".attn.softmax", ".attn.drop")  # seen at no module with weights
 _KINDS = {
     "value": "gives other numbers",
     "shape": "has another shape",
-    "input": "takes something else than the step before it gave",
+    "input": "reads something other than the output of the step before it",
     "random": "gives other numbers in every run",
     "not-finite": "gives NaN or infinity",
 }
@@ -53,7 +52,7 @@ def _steps(steps: list[CheckedStep]) -> PlainTable:
     table.add_column("Step")
     table.add_column("Path", style=PATH, no_wrap=True)
     table.add_column("Shape", no_wrap=True)
-    table.add_column("Apart", justify="right", no_wrap=True)
+    table.add_column("Difference", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for step in _folded(steps):
         verdict = Text("ok", style=TOTAL) if step.ok else Text("OFF", style=_BAD)
@@ -94,7 +93,7 @@ def _verdict(report: CheckReport) -> Iterator[RenderableType]:
     divergence = report.first_divergence
     if divergence is None:
         if report.ok:
-            message = f"All {len(report.steps)} steps that can be seen agree: it is the network it should be."
+            message = f"All {len(report.steps)} steps that can be seen agree: this is the network of the config."
             yield Text(message, style=TOTAL)
     elif divergence.label == "Parameter" and divergence.kind == "not-finite":
         message = "holds NaN or infinity, though no step of this run shows it."
@@ -107,7 +106,7 @@ def _verdict(report: CheckReport) -> Iterator[RenderableType]:
         first = printable(divergence.path)
         yield Text(f"Its parameters do not fit, first of all {first}; nothing else was compared.", style=_BAD)
     if report.looks_ahead:
-        message = "It looks ahead: changing the last token changes what comes out for those before it."
+        message = "It looks ahead: changing the last token changes the outputs of the tokens before it."
         yield Text(message, style=_BAD)
 
 
@@ -117,15 +116,15 @@ def _departure(divergence: Divergence) -> Iterator[RenderableType]:
     )
     yield head
     if divergence.module:
-        seen = {"in": "takes", "out": "gives"}[divergence.side]
-        what = "the dropout in " if divergence.path.endswith(_AT_DROPOUT) else ""
-        yield Text(f"Seen in what {what}{divergence.module} {seen}.", style=QUIET)
+        seen = {"in": "input", "out": "output"}[divergence.side]
+        what = "the dropout in " if divergence.at_dropout else ""
+        yield Text(f"Seen at the {seen} of {what}{divergence.module}.", style=QUIET)
     if divergence.expected is not None and divergence.found is not None:
         yield ""
         yield _both(divergence.expected, divergence.found)
         if divergence.kind not in ("shape", "not-finite"):
-            apart = _number(divergence.difference)
-            yield Text(f"At most {apart} apart, where {_number(divergence.tolerance)} would do.", style=QUIET)
+            largest, tolerance = _number(divergence.difference), _number(divergence.tolerance)
+            yield Text(f"The largest difference is {largest}; up to {tolerance} counts as equal.", style=QUIET)
     yield ""
     if divergence.hint is None:
         yield Text("No known mistake reproduces it.")

@@ -81,7 +81,7 @@ def _table(report: CompareReport, gap: int) -> PlainTable:
 
 
 def _run(report: CompareReport) -> str:
-    """Say what is reckoned, the ordinary left out: a step in one dtype on the CPU that keeps what it needs."""
+    """Say what is estimated, the ordinary left out: a step in one dtype on the CPU that keeps what it needs."""
     facts = ["autocast to bf16" if report.amp else report.dtype]
     facts += ["explicit attention"] if report.attention == "explicit" else []
     facts += [report.optimizer] if report.optimizer != "adamw" else []

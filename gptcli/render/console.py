@@ -1,4 +1,4 @@
-"""The Rich console that breaks no word, and what most renderers need beside it."""
+"""The Rich console that breaks no word, and helpers that most renderers need."""
 
 import os
 import re

@@ -31,7 +31,7 @@ def fit_text(report: FitReport) -> Group:
     assert report.config is not None
     note = Text(
         f"Peaks in {report.unit}: + fits into the budget less its headroom, - does not.\n"
-        "What they are of and what is not in them: 'gptcli memory'.",
+        "'gptcli memory' says what such a peak holds, and what it leaves out.",
         style=QUIET,
     )
     return Group(
@@ -68,7 +68,8 @@ def _decimals(report: FitReport) -> int:
 def _next(report: FitReport) -> str:
     words = _heads(report) if report.variable == "width" else ""
     if report.next_value is None or report.next_peak_bytes is None:
-        return f"{words}The search ends there: {count(report.answer)} is the most that is tried, and more may fit."
+        largest = f"{count(report.answer)} is the largest value that is tried"
+        return f"{words}The search ends there: {largest}, and more may fit."
     steps = f", in steps of {count(report.step)}" if report.step > 1 else ""
     if report.step != report.multiple_of:
         steps += f": multiples of {count(report.multiple_of)} that split into such heads"

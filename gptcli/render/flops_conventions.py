@@ -49,7 +49,7 @@ _WORDS = {
     ),
     "six_n": (
         "6 N a token",
-        "most sums on the back of an envelope; N is all parameters, tables that are looked up too",
+        "most estimates on paper; N is all parameters, tables that are looked up too",
     ),
     "six_n_non_embedding": (
         "6 N a token, N without embeddings",

@@ -68,7 +68,7 @@ def draw(
         report: the steps.
         depth: 1 shows the parts of the network, 2 those of a block, 3 those of attention and feed forward.
         format_: a key of ``FORMATS``.
-        studies: makes what some formats show besides the steps.
+        studies: makes what some formats show beside the steps.
 
     Returns:
         A whole document, or for text something that Rich lays out for the width at hand.

@@ -279,7 +279,7 @@ def _legend(report: FlowReport, panels: Sequence[_Panel]) -> Iterator[str]:
 
 
 def _text(x: int, y: int, words: str, classes: str, size: int, room: int | None = None) -> str:
-    """Return a line of text, smaller where it would not fit its room; a character is reckoned with 0.6 of its size."""
+    """Return a line of text, smaller where it would not fit its room; a character counts as 0.6 of its size."""
     if room is not None and words:
         size = max(6, min(size, int(room / (0.6 * len(words)))))
     return f'<text x="{x}" y="{y}" class="{classes}" font-size="{size}">{escape(words)}</text>'

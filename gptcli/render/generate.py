@@ -12,7 +12,7 @@ from gptcli.render.units import binary, count, seconds
 from gptcli.reports.generate import GenerateReport
 
 _ATTENTION = {"sdpa": "fused attention", "explicit": "explicit attention"}
-_ENDED = {"length": "as many as asked for", "stop": "a stop text came", "end of text": "the end of the text came"}
+_ENDED = {"length": "the number asked for", "stop": "a stop text came", "end of text": "the end of the text came"}
 
 
 def print_texts(report: GenerateReport) -> None:
@@ -38,7 +38,7 @@ def generate_facts(report: GenerateReport, vocabulary: int) -> Group:
     rows.append(("speed", _speed(report)))
     rows.append(("memory", _memory(report)))
     rows.append(("device", f"{device}, {report.dtype}, {_ATTENTION[report.attention]}"))
-    note = weights_line(report.weights, report.seed, "what it says is chance")
+    note = weights_line(report.weights, report.seed, "every token is chance")
     return Group("", model_line(report.config), pairs(rows), "", note)
 
 

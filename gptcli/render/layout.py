@@ -101,7 +101,7 @@ def beside_or_below(first: Text, text: Text) -> _BesideOrBelow:
 
 
 def pairs(rows: Sequence[tuple[Text | str, Text | str]], *, style: str = QUIET) -> Group:
-    """Return words with what is said of each beside them; long names stick out, and only they do."""
+    """Return terms in one column and the description of each in another."""
     words = [Text.assemble(word if isinstance(word, Text) else (word, style)) for word, _ in rows]
     width = max((word.cell_len for word in words), default=0) + 2
     lines = []

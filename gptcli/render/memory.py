@@ -126,9 +126,9 @@ def _cells(row: DtypeRow, *, chosen: bool, tied: bool) -> list[Text]:
 def _note(report: MemoryReport) -> str:
     lines = ["1 MiB = 2^20 bytes, 1 MB = 10^6. Tied: the output head is the token embedding."]
     if report.mode == "generate":
-        lines.append("prefill: a prompt as long as that, read at once; decode: its last token alone.")
+        lines.append("prefill: a prompt of that length, read at once; decode: its last token alone.")
     if report.device == "cuda":
-        lines.append("CUDA's rules are reckoned, not measured.")
+        lines.append("CUDA's rules are estimated, not measured.")
     lines += [_whose(report), _left_out(report)]
     if report.budget is not None:
         lines.append(headroom_note(report.budget.headroom_bytes or 0, report.budget.unit, report.device))
@@ -151,10 +151,10 @@ def _whose(report: MemoryReport) -> str:
 def _left_out(report: MemoryReport) -> str:
     if report.process_bytes is None:
         return (
-            "Not in it: the card's context, hundreds of MiB that depend on card and driver; what the caching allocator "
-            "rounds up and keeps; scratch inside kernels."
+            "Not counted: the card's context, hundreds of MiB that depend on card and driver; what the caching "
+            "allocator rounds up and keeps; scratch inside kernels."
         )
     return (
-        f"Not in it: Python and torch themselves, some {report.process_bytes >> 20} MiB; gaps that the allocator "
+        f"Not counted: Python and torch themselves, some {report.process_bytes >> 20} MiB; gaps that the allocator "
         "leaves between tensors, more or fewer by its settings; scratch inside kernels."
     )

@@ -35,7 +35,7 @@ _WITHOUT: tuple[frozenset[str], ...] = (
 
 _FIGURE: dict[str, Any] = {"justify": "right", "no_wrap": True}
 _COLUMNS: dict[str, dict[str, Any]] = {
-    "PartRow": {},  # where even the last choice does not fit, its words are parted
+    "Part": {},  # where even the last choice does not fit, its words are parted
     "Path": {"style": PATH, "no_wrap": True},
     "Shape": _FIGURE,
     "In one": _FIGURE,
@@ -101,7 +101,7 @@ class ParamsText:
         table.padding = (0, 1 if "In one" in without else 2, 0, 0)
         rows = [row for part in self._report.parts for row in self._rows(part, level=1, wrap=wrap, without=without)]
         total = Text(count(self._report.total), style=TOTAL)
-        rows.append({"PartRow": Text("Total", style=TOTAL), "Parameters": total, "Share": "100.0%"})
+        rows.append({"Part": Text("Total", style=TOTAL), "Parameters": total, "Share": "100.0%"})
         shown = [name for name in _COLUMNS if name not in without]
         for name in shown:
             table.add_column(name, **_COLUMNS[name])
@@ -123,7 +123,7 @@ class ParamsText:
             label += f" = {part.tied_to}"
         words = Text(label, style=TITLE if level == 1 else "")
         yield {
-            "PartRow": Hanging(indent, f"{indent}  ", words) if wrap else Text(indent).append_text(words),
+            "Part": Hanging(indent, f"{indent}  ", words) if wrap else Text(indent).append_text(words),
             "Path": _last_name(part.path, numbers=_NUMBERS not in without),
             "Shape": _shape(part),
             "In one": count(part.count) if part.times > 1 else "",

@@ -17,7 +17,7 @@ def run_line(report: "MemoryReport | FitReport", more: Sequence[str] = ()) -> st
     if report.mode == "training":
         facts += [f"{report.optimizer} ({report.optimizer_impl})"]
         facts += ["blocks recomputed"] if report.recompute == "block" else []
-        facts += ["logits let go after the loss"] if report.free_logits else []
+        facts += ["logits freed after the loss"] if report.free_logits else []
     facts += more
     facts.append(f"{attention_words(report.attention)} on {report.device}")
     return ", ".join(facts)

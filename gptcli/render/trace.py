@@ -1,4 +1,4 @@
-"""``gptcli trace`` as text: what each step did to the numbers, or the one thing that was asked for."""
+"""``gptcli trace`` as text: what each step did to the numbers, or the one view that was requested."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -200,9 +200,9 @@ def _times(report: TraceReport) -> dict[int, float]:
 def _notes(report: TraceReport, *, stars: bool) -> Iterator[RenderableType]:
     yield Text(f"{short_seconds(report.steps_seconds)} for all steps of all blocks", style=QUIET)
     if stars and any(step.ignored for step in report.steps):
-        yield Text("* without the -inf that the mask puts there, which is what it is for", style=QUIET)
+        yield Text("* without the -inf that the mask puts there on purpose", style=QUIET)
     if report.pad_id is not None:
-        yield Text("The figures are those of padding too.", style=QUIET)
+        yield Text("The figures include the padding.", style=QUIET)
     yield _finding(report)
 
 
@@ -244,7 +244,7 @@ def _lens(report: TraceReport, token_of: TokenOf) -> Iterator[RenderableType]:
     for number, tokens in enumerate(report.text_tokens):
         which = f" of text {number + 1}" if len(report.text_tokens) > 1 else ""
         after = visible_token(tokens[-1])
-        yield Text.assemble((f"What the output head would say{which}, after ", TITLE), (after, ACCENT))
+        yield Text.assemble((f"What the output head gives{which}, after ", TITLE), (after, ACCENT))
         yield Narrowing(partial(_lens_table, report.logit_lens, number, token_of, then=then) for then in (True, False))
         yield ""
 

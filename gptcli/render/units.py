@@ -76,7 +76,7 @@ def megabytes(number: int) -> str:
 
 
 def binary(number: int) -> str:
-    """``652038144`` -> ``621.83 MiB``; MiB up to ten thousand of them, so that the lecture's figure stands as it is."""
+    """``652038144`` -> ``621.83 MiB``; MiB up to ten thousand of them, so that it shows the lecture's own figure."""
     if 2**20 <= number < 10_000 * 2**20:
         return f"{mebibytes(number)} MiB"
     return _scaled(number, 1024, _BINARY)
@@ -95,7 +95,7 @@ def decimal(number: int) -> str:
 
 
 def in_unit(number: int, scale: int, least: int = 2) -> str:
-    """Return a number in a unit of that size: two decimals, and three digits that count of what is under a tenth.
+    """Return a number in a unit of that size: two decimals, and three significant digits below a tenth.
 
     ``in_unit(2_931_000_000, 2**30)`` -> ``2.73``; ``in_unit(2_931_000_000, 2**40)`` -> ``0.00267``. More decimals are
     shown where ``least`` asks for them.

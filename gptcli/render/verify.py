@@ -65,7 +65,7 @@ def _how(report: VerifyReport) -> str:
 
 _INSTRUMENTS = {
     "profiler": "Peaks by torch's profiler, which records every allocation.",
-    "tracker": "Peaks by a tracker of storages, as fake tensors allocate nothing; tests hold it against the profiler.",
+    "tracker": "Peaks by a tracker of storages, as fake tensors allocate nothing; tests compare it with the profiler.",
     "allocator": "Peaks by the counter of CUDA's caching allocator.",
 }
 

@@ -20,8 +20,8 @@ class FitReport(RunReport, frozen=True, kw_only=True):
     Attributes:
         budget_bytes: the whole budget.
         unit: the unit in which it was given: ``GiB``.
-        headroom_bytes: what of it stays free.
-        variable: what was solved for.
+        headroom_bytes: how much of it stays free.
+        variable: the variable that was solved for.
         multiple_of: what the variable was asked to be a multiple of.
         step: from one valid value to the next; for widths also a multiple of what the heads need.
         answer: the largest value that fits.

@@ -35,9 +35,9 @@ class MemoryReport(RunReport, frozen=True, kw_only=True):
     """Bytes of the weights, and the peak of a pass or step with what is alive at it.
 
     Attributes:
-        kernels: of parts that others compute in more operations, how the network reckoned with computes them.
+        kernels: how the network computes the parts that others compute in more operations: ``fused`` or ``composite``.
         stores_causal_mask: whether blocks hold a causal mask each as long as they live, as the lecture's do.
-        process_bytes: what Python and torch take besides, which is not in the peak; null where it is not known.
+        process_bytes: what Python and torch themselves take, which is not in the peak; null where it is not known.
     """
 
     command: str = "memory"

@@ -82,10 +82,10 @@ class WhyRow(Struct, frozen=True):
 
 
 class ParamsReport(Report, frozen=True, kw_only=True):
-    """Parameters, counted; ``weights`` lists every tensor and is null where nobody asked for the list.
+    """Parameters, counted; ``weights`` lists every tensor and is null unless the list was requested.
 
     Attributes:
-        active: those that a token meets: all of them, where no experts are chosen among.
+        active: the parameters that one token uses: all of them, unless the network chooses among experts.
     """
 
     command: str = "params"

@@ -19,7 +19,7 @@ class TraceStep(FlowStep, frozen=True, kw_only=True):
         max: the largest.
         zeros: how many numbers are zero.
         ignored: how many are minus infinity because the causal mask says so; they are left out of the others.
-        not_finite: ``nan``, ``inf`` or ``-inf`` where there is one besides, or null.
+        not_finite: ``nan``, ``inf`` or ``-inf`` where there is one that no mask put there, or null.
         seconds: from the step before to this one, without the time of tracing; of a group, that of its parts too.
     """
 

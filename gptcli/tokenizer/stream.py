@@ -40,7 +40,7 @@ class TextStream:
         return False
 
     def end(self) -> None:
-        """Tell what was held back: no more tokens come."""
+        """Show what was held back, because no more tokens come."""
         self._held += self._decoder.decode(b"", final=True)
         self._pass_on(len(self._held))
 

@@ -126,10 +126,10 @@ TENSORS: dict[str, tuple[Callable[[State], object], str, str, str, str]] = {
         _set(f"{BLOCK}.attn.c_proj.weight", lambda t: torch.full_like(t, 0.5)),
         "constant", "warning", f"{BLOCK}.attn.c_proj.weight", "every number is 0.5"),
     "padded vocabulary": (_pad, "vocabulary", "error", "transformer.wte.weight", "padded to a multiple of 64"),
-    "untrained": (_norms_as_initialised, "untrained", "warning", "transformer.h.0.ln_1.bias", "no step has been taken"),
+    "untrained": (_norms_as_initialised, "untrained", "warning", "transformer.h.0.ln_1.bias", "no training step"),
     "one norm untrained": (
         _set(f"{BLOCK}.ln_2.weight", torch.ones_like),
-        "untrained", "warning", f"{BLOCK}.ln_2.weight", "other layer norms"),
+        "untrained", "warning", f"{BLOCK}.ln_2.weight", "other norms"),
     "a block copied": (
         lambda s: s.__setitem__(f"{BLOCK}.mlp.c_fc.weight", s["transformer.h.0.mlp.c_fc.weight"].clone()),
         "repeated", "warning", f"{BLOCK}.mlp.c_fc.weight", "transformer.h.0.mlp.c_fc.weight"),

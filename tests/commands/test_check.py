@@ -10,6 +10,7 @@ import pytest
 import torch
 import yaml
 
+import gptcli.model.check.run  # noqa: F401  # loaded once here, rather than by the child of every test
 from tests.conftest import Cli, gptcli_process
 from tests.model.planted import LECTURE, NANOGPT, SIZES, plant
 
@@ -49,7 +50,7 @@ def test_the_screen_of_a_right_network(
     outcome = cli("check", plant(tmp_path, "lecture"), *small)
     assert outcome.code == 0, outcome.err
     assert "Transformer block: 13 steps" in outcome.out
-    assert "steps that can be seen agree: it is the network it should be." in outcome.out
+    assert "steps that can be seen agree: this is the network of the config." in outcome.out
     assert max(len(line) for line in outcome.out.splitlines() if not line.startswith(str(tmp_path))) <= 80
 
 
@@ -427,7 +428,7 @@ class TestNotFinite:
         assert all(step["ok"] for step in document["steps"])
         screen = cli("check", f"{write(tmp_path, swapped(LECTURE, pair))}:GPTModel", *small)
         assert "pos_emb.weight holds NaN or infinity, though no step of this run shows it." in screen.out
-        assert "it is the network it should be" not in screen.out
+        assert "this is the network of the config" not in screen.out
 
     def test_numbers_that_overflow(self, cli: Cli, tmp_path: Path, small: list[str]) -> None:
         document = self.check(cli, tmp_path, small, self.after_building("self.out_head.weight.fill_(1e308)"))
@@ -467,7 +468,7 @@ class TestProbe:
         found = outcome.json["first_divergence"]
         assert (found["label"], found["kind"]) == (label, "not-finite")
         assert all(step["ok"] for step in outcome.json["steps"])
-        assert "it is the network it should be" not in cli("check", target, *small).out
+        assert "this is the network of the config" not in cli("check", target, *small).out
 
     @pytest.mark.parametrize(
         ("expression", "path", "told"),
@@ -524,7 +525,7 @@ ENDINGS = {
     "raise BaseExceptionGroup('a', [KeyboardInterrupt()])": ("BaseExceptionGroup: a (1 sub-exception)", 2),
     "raise type('E', (Exception,), {'__str__': lambda self: 1 / 0})": ("my_gpt.py:2: E (while it was loaded)", 2),
     "__getattr__ = lambda name: {}[name]": ("KeyError: 'make' (while make was looked up)", 2),
-    "while True: pass": ("was not done within 1 s, the time limit while it was loaded; --time-limit gives it more", 1),
+    "while True: pass": ("did not finish within 1 s, the time limit while it was loaded; --time-limit sets another", 1),
 }
 
 

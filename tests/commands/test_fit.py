@@ -88,7 +88,7 @@ def test_a_search_that_stops_at_its_cap_says_so(cli: Cli, variable: str, most: i
     asked = ("--budget", "9999999999PB", "--solve", variable, "-c", "tiny")
     document = _fit(cli, *asked)
     assert (document["answer"], document["capped"], document["next_value"]) == (most, True, None)
-    told = f"The search ends there: {most:,} is the most that is tried, and more may fit."
+    told = f"The search ends there: {most:,} is the largest value that is tried, and more may fit."
     assert told in " ".join(cli("fit", *asked).out.split())
     assert _fit(cli, "--budget", "8GiB", "--solve", variable, "-c", "tiny")["capped"] is False
 

@@ -103,7 +103,7 @@ def test_ids_that_spell_nothing_are_counted(cli: Cli) -> None:
     assert outside
     outcome = cli("generate", "Hi", *sizes)
     assert outcome.out == f"Hi{text['text']}\n"
-    assert f"12 tokens, as many as asked for; {len(outside)} spell nothing, no such token" in outcome.err
+    assert f"12 tokens, the number asked for; {len(outside)} spell nothing, no such token" in outcome.err
 
 
 def test_control_characters_do_not_control_the_terminal() -> None:

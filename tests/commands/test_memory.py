@@ -63,8 +63,8 @@ def test_what_the_figure_is_of_and_what_is_not_in_it_is_said(cli: Cli) -> None:
         "gptcli's own network: layer norm and GELU are one fused call each, and no block stores a causal mask" in said
     )
     assert "as the lecture's does, takes more" in said
-    assert "Not in it: Python and torch themselves, some 320 MiB; gaps that the allocator leaves" in said
-    assert "Not in it: the card's context" in " ".join(cli("memory", "--device", "cuda").out.split())
+    assert "Not counted: Python and torch themselves, some 320 MiB; gaps that the allocator leaves" in said
+    assert "Not counted: the card's context" in " ".join(cli("memory", "--device", "cuda").out.split())
     document = cli("memory", "--json").json
     assert document["kernels"] == {"layer_norm": "fused", "activation": "fused"}
     assert document["stores_causal_mask"] is False

@@ -1,4 +1,4 @@
-"""Networks as learners write them, in the lecture's way and in nanoGPT's, with a mistake planted in the source by name.
+"""Networks as people write them, in the lecture's way and in nanoGPT's, with a mistake planted in the source by name.
 
 Each source is right as it stands. A plant replaces pieces of it; every piece must be there, so that none is lost.
 """

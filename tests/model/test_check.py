@@ -7,6 +7,7 @@ import pytest
 import torch
 import yaml
 
+import gptcli.model.check.run  # noqa: F401  # loaded once here, rather than by the child of every test
 from gptcli.model.check.mistakes import MISTAKES, OTHER_HEADS
 from tests.conftest import Cli
 from tests.model.planted import IN_LECTURE, IN_NANOGPT, SIZES, WAYS, plant

@@ -1,84 +1,139 @@
-"""The runner of the tree, as a program that holds a model uses it: modules exchanged, copied, listened to."""
+"""The runner: parts are run by what they read, and a value goes with its last reader."""
 
 import copy
 import weakref
+from typing import Any
 
+import pytest
 import torch
+from msgspec.structs import replace
 from torch import Tensor, nn
 
-from gptcli.architecture import describe, steps
+from gptcli.architecture import Group, Part, describe, steps
 from gptcli.architecture.axes import B, C, T
 from gptcli.architecture.parts.add import Add
-from gptcli.config import ModelConfig
+from gptcli.architecture.parts.gelu import Gelu
+from gptcli.config import load_config
 from gptcli.model.cache import KVCache
-from gptcli.model.gpt import GPT, Runner, existing
-from gptcli.model.initialize import initialize
+from gptcli.model.forward import BuildOptions, build
+from gptcli.model.gpt import GPT, Runner
 from gptcli.model.tap import Tap, observed
-from tests.patterned import patterned
 
-IDS = torch.tensor([[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]])
-CONFIG = ModelConfig(vocab_size=50, context_length=8, emb_dim=12, n_heads=3, n_layers=1, drop_rate=0.1)
-
-
-def _model(order: str = "ABA", *, recompute: bool = False) -> GPT:
-    model = GPT(patterned(order, attention="explicit", config=CONFIG), recompute=recompute).eval()
-    initialize(model, "torch", 1)
-    return model
+STREAM = (B, T, C)
+TINY = load_config("tiny", set_values=["n_layers=2"], environ={}).config
+IDS = torch.tensor([[1, 2, 3], [4, 5, 6]])
 
 
-def test_a_module_in_anothers_place_is_what_runs() -> None:
-    model = _model()
-    before = model(IDS)
-    expand = model.get_submodule("h.1.mlp.c_fc")
-    other = nn.Linear(12, 40)
-    model.get_submodule("h.1.mlp").c_fc = other
-    assert not torch.equal(model(IDS), before)
-    assert dict(model.named_parameters())["h.1.mlp.c_fc.weight"] is other.weight
-    model(IDS).sum().backward()
-    assert other.weight.grad is not None
-    model.get_submodule("h.1.mlp").c_fc = expand
-    assert torch.equal(model(IDS), before)
-    model.lm_head = nn.Linear(12, 7)
-    assert model(IDS).shape == (2, 5, 7)
+def runner(*parts: tuple[str, Part | Group]) -> Runner:
+    return Runner(parts, "", {}, lambda *_: nn.Parameter(), Tap())
 
 
-def test_a_copy_shares_nothing() -> None:
-    model = _model()
-    before = model(IDS)
-    other = copy.deepcopy(model)
-    with torch.no_grad():
-        for parameter in other.parameters():
-            parameter.zero_()
-    seen: list[str] = []
-    with observed(other, lambda path, _: seen.append(path)):
-        assert not other(IDS).any()
-    assert seen == [step.path for step in steps(model.network, model.network.sizes_for(*IDS.shape))]
-    assert torch.equal(model(IDS), before)
-    assert len(seen) == len(set(seen))
+def add(*reads: str) -> Add:
+    return Add(label="Sum", shape=STREAM, reads=reads)
 
 
-def test_a_part_may_read_a_value_twice() -> None:
-    shape = (B, T, C)
-    parts = tuple((name, Add(label="Sum", reads=(read, read), shape=shape)) for name, read in ("ax", "ba"))
-    doubled: Tensor = Runner(parts, "", {}, existing({}), Tap())(torch.ones(2, 3))
-    assert torch.equal(doubled, torch.full((2, 3), 4.0))
+def gelu(read: str) -> Gelu:
+    return Gelu(label="GELU", shape=STREAM, reads=(read,))
 
 
-def test_a_cache_is_filled_where_layers_would_be_recomputed() -> None:
-    model = _model(recompute=True)
-    cache = KVCache(model.network, 2, 5, torch.float32, "cpu")
-    model(IDS[:, :4], cache)
-    assert cache.length == 4
-    torch.testing.assert_close(model(IDS[:, 4:], cache)[:, 0], model(IDS)[:, 4])
+def test_parts_take_what_they_read() -> None:
+    x = torch.tensor([1.0, -2.0])
+    ours = runner(("a", gelu("x")), ("b", add("a", "x")), ("c", add("b", "b")), ("d", add("a", "c")))
+    a = nn.functional.gelu(x, approximate="tanh")
+    torch.testing.assert_close(ours(x), a + 2 * (a + x))
+
+
+def test_a_group_inside_a_group() -> None:
+    x = torch.tensor([3.0])
+    inner = Group(kind="twice", label="Twice", reads=("a",), parts=(("one", add("x", "x")), ("two", add("one", "x"))))
+    assert runner(("a", add("x", "x")), ("g", inner), ("b", add("g", "x")))(x).item() == 3 * 6 + 3
 
 
 def test_a_value_goes_with_its_last_reader() -> None:
+    alive: dict[str, list[str]] = {}
+    known: dict[str, Any] = {}
+    ours = runner(("a", gelu("x")), ("b", gelu("a")), ("c", gelu("b")), ("d", add("c", "a")), ("e", gelu("d")))
+
+    def listener(path: str, out: Tensor) -> None:
+        known[path] = weakref.ref(out)
+        alive[path] = [name for name, reference in known.items() if reference() is not None]
+
+    ours.tap.listener = listener
+    with torch.no_grad():
+        ours(torch.ones(2))
+    assert alive["c"] == ["a", "b", "c"]  # b is still the argument of c
+    assert alive["d"] == ["a", "c", "d"]
+    assert alive["e"] == ["d", "e"]
+
+
+def test_what_reads_before_it_is_made_is_an_error() -> None:
+    with pytest.raises(KeyError, match="b"):
+        runner(("a", gelu("b")), ("b", gelu("x")))(torch.ones(1))
+
+
+def test_a_listener_goes_although_a_step_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build(describe(TINY), BuildOptions())
+
+    def fail(_x: Tensor) -> Tensor:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(model.get_submodule("h.1.mlp.act"), "forward", fail)
+    seen: list[str] = []
+    with pytest.raises(RuntimeError, match="broken"), observed(model, lambda path, _x: seen.append(path)):
+        model(IDS)
+    assert seen[-1] == "h.1.mlp.c_fc"
+    assert model.tap.listener is None
+
+
+@pytest.mark.parametrize("path", ["h.0.attn", "h.1.mlp.act", "wte"])
+def test_a_module_that_somebody_replaces_is_run(path: str) -> None:
+    model = build(describe(TINY), BuildOptions())
+
+    class Zero(nn.Module):
+        def forward(self, x: Tensor, _cache: object = None) -> Tensor:
+            return torch.zeros(*IDS.shape, TINY.emb_dim) if path == "wte" else torch.zeros_like(x)
+
+    with torch.no_grad():
+        before = model(IDS)
+        parent, _, name = path.rpartition(".")
+        setattr(model.get_submodule(parent), name, Zero())
+        assert not torch.equal(model(IDS), before)
+
+
+def test_a_copy_is_a_network_of_its_own() -> None:
+    model = build(describe(TINY), BuildOptions())
+    other = copy.deepcopy(model)
+    with torch.no_grad():
+        expected = model(IDS)
+        assert torch.equal(other(IDS), expected)
+        other.get_parameter("wte.weight").zero_()
+        assert not torch.equal(other(IDS), expected)
+        assert torch.equal(model(IDS), expected)
+    loaded = GPT(describe(TINY, "sdpa"))
+    loaded.load_state_dict(model.state_dict())
+    torch.testing.assert_close(loaded.eval()(IDS), expected)
+
+
+def test_dropped_layers_are_those_of_the_tree() -> None:
+    network = describe(replace(TINY, n_layers=5))
+    assert [len(layer.calls) for layer in GPT(network, device="meta").layers] == [8] * 5
+
+
+def test_a_cache_is_filled_where_layers_would_be_recomputed() -> None:
+    model = build(describe(TINY), BuildOptions()).requires_grad_()
+    model.recompute = True
+    cache = KVCache(model.network, len(IDS), 3, torch.float32, "cpu")
+    model(IDS[:, :2], cache)
+    assert cache.length == 2
+    torch.testing.assert_close(model(IDS[:, 2:], cache)[:, 0], model(IDS)[:, 2])
+
+
+def test_the_values_of_a_network_go_with_their_last_readers() -> None:
     """What a group takes stays until the group returns: its caller holds it; so does what a layer takes.
 
     What the last part of a group gives is what the group gives, and is read by that name.
     """
-    model = GPT(describe(CONFIG)).train()
-    initialize(model, "torch", 1)
+    model = build(describe(replace(TINY, n_layers=1)), BuildOptions(dropout=True))
     listed = steps(model.network, model.network.sizes_for(*IDS.shape))
     order = {step.path: index for index, step in enumerate(listed)}
     last = {read: index for index, step in enumerate(listed) for read in step.reads}

@@ -77,7 +77,7 @@ def test_a_sample_is_reproducible_and_has_one_error_a_place() -> None:
 
 def test_every_file_of_the_books_has_mutants() -> None:
     files = {mutant.file for mutant in mutate.all_mutants()}
-    assert {"gptcli/analysis/sweep.py", "gptcli/architecture/kernels.py", "gptcli/analysis/fit.py"} <= files
+    assert {"gptcli/analysis/sweep.py", "gptcli/architecture/parts/linear.py", "gptcli/analysis/fit.py"} <= files
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def test_a_fork_gives_a_verdict(
 def test_every_test_runs_the_likeliest_first() -> None:
     (every,) = mutate.test_groups("")
     assert {path.parent.name for path in map(Path, every)} == {"analysis", "architecture"}
-    for stem, first in (("kernels", "tests/analysis/test_phases.py"), ("why", "tests/analysis/test_why.py")):
+    for stem, first in (("linear", "tests/analysis/test_phases.py"), ("why", "tests/analysis/test_why.py")):
         likely, others = mutate.test_groups(stem)
         assert likely == [first]
         assert sorted(likely + others) == every

@@ -50,7 +50,7 @@ class AttentionScores(Part, frozen=True, kw_only=True):
     kind: ClassVar[str] = "attention_scores"
     family: ClassVar[Family] = "attention"
     sentence: ClassVar[str] = (
-        "Compares each query with each key: the larger the product, the more the one looks at the other."
+        "Compares each query with each key: the larger the product, the more attention the query pays to that key."
     )
 
     def formula(self) -> str:  # noqa: D102  # as in the base class

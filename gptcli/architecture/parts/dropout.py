@@ -15,7 +15,8 @@ class Dropout(Part, frozen=True, kw_only=True):
     kind: ClassVar[str] = "dropout"
     family: ClassVar[Family] = "dropout"
     sentence: ClassVar[str] = (
-        "Zeroes a random part of the numbers in training, so that no single one is relied upon; else idle."
+        "Zeroes a random share of the numbers in training, so that the network relies on no single one; else changes "
+        "nothing."
     )
 
     rate: float

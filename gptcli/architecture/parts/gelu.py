@@ -14,7 +14,7 @@ class Gelu(Part, frozen=True, kw_only=True):
     kind: ClassVar[str] = "gelu"
     family: ClassVar[Family] = "activation"
     called: ClassVar[str] = "GELU"
-    sentence: ClassVar[str] = "Lets large numbers pass and fades small and negative ones out, smoothly."
+    sentence: ClassVar[str] = "Passes large numbers and brings small and negative ones smoothly towards zero."
 
     exact: bool = False
 

@@ -36,7 +36,7 @@ class Linear(Part, frozen=True, kw_only=True):
     kind: ClassVar[str] = "linear"
     family: ClassVar[Family] = "linear"
     sentence: ClassVar[str] = (
-        "A matrix product: each number that comes out is a weighted sum of all that one token brings in."
+        "A matrix product: each output number is a weighted sum of all input numbers of one token."
     )
 
     inputs: Dim

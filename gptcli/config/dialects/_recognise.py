@@ -28,7 +28,7 @@ def recognise(entries: Entries, dialects: Sequence[Dialect], place: str) -> Dial
 
 
 def unknown_keys(entries: Entries, dialect: Dialect, dialects: Sequence[Dialect]) -> dict[str, Problem]:
-    """Tell of the keys that the file's dialect does not know; those that nobody knows only where it is not ours."""
+    """Report keys that the file's dialect does not know; keys that nobody knows only where the dialect is not ours."""
     problems = {}
     for key in entries:
         if dialect.knows(key):

@@ -1,1 +1,1 @@
-"""Somebody's own GPT held against ours, step by step. Importing this package loads no torch; its modules do."""
+"""Somebody's own GPT compared with ours, step by step. Importing this package loads no torch; its modules do."""

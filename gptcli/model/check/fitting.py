@@ -1,4 +1,4 @@
-"""Their parameters put to ours: by which names, for which config, and what does not fit."""
+"""Their parameters mapped to ours: by which names, for which config, and what does not fit."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -56,7 +56,7 @@ class Fitted(Struct, frozen=True):
 
 
 def unsettle(model: nn.Module, seed: int) -> None:
-    """Move what every fresh network has alike, so that nothing hides behind it.
+    """Change the values that every fresh network shares, because they hide mistakes.
 
     A bias of 0 that is not added, a norm's scale of 1 that is not applied and a matrix of zeros change nothing; all
     else stays as its constructor drew it.

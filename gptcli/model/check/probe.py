@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from gptcli.config.printable import printable
 from gptcli.errors import InputError
-from gptcli.model.check.learner import Learner, default_dtype, reported
 from gptcli.model.check.ports import LOGITS
+from gptcli.model.check.user_network import UserNetwork, default_dtype, reported
 from gptcli.reports.check import Divergence
 from gptcli.reports.finding import Finding
 
@@ -25,12 +25,12 @@ _GRADIENTS = "the backward pass gives NaN or infinity, so the first step of trai
 
 
 def probe(
-    learner: Learner, model: nn.Module, ids: Tensor, *, unused: Collection[str]
+    user_network: UserNetwork, model: nn.Module, ids: Tensor, *, unused: Collection[str]
 ) -> tuple[Divergence | None, list[Finding]]:
     """Run a network in fp32, forward and backward; logits and gradients must be finite.
 
     Args:
-        learner: whose network it is.
+        user_network: where the network comes from.
         model: the network in fp32, with the weights that it is to be run with.
         ids: (B, T).
         unused: parameters that nothing is expected to use.
@@ -42,20 +42,20 @@ def probe(
         InputError: its forward pass fails in fp32.
     """
     with default_dtype(torch.float32):
-        logits = learner.logits(model, ids, gradients=True)
+        logits = user_network.logits(model, ids, gradients=True)
         if not logits.isfinite().all():
             return Divergence(path=LOGITS, label="Logits", kind=NOT_FINITE, side="out", hint=_IN_FP32), []
-        return _backward(learner, model, logits, unused)
+        return _backward(user_network, model, logits, unused)
 
 
 def _backward(
-    learner: Learner, model: nn.Module, logits: Tensor, unused: Collection[str]
+    user_network: UserNetwork, model: nn.Module, logits: Tensor, unused: Collection[str]
 ) -> tuple[Divergence | None, list[Finding]]:
     if not logits.requires_grad:
         message = "gives logits without a gradient, as under torch.no_grad() or after .detach(): it cannot be trained"
         return None, [Finding("warning", "no-gradient", "", message)]
     try:
-        with reported(learner.target, "in the backward pass"):
+        with reported(user_network.target, "in the backward pass"):
             logits.float().logsumexp(-1).mean().backward()  # type: ignore[no-untyped-call]
     except InputError as error:
         return None, [Finding("warning", "no-gradient", "", f"cannot be trained: {error}")]

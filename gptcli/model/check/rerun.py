@@ -5,16 +5,18 @@ from itertools import islice
 
 import torch
 from msgspec import Struct
+from msgspec.structs import replace
 from torch import Tensor
 
-from gptcli.architecture import Group, Network, Shape, Sizes, Stack
+from gptcli.architecture import Group, Network, Part, Shape, Sizes, Stack
+from gptcli.architecture.listing import output_shape
 from gptcli.architecture.network import Layer, Node, sizes_of_layer
 from gptcli.model.check.mistakes.edits import owner
-from gptcli.model.check.ports import IN, OUT, Entry, Key, Port, ports, ports_inside
+from gptcli.model.check.ports import IN, OUT, Entry, Port, PortKey, ports, ports_inside
 from gptcli.model.gpt import GPT, Runner, existing
 from gptcli.model.tap import Tap, observed
 
-Values = Mapping[Key, Tensor]  # what stands at the ports
+Values = Mapping[PortKey, Tensor]  # what stands at the ports
 
 
 class Stretch(Struct, frozen=True):
@@ -80,22 +82,32 @@ class Rerun:
         return Stretch(group, lambda network: _group(stretch.of(network), name), {"x": self._at(group, IN)}, group)
 
     def run(self, network: Network, stretch: Stretch) -> Values:
-        """Run a stretch from our own input and return what stands at its ports, and at those that take its output."""
+        """Run a stretch from our own input, starting at the first part that differs from ours.
+
+        Returns:
+            The values at the ports of the parts that ran, and at those that read their output; nothing where no part
+            differs.
+        """
         layer = stretch.of(network)
-        outputs = {entry.value: self._ours[entry.value] for entry in stretch.entries.values()}
-        values = {name: outputs[entry.value] for name, entry in stretch.entries.items()}
+        alike = self._alike(layer.body, stretch)
+        parts = layer.body.parts[len(alike) :]
+        if not parts:
+            return {}
+        given = {name: Entry(_joined(stretch.path, name), output_shape(node)) for name, node in alike}
+        entries = stretch.entries | given
+        outputs = {entry.value: self._ours[entry.value] for entry in entries.values()}
+        values = {name: outputs[entry.value] for name, entry in entries.items()}
         values |= {"ids": self._ids, "positions": torch.arange(self._ids.shape[1])}
         tap = Tap()
         tap.listener = outputs.__setitem__
-        sizes = sizes_of_layer(network.sizes, layer)
-        runner = Runner(layer.body.parts, stretch.path, sizes, self._source, tap).eval()
+        runner = Runner(parts, stretch.path, sizes_of_layer(network.sizes, layer), self._source, tap).eval()
         with torch.no_grad():
             for call in runner.calls:
                 values[call.name] = runner.run(call, values, None)
-        given = values[call.name]
-        seen = {port.key: given for port in self._listed if port.value == stretch.gives}
-        inside = ports_inside(layer.body, stretch.path, stretch.entries)
-        return seen | {port.key: outputs[port.value] for port in inside}
+        output = outputs[_joined(stretch.path, layer.body.output)]
+        seen = {port.key: output for port in self._listed if port.value == stretch.gives}
+        ran = ports_inside(replace(layer.body, parts=parts), stretch.path, entries)
+        return seen | {port.key: outputs[port.value] for port in ran}
 
     def whole(self, network: Network) -> Values:
         """Run a network on the ids and return what stands at its ports."""
@@ -105,9 +117,22 @@ class Rerun:
             model(self._ids)
         return {port.key: outputs[port.value] for port in ports(network)}
 
+    def _alike(self, body: Group, stretch: Stretch) -> list[tuple[str, Part | Group]]:
+        """Return the parts, from the first on, that are as in ours and give their readers what a tap sees."""
+        found: list[tuple[str, Part | Group]] = []
+        for (name, node), ours in zip(body.parts, stretch.of(self._network).body.parts, strict=False):
+            if isinstance(node, Stack) or (isinstance(node, Part) and node.cached()) or (name, node) != ours:
+                break
+            found.append((name, node))
+        return found
+
     def _at(self, path: str, side: str) -> Entry:
         port = next(port for port in self._listed if port.key == (path, side))
         return Entry(port.value, port.shape)
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
 
 
 def _layer(network: Network, index: int) -> Layer:

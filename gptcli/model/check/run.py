@@ -1,4 +1,4 @@
-"""Somebody's network and ours on the same ids with the same weights, up to the first step where they part."""
+"""Somebody's network and ours on the same ids with the same weights, up to the first step that departs."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,12 +15,12 @@ from gptcli.config import ModelConfig, ResolvedConfig
 from gptcli.config.printable import printable
 from gptcli.errors import InputError
 from gptcli.model.check.fitting import Fitted, fit, unsettle
-from gptcli.model.check.learner import Learner, default_dtype, make_room_for
 from gptcli.model.check.ports import IN, LOGITS, OUT, Port, Watch, difference, magnitude, ports, put_beside
 from gptcli.model.check.probe import NOT_FINITE, probe
 from gptcli.model.check.rerun import Values
 from gptcli.model.check.search import Search, Together
 from gptcli.model.check.target import Target
+from gptcli.model.check.user_network import UserNetwork, default_dtype, make_room_for
 from gptcli.model.gpt import GPT
 from gptcli.model.load import load_model
 from gptcli.model.tap import observed
@@ -72,18 +72,18 @@ def run_check(target: Target, request: CheckRequest) -> CheckReport:
         InputError: the file, or what it does, keeps it from being checked.
     """
     make_room_for(target)
-    learner = Learner(target)
-    asked = request.config(learner.is_class)
+    user_network = UserNetwork(target)
+    asked = request.config(user_network.is_class)
     if asked is not None:
         request.admit(request.network_of(asked.config))
     try:
-        return _check(learner, asked, request, torch.float64)
+        return _check(user_network, asked, request, torch.float64)
     except _SinglePrecisionError:
         pass
     except InputError as error:
         if not (isinstance(error.__cause__, RuntimeError) and _ABOUT_DTYPES.search(str(error.__cause__))):
             raise
-    return _check(learner, asked, request, torch.float32)
+    return _check(user_network, asked, request, torch.float32)
 
 
 class _SinglePrecisionError(Exception):
@@ -105,18 +105,22 @@ class _Ours(Struct, frozen=True):
     outputs: dict[str, Tensor]
 
 
-def _check(learner: Learner, asked: ResolvedConfig | None, request: CheckRequest, dtype: torch.dtype) -> CheckReport:
+def _check(
+    user_network: UserNetwork, asked: ResolvedConfig | None, request: CheckRequest, dtype: torch.dtype
+) -> CheckReport:
     early_ids = _ids(asked.config, request) if asked is not None else None  # a bad text is reported first
-    model = learner.build(None if asked is None else asked.config, seed=request.seed, dtype=dtype)
+    model = user_network.build(None if asked is None else asked.config, seed=request.seed, dtype=dtype)
     unsettle(model, request.seed)
-    fitted = fit(model, learner.target, asked, request.network_of, set_values=request.set_values, tied=request.tied)
+    fitted = fit(
+        model, user_network.target, asked, request.network_of, set_values=request.set_values, tied=request.tied
+    )
     ids = _ids(fitted.config, request) if early_ids is None else early_ids
     network = fitted.network
     listed, places = steps(network, network.sizes), ports(network)
     broken = _unfit(fitted.recognised.findings)
     not_finite = _parameters_not_finite(model)
     fitted.recognised.findings.extend(not_finite)
-    theirs = _run_theirs(learner, model, fitted, ids, places, dtype, may_fail=broken is not None)
+    theirs = _run_theirs(user_network, model, fitted, ids, places, dtype, may_fail=broken is not None)
     seen: list[tuple[Port, CheckedStep]] = []
     divergence = broken
     if broken is None:
@@ -130,11 +134,11 @@ def _check(learner: Learner, asked: ResolvedConfig | None, request: CheckRequest
     parameters = sum(parameter.numel() for parameter in model.parameters())
     if divergence is None:
         del model, theirs  # a third network needs the room
-        divergence, more = _probed(learner, asked, request, ids, fitted.recognised.findings)
+        divergence, more = _probed(user_network, asked, request, ids, fitted.recognised.findings)
         fitted.recognised.findings.extend(more)
     return CheckReport(
         config=fitted.config,
-        target=str(learner.target),
+        target=str(user_network.target),
         layout=fitted.matched.layout.name,
         parameters=parameters,
         dtype=_NAMES[dtype],
@@ -150,12 +154,16 @@ def _check(learner: Learner, asked: ResolvedConfig | None, request: CheckRequest
 
 
 def _probed(
-    learner: Learner, asked: ResolvedConfig | None, request: CheckRequest, ids: Tensor, findings: Sequence[Finding]
+    user_network: UserNetwork,
+    asked: ResolvedConfig | None,
+    request: CheckRequest,
+    ids: Tensor,
+    findings: Sequence[Finding],
 ) -> tuple[Divergence | None, list[Finding]]:
     """Build it once more, since numbers that are no parameters stay in the precision in which they were made."""
-    model = learner.build(None if asked is None else asked.config, seed=request.seed, dtype=torch.float32)
+    model = user_network.build(None if asked is None else asked.config, seed=request.seed, dtype=torch.float32)
     unsettle(model, request.seed)
-    return probe(learner, model, ids, unused={finding.path for finding in findings})
+    return probe(user_network, model, ids, unused={finding.path for finding in findings})
 
 
 def _ids(config: ModelConfig, request: CheckRequest) -> Tensor:
@@ -177,7 +185,7 @@ def _unfit(findings: Sequence[Finding]) -> Divergence | None:
 
 
 def _run_theirs(
-    learner: Learner,
+    user_network: UserNetwork,
     model: nn.Module,
     fitted: Fitted,
     ids: Tensor,
@@ -188,7 +196,7 @@ def _run_theirs(
 ) -> _Theirs | None:
     def run(ids: Tensor) -> Values:
         with default_dtype(dtype), Watch(model, fitted.modules, listed) as watch:
-            logits = learner.logits(model, ids)
+            logits = user_network.logits(model, ids)
         values = {**watch.values(), (LOGITS, OUT): logits.detach().clone()}
         if dtype == torch.float64 and any(value.dtype != dtype for value in values.values()):
             raise _SinglePrecisionError
@@ -269,6 +277,7 @@ def _compare(
             label="Logits" if path == LOGITS else by_path.get(path, port.node).label,
             module=_module(port, modules),
             side=port.side,
+            at_dropout=_at_dropout(port, modules),
             shape=tuple(found.shape),
             expected_shape=tuple(expected.shape),
             difference=apart if apart is not None and apart < float("inf") else None,
@@ -292,6 +301,10 @@ def _module(port: Port, modules: Mapping[str, tuple[str, ...]]) -> str:
     return " + ".join(modules.get(port.path) or modules.get(port.path.rpartition(".")[0], ()))
 
 
+def _at_dropout(port: Port, modules: Mapping[str, tuple[str, ...]]) -> bool:
+    return port.path not in modules and bool(_module(port, modules))
+
+
 def _first(
     seen: list[tuple[Port, CheckedStep]],
     theirs: _Theirs,
@@ -312,6 +325,7 @@ def _first(
             label=step.label,
             kind="random",
             module=_module(unsteady, fitted.modules),
+            at_dropout=_at_dropout(unsteady, fitted.modules),
             side=unsteady.side,
             mistakes=["dropout-left-on"],
             hint=_DROPOUT_HINT,
@@ -348,6 +362,7 @@ def _seen_at(checked: CheckedStep, expected: Tensor, found: Tensor) -> dict[str,
         "path": checked.path,
         "label": checked.label,
         "module": checked.module,
+        "at_dropout": checked.at_dropout,
         "side": checked.side,
         "expected": _corner(expected, expected, found),
         "found": _corner(found, expected, found),
@@ -381,7 +396,7 @@ def _kind(checked: CheckedStep, port: Port, *, alike: bool) -> str:
 
 def _shape_hint(checked: CheckedStep, width: int) -> str | None:
     if checked.path == LOGITS and checked.shape[-1:] == (width,) != checked.expected_shape[-1:]:
-        return "the network returns what its output head should take; apply the head"
+        return "the network returns the input of its output head; apply the head"
     return None
 
 

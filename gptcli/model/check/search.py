@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import combinations
 
 import torch
@@ -65,9 +66,7 @@ class Search:
         return self._best(self._pairs(single, own, group), self._run_of(group), departing) if group else []
 
     def _run_of(self, stretch: Stretch) -> _Run:
-        """Return what runs a stretch of a network that is edited there; of others there is nothing to see."""
-        ours = stretch.of(self._network)
-        return lambda network: self._rerun.run(network, stretch) if stretch.of(network) != ours else {}
+        return partial(self._rerun.run, stretch=stretch)
 
     def _pairs(self, single: list[_Attempt], around: Stretch, group: Stretch) -> Iterator[_Attempt]:
         """Yield the pairs of mistakes that can be made at once in a group and leave what is around it as it is."""
@@ -91,7 +90,7 @@ class Search:
     def _score(self, edited: Network, run: _Run, departing: Port) -> tuple[int, float]:
         """Return how many ports agree from the departing one on, and how far that one is apart for its size.
 
-        The number is 0 where that port or one before it does not agree.
+        The number is 0 where that port or one before it does not agree, or nothing there is run.
         """
         try:
             values = run(edited)

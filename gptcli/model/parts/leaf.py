@@ -36,12 +36,12 @@ class Leaf(nn.Module):
             self.register_parameter(name, parameters(name, shape))
 
     def for_readers(self, out: Tensor, cache: LayerCache | None) -> Any:
-        """Return what those take who read this part, of a part that keeps something in a KV cache."""
+        """Return what the readers of this part get, for a part that keeps something in a KV cache."""
         raise NotImplementedError(self.part.kind)
 
 
 def leaf_of(part: type[Part]) -> Callable[[type[Leaf]], type[Leaf]]:
-    """Enter a leaf as that of a kind of part."""
+    """Register a leaf for a kind of part."""
 
     def enter(leaf: type[Leaf]) -> type[Leaf]:
         leaves[part] = leaf

@@ -1,6 +1,6 @@
 """Networks that know nothing of the description: witnesses for `gptcli verify`.
 
-Every other figure of `verify` is held against a network that is built from the description, so an error of the
+Every other figure of `verify` is compared with a network that is built from the description, so an error of the
 description stands on both sides and shows in none. A witness is built from the config's numbers alone. It imports
 nothing of gptcli but `gptcli.config`; a contract of the linter says so.
 """
@@ -11,7 +11,7 @@ __all__ = ["Witness", "WitnessName", "check_witness", "witness_named"]
 
 
 def witness_named(name: WitnessName) -> Witness:
-    """Return a witness, one that `check_witness` lets stand."""
+    """Return a witness that `check_witness` accepts."""
     if name == "transformers":
         from gptcli.model.witness.peer import transformers_witness
 

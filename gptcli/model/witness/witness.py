@@ -35,7 +35,7 @@ class Witness(Struct, frozen=True, kw_only=True):
 
 
 def check_witness(name: WitnessName, config: ModelConfig) -> None:
-    """Refuse a witness that cannot stand beside a model; torch is not needed for that.
+    """Refuse a witness that cannot be compared with a model; torch is not needed for that.
 
     Raises:
         InputError: transformers is not installed, or its GPT-2 cannot be of this config.

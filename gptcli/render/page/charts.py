@@ -1,4 +1,4 @@
-"""Charts with the table that they are drawn from beside them, so that nobody needs the picture to have the figures."""
+"""Charts, each with its table beside it: the table holds every figure of the picture."""
 
 from collections.abc import Sequence
 from math import isfinite

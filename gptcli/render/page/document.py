@@ -33,7 +33,7 @@ _MAX_CHIPS = 400
 
 
 class Studies(NamedTuple):
-    """What the page shows besides the steps: what is alive at the peak of a pass, and of a training step."""
+    """What the page shows beside the steps: what is alive at the peak of a pass, and of a training step."""
 
     inference: MemoryReport
     training: MemoryReport
@@ -141,7 +141,7 @@ def _run_words(report: TraceReport) -> Iterator[str | Html]:
         yield tag("code", printable(report.weights.path))
         yield ". "
     if report.pad_id is not None:
-        yield "The figures are those of padding too. "
+        yield "The figures include the padding. "
     bad = next((step for step in report.steps if step.path == report.first_not_finite), None)
     if bad is None:
         yield "No NaN and no infinity anywhere."

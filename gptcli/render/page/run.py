@@ -59,7 +59,7 @@ def lens(report: TraceReport) -> Html | None:
     if not report.logit_lens:
         return None
     lead = (
-        "If the final layer norm and the output head came right after a block, this is what they would say: the guess "
+        "If the final norm and the output head came right after a block, they would give this: the guess "
         "taking shape on its way up (the logit lens)."
     )
     tables = [html for text in range(len(report.next_tokens)) for html in _lens_table(text, report.logit_lens, report)]

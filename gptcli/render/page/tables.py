@@ -1,4 +1,4 @@
-"""The steps and the symbols as tables: the page without its script, and for those who read rather than look."""
+"""The steps and the symbols as tables: the page without its script, and for readers of text."""
 
 from collections.abc import Iterator, Sequence
 

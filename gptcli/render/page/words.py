@@ -14,7 +14,7 @@ class Kind(NamedTuple):
 
 FAMILIES = {
     "embedding": "Embeddings",
-    "norm": "Layer norms",
+    "norm": "Norms",
     "linear": "Linear layers",
     "attention": "Attention",
     "activation": "Feed forward",
@@ -25,14 +25,15 @@ FAMILIES = {
 _GROUPS = {
     "block": Kind(
         "block",
-        "Attention, then feed forward, each after a layer norm and beside a shortcut: what comes in is kept, and what "
-        "was found is added to it.",
+        "Attention, then feed forward, each after a norm and with a shortcut around it: the input is kept, and the "
+        "result is added to it.",
     ),
     "attention": Kind(
-        "attention", "Lets every token gather from those before it what it needs; the only place where they mix."
+        "attention", "Lets every token gather what it needs from the tokens before it; only here do tokens mix."
     ),
     "feed_forward": Kind(
-        "activation", "Widens each token's vector four times, bends it, and narrows it again; each token alone."
+        "activation",
+        "Widens each token's vector, applies the activation function, and narrows it again; each token alone.",
     ),
 }
 

@@ -191,7 +191,7 @@ MISTAKES = (
     ),
     Mistake(
         "norm-on-branch",
-        "the norm is applied to what attention and feed forward give; GPT-2 norms what they take",
+        "the norm is applied to the outputs of attention and feed forward; GPT-2 norms their inputs",
         _wired(_norm_on_branch),
     ),
     Mistake("no-shortcut-1", "missing shortcut around attention: x = x + attention(norm(x))", _wired(_no_shortcut_1)),

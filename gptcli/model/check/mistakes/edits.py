@@ -20,12 +20,12 @@ AGAIN = " again"  # ends the name of a part that is used once more, with the sam
 
 
 def a(kind: type[Part] = Part, *, role: Role | None = None, within: str | None = None) -> Which:
-    """Mean the parts of a kind, with a role, in the groups of a kind."""
+    """Select the parts of a kind, with a role, in the groups of a kind."""
     return lambda part, group: isinstance(part, kind) and role in (None, part.role) and within in (None, group.kind)
 
 
 def swapped(which: Which, **fields: Any) -> Change:
-    """Put in place of parts the same with other fields."""
+    """Replace parts by copies with other fields."""
     return _each(which, lambda part: replace(part, **fields))
 
 
@@ -35,7 +35,7 @@ def instead(which: Which, compute: Compute) -> Change:
 
 
 def without(which: Which) -> Change:
-    """Leave parts out; who read them reads what they read first."""
+    """Leave parts out; their readers read the first input of those parts instead."""
 
     def change(group: Group) -> Group:
         out = {name: node.reads[0] for name, node in group.parts if isinstance(node, Part) and which(node, group)}
@@ -47,7 +47,7 @@ def without(which: Which) -> Change:
 
 
 def followed(which: Which, name: str, make: Callable[[Part], Part]) -> Change:
-    """Put a part after another; it reads that, and who read that reads it.
+    """Put a part after another; it reads the other, and the other's readers read it.
 
     Args:
         which: the other.

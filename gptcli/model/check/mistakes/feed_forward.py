@@ -33,13 +33,13 @@ def _again(form: str, back: Part) -> Part:
 MISTAKES = (
     Mistake(
         "exact-gelu",
-        "exact GELU where its tanh form is asked for, GPT-2's: nn.GELU(approximate='tanh'); if the exact one is meant, "
-        "--set activation=gelu",
+        "exact GELU where the config has its tanh form, GPT-2's: nn.GELU(approximate='tanh'); if the exact one is "
+        "meant, --set activation=gelu",
         swapped(_gelu, exact=True),
     ),
     Mistake(
         "tanh-gelu",
-        "GELU's tanh form where the exact one is asked for: nn.GELU(); if the tanh form is meant, GPT-2's own, "
+        "GELU's tanh form where the config has the exact one: nn.GELU(); if the tanh form is meant, GPT-2's own, "
         "--set activation=gelu_tanh",
         swapped(_gelu, exact=False),
     ),
@@ -47,27 +47,27 @@ MISTAKES = (
     Mistake("silu", "SiLU in place of GELU", instead(_gelu, lambda _, x: F.silu(x))),
     Mistake(
         "sigmoid-gelu",
-        "GELU's sigmoid form, x * sigmoid(1.702 x), where another is asked for",
+        "GELU's sigmoid form, x * sigmoid(1.702 x), where the config has another form",
         instead(_gelu, lambda _, x: x * torch.sigmoid(1.702 * x)),
     ),
     Mistake("tanh", "tanh in place of GELU", instead(_gelu, lambda _, x: x.tanh())),
-    Mistake("no-activation", "no activation: GELU is missing between the two layers", without(_gelu)),
+    Mistake("no-activation", "no activation: GELU is missing between the two linear layers", without(_gelu)),
     *(
         Mistake(
             "activation-twice",
-            "an activation after the second layer of the feed forward too; it stands between the two alone",
+            "an activation after the second linear layer of the feed forward too; it stands only between the two",
             followed(_back, f"act{AGAIN}", partial(_again, form)),
         )
         for form in _GELUS
     ),
     Mistake(
         "expand-bias-unused",
-        "missing bias: that of the feed forward's first layer is not added",
+        "missing bias: that of the feed forward's first linear layer is not added",
         swapped(_expand, bias=False),
     ),
     Mistake(
         "back-bias-unused",
-        "missing bias: that of the feed forward's second layer is not added",
+        "missing bias: that of the feed forward's second linear layer is not added",
         swapped(_back, bias=False),
     ),
 )

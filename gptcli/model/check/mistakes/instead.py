@@ -60,7 +60,7 @@ class InsteadLeaf(Leaf):
         self.right = None if part.right is None else leaf_class(type(part.right))(part.right, sizes, parameters)
 
     def forward(self, *reads: Any) -> Tensor:
-        """What the part reads to what the mistake makes of it."""
+        """Map what the part reads to the output of the mistake."""
         out: Tensor = self.part.compute(self.right, *reads)
         return out
 

@@ -1,6 +1,6 @@
-"""The learner's own file: loaded, built and run, and every error reported by its line.
+"""The file with the network to be checked: loaded, built and run; every error is reported by its line.
 
-Running it is running their code: whatever stands in the file happens, so it runs in a process of its own.
+To load it is to run it: whatever its code does happens, so it runs in a process of its own.
 """
 
 import copy
@@ -29,7 +29,7 @@ _MOST_NAMES = 8
 _WAY_OUT = "write a function without arguments that returns the model, and name that one"
 
 
-class Learner:
+class UserNetwork:
     """A class, a function or a model in somebody's file, ready to be built.
 
     Attributes:
