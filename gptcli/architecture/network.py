@@ -217,14 +217,6 @@ class Network(Group, frozen=True, kw_only=True):
         """The layers."""
         return next(node for _, node in self.parts if isinstance(node, Stack))
 
-    def path_of(self, role: Role) -> str:
-        """Return the path of the part outside the layers that has a role.
-
-        Raises:
-            KeyError: there is none.
-        """
-        return self._with_role(role)[0]
-
     def weight_of(self, role: Role) -> str:
         """Return the path of the weight of the part outside the layers that has a role.
 
