@@ -17,7 +17,6 @@ from gptcli.render.units import count, shape
 from gptcli.reports.check import CheckedStep, CheckReport, Corner, Divergence
 
 _BAD = "bold red"
-_AT_DROPOUT = (".attn.softmax", ".attn.drop")  # seen at no module with weights
 _KINDS = {
     "value": "gives other numbers",
     "shape": "has another shape",
@@ -118,7 +117,7 @@ def _departure(divergence: Divergence) -> Iterator[RenderableType]:
     yield head
     if divergence.module:
         seen = {"in": "input", "out": "output"}[divergence.side]
-        what = "the dropout in " if divergence.path.endswith(_AT_DROPOUT) else ""
+        what = "the dropout in " if divergence.at_dropout else ""
         yield Text(f"Seen at the {seen} of {what}{divergence.module}.", style=QUIET)
     if divergence.expected is not None and divergence.found is not None:
         yield ""

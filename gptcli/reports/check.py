@@ -28,6 +28,7 @@ class CheckedStep(Struct, frozen=True, kw_only=True):
         label: the words people read.
         module: their module at which it was seen, or empty for the network as a whole.
         side: ``in`` or ``out``: whether it is what that module takes or gives.
+        at_dropout: whether it was seen at a dropout inside that module, which has no weights to know it by.
         shape: theirs.
         expected_shape: ours.
         difference: the largest absolute one; null where shapes or finiteness differ.
@@ -39,6 +40,7 @@ class CheckedStep(Struct, frozen=True, kw_only=True):
     label: str
     module: str
     side: str
+    at_dropout: bool = False
     shape: tuple[int, ...]
     expected_shape: tuple[int, ...]
     difference: float | None
@@ -57,6 +59,7 @@ class Divergence(Struct, frozen=True, kw_only=True):
             or only theirs in fp32, the one kind that a gradient has;
             for parameters ``missing``, ``unexpected``, ``misshaped``, ``not-finite`` and so on.
         module: as of a checked step.
+        at_dropout: likewise.
         side: likewise.
         expected: numbers of ours.
         found: numbers of theirs, from the same place.
@@ -70,6 +73,7 @@ class Divergence(Struct, frozen=True, kw_only=True):
     label: str
     kind: str
     module: str = ""
+    at_dropout: bool = False
     side: str = ""
     expected: Corner | None = None
     found: Corner | None = None

@@ -64,6 +64,7 @@ def random_case(seed: int) -> tuple[ModelConfig, Workload]:
     return config, options
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(120))
 def test_the_peak_is_measured_to_the_byte(seed: int) -> None:
     config, options = random_case(seed)
@@ -76,6 +77,7 @@ def test_the_peak_is_measured_to_the_byte_on_fake_tensors(seed: int) -> None:
     assert swept(describe(config), options).peak == _measured(config, options, fake=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fake", [False, True], ids=["real", "fake"])
 @pytest.mark.parametrize("seed", range(500, 580))
 def test_generation_is_measured_to_the_byte(seed: int, fake: bool) -> None:
@@ -192,6 +194,7 @@ def test_every_formula_gives_the_figure(mode: Any, dtype: str, device: str) -> N
         assert by_name.get("KV cache") == report.kv_cache_bytes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fake", [False, True], ids=["real", "fake"])
 @pytest.mark.parametrize("seed", range(1000, 1010))
 def test_a_loss_function_that_lets_the_logits_go(seed: int, fake: bool) -> None:

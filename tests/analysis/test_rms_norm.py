@@ -33,6 +33,7 @@ def case(seed: int, mode: Any) -> tuple[ModelConfig, Workload]:
     return replace(config, norm="rms_norm"), replace(options, mode=mode, free_logits=seed % 2 == 1)
 
 
+@pytest.mark.slow
 @FAKE
 @pytest.mark.parametrize("seed", range(1200, 1230))
 def test_a_step_is_measured_to_the_byte(seed: int, fake: bool) -> None:
@@ -45,6 +46,7 @@ def test_a_step_is_measured_to_the_byte(seed: int, fake: bool) -> None:
     assert memory.phases == measured.phases
 
 
+@pytest.mark.slow
 @FAKE
 @pytest.mark.parametrize("seed", range(1300, 1315))
 def test_inference_is_measured_to_the_byte(seed: int, fake: bool) -> None:

@@ -74,6 +74,7 @@ def test_what_is_estimated_is_what_runs(cli: Cli, passes: Passes, length: int, a
     assert len(set(found)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [1, 100, 384])
 @pytest.mark.parametrize("number", [1, 2, 16])
 @pytest.mark.parametrize("dtype", ["fp32", "bf16", "fp16"])

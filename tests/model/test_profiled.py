@@ -22,6 +22,7 @@ def _amp_tied(seed: int) -> tuple[ModelConfig, Workload]:
     return replace(config, weight_tying=True), replace(options, mode="training", dtype="fp32", amp=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(30))
 def test_a_tied_step_under_autocast_takes_what_the_profiler_says(seed: int) -> None:
     """The tracker would say otherwise if it let the engine see that somebody looks."""

@@ -22,7 +22,7 @@ from gptcli.model.check.user_network import first_tensor
 
 LOGITS = "logits"
 IN, OUT = "in", "out"
-Key = tuple[str, str]  # path and side of a port
+PortKey = tuple[str, str]  # path and side of a port
 
 
 class Port(Struct, frozen=True):
@@ -45,7 +45,7 @@ class Port(Struct, frozen=True):
     last_alone: bool = False
 
     @property
-    def key(self) -> Key:
+    def key(self) -> PortKey:
         """What it is filed under."""
         return self.path, self.side
 
@@ -160,9 +160,9 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def values(self) -> dict[Key, Tensor]:
+    def values(self) -> dict[PortKey, Tensor]:
         """Return what was seen; the outputs of several modules that make one stand side by side."""
-        found: dict[Key, Tensor] = {}
+        found: dict[PortKey, Tensor] = {}
         for path, side, part in self._seen:
             amount = len(self._modules.get(path, (path,)))
             parts = [self._seen[path, side, each] for each in range(amount) if (path, side, each) in self._seen]

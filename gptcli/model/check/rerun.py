@@ -12,11 +12,11 @@ from gptcli.architecture import Group, Network, Part, Shape, Sizes, Stack
 from gptcli.architecture.listing import output_shape
 from gptcli.architecture.network import Layer, Node, sizes_of_layer
 from gptcli.model.check.mistakes.edits import owner
-from gptcli.model.check.ports import IN, OUT, Entry, Key, Port, ports, ports_inside
+from gptcli.model.check.ports import IN, OUT, Entry, Port, PortKey, ports, ports_inside
 from gptcli.model.gpt import GPT, Runner, existing
 from gptcli.model.tap import Tap, observed
 
-Values = Mapping[Key, Tensor]  # what stands at the ports
+Values = Mapping[PortKey, Tensor]  # what stands at the ports
 
 
 class Stretch(Struct, frozen=True):

@@ -277,6 +277,7 @@ def _compare(
             label="Logits" if path == LOGITS else by_path.get(path, port.node).label,
             module=_module(port, modules),
             side=port.side,
+            at_dropout=_at_dropout(port, modules),
             shape=tuple(found.shape),
             expected_shape=tuple(expected.shape),
             difference=apart if apart is not None and apart < float("inf") else None,
@@ -300,6 +301,10 @@ def _module(port: Port, modules: Mapping[str, tuple[str, ...]]) -> str:
     return " + ".join(modules.get(port.path) or modules.get(port.path.rpartition(".")[0], ()))
 
 
+def _at_dropout(port: Port, modules: Mapping[str, tuple[str, ...]]) -> bool:
+    return port.path not in modules and bool(_module(port, modules))
+
+
 def _first(
     seen: list[tuple[Port, CheckedStep]],
     theirs: _Theirs,
@@ -320,6 +325,7 @@ def _first(
             label=step.label,
             kind="random",
             module=_module(unsteady, fitted.modules),
+            at_dropout=_at_dropout(unsteady, fitted.modules),
             side=unsteady.side,
             mistakes=["dropout-left-on"],
             hint=_DROPOUT_HINT,
@@ -356,6 +362,7 @@ def _seen_at(checked: CheckedStep, expected: Tensor, found: Tensor) -> dict[str,
         "path": checked.path,
         "label": checked.label,
         "module": checked.module,
+        "at_dropout": checked.at_dropout,
         "side": checked.side,
         "expected": _corner(expected, expected, found),
         "found": _corner(found, expected, found),
