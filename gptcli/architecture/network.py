@@ -121,7 +121,7 @@ INDEX = "{i}"  # stands for a layer's number in paths: h.{i}.attn.c_attn
 _NAMED = 3  # ranges of layers that a path names
 
 
-class Stack(Struct, frozen=True, kw_only=True, dict=True):
+class Stack(Struct, frozen=True, kw_only=True):
     """The layers, each with weights of its own, one after the other."""
 
     runs: tuple[Run, ...]

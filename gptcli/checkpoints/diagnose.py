@@ -91,8 +91,14 @@ def _unexpected(matched: Matched, config: ModelConfig, described: dict[str, tupl
         if part.block is not None and part.block >= config.n_layers:
             yield Finding("error", "unexpected", name, f"unexpected: the config has blocks 0 to {config.n_layers - 1}")
         else:
-            what = "qkv_bias" if part.place.role == QUERY_KEY_VALUE else "bias"
-            yield Finding("error", "unexpected", name, f"unexpected: the config says {what}: false")
+            yield Finding("error", "unexpected", name, f"unexpected: the config says {_denied_by(part, config)}")
+
+
+def _denied_by(part: Part, config: ModelConfig) -> str:
+    """Return the key and the value by which the config has no such bias."""
+    if part.place.role == QUERY_KEY_VALUE:
+        return "qkv_bias: false"
+    return f"norm: {config.norm}" if part.place.family == "norm" and config.bias else "bias: false"
 
 
 def _misshaped(matched: Matched, config: ModelConfig, described: dict[str, tuple[int, ...]]) -> Iterator[Finding]:

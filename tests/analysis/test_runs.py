@@ -7,12 +7,14 @@ import torch
 from msgspec.structs import replace
 
 from gptcli.analysis.flops import flops_report
+from gptcli.analysis.flow import flow_report
 from gptcli.analysis.memory import ledger, memory_report
 from gptcli.analysis.params import count_parameters, params_report
 from gptcli.analysis.passes import swept
 from gptcli.analysis.workload import Workload
 from gptcli.api.figures import checks, measured_run
-from gptcli.architecture import Network, each_weight, shape_sizes
+from gptcli.architecture import Network, Stack, each_weight, shape_sizes
+from gptcli.architecture.network import Layer, Run
 from gptcli.architecture.plan import Plan, build, plan_of
 from gptcli.config import ModelConfig
 from gptcli.model import measure
@@ -135,3 +137,20 @@ def test_every_layer_computes_what_its_kind_says() -> None:
     torch.testing.assert_close(seen["h.2.mlp.act"], hidden / 2 * (1 + torch.erf(hidden / 2**0.5)))
     assert seen["h.2.attn.heads"].shape == (3, 1, 6, 4, 4)
     assert seen["h.3.attn.heads"].shape == (3, 1, 3, 4, 8)
+
+
+def test_layers_of_other_sizes_may_share_their_parts() -> None:
+    plan = plan_of(replace(CONFIG, n_layers=2))
+    described = build(plan)
+    body = next(described.stack.layers()).body
+    runs = (Run(((Layer(body), 1), (Layer(body, (("F", 40),)), 1)), 1),)
+    parts = tuple((n, replace(node, runs=runs) if isinstance(node, Stack) else node) for n, node in described.parts)
+    shared = replace(described, parts=parts)
+    listed = {step.path: step for step in flow_report(shared, tokens=5).steps}
+    assert listed["h.0.mlp.c_fc"].weights["weight"] == (96, 24)
+    assert listed["h.1.mlp.c_fc"].weights["weight"] == (40, 24)
+    assert listed["h.1.mlp.c_fc"].flops == 2 * 5 * 24 * 40
+    counted = sum(step.parameters for step in listed.values() if not step.group)
+    model = GPT(shared, device="meta")
+    assert counted == count_parameters(shared) == sum(parameter.numel() for parameter in model.parameters())
+    assert flops_report(shared, tokens=5).forward_flops == flow_report(shared, tokens=5).forward_flops
