@@ -154,3 +154,30 @@ def test_layers_of_other_sizes_may_share_their_parts() -> None:
     model = GPT(shared, device="meta")
     assert counted == count_parameters(shared) == sum(parameter.numel() for parameter in model.parameters())
     assert flops_report(shared, tokens=5).forward_flops == flow_report(shared, tokens=5).forward_flops
+
+
+def test_conventions_count_the_heads_of_every_layer() -> None:
+    """Against the owners' formulas, summed by hand: 5 layers of 3 heads 8 wide, 2 of 6 heads 4 wide."""
+    described = network(2)
+    batch, tokens = 2, 9
+    report = flops_report(described, batch=batch, tokens=tokens)
+    width, heads = 5 * 3 * 8 + 2 * 6 * 4, 5 * 3 + 2 * 6
+    looked_up = 97 * 24
+    palm = (6 * (count_parameters(described) - looked_up) + 12 * width * tokens) * batch * tokens
+    assert report.conventions["palm_mfu"] == palm
+    softmax = 3 * batch * heads * tokens * tokens
+    difference = report.conventions["chinchilla_appendix_f"] - 3 * report.forward_flops
+    assert difference == 3 * (softmax + 2 * batch * tokens * 97 * 24)
+
+
+def test_counts_of_several_kinds_of_layer_are_numbers() -> None:
+    explained = memory_report(network(2), Workload(tokens=9, mode="training"), explain=True).explanations
+    assert explained is not None
+    assert not any("L" in line.formula for line in explained if line.name.startswith("Peak: "))
+
+
+def test_grouped_heads_are_refused_by_name() -> None:
+    plan = plan_of(CONFIG)
+    grouped = replace(plan.final, sizes=(("G", 1),))
+    with pytest.raises(NotImplementedError, match="1 key and value heads for 3 query heads"):
+        build(replace(plan, runs=((((grouped, 1),), 1),)))

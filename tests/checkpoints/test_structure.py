@@ -124,3 +124,15 @@ def test_a_shift_too_many_is_explained_by_the_norm() -> None:
     said = dict(_messages(_stored(SIZES), replace(SIZES, norm="rms_norm")))
     assert said["ln_f.bias"] == "unexpected: the config says norm: rms_norm"
     assert set(said) == {name for name in _stored(SIZES) if "ln_" in name and name.endswith(".bias")}
+
+
+def test_where_all_shifts_are_missing_rmsnorm_is_named() -> None:
+    way_out = "; if its norms are RMSNorm, --set norm=rms_norm"
+    shapes = _stored(SIZES)
+    shifts = [name for name in shapes if "ln_" in name and name.endswith("bias")]
+    rms = {name: shape for name, shape in shapes.items() if name not in shifts}
+    assert all(message.endswith(way_out) for _, message in _messages(rms, SIZES))
+    some = {name: shape for name, shape in shapes.items() if name not in shifts[1:]}
+    more = {name: shape for name, shape in rms.items() if name != "h.1.mlp.c_fc.bias"}
+    for other in (some, more):
+        assert not any(way_out in message for _, message in _messages(other, SIZES))
