@@ -16,6 +16,7 @@ from gptcli.analysis.params import count_parameters
 from gptcli.architecture import Dim, Group, Network, Sizes, size, walk
 from gptcli.architecture.listing import parts_of, read_shape
 from gptcli.architecture.products import MULTIPLY_ADD, MatrixProduct, Over
+from gptcli.architecture.roles import HEAD
 from gptcli.errors import InputError
 from gptcli.reports.explanation import Explanation
 from gptcli.reports.flops import FlopsReport, FlopsRow
@@ -34,20 +35,24 @@ _CAUSAL_PAIRS = "(T*(T+1)//2)"
 _ONE_TOKEN: dict[Over, str] = {"tokens": "", "pairs": "T"}
 
 # Name -> formula and source. N: all parameters; body: those of no embedding and no output head; matrices: Kaplan's
-# 12 L C^2. ``once``: the products outside the blocks. ``table``: minus the token table where it is only looked up.
+# 12 L C^2. ``once``: the products outside the blocks. ``heads``, ``width``: H and H D, summed over the layers.
+# ``table``: minus the token table where it is only looked up.
 _CONVENTIONS: dict[str, tuple[str, str]] = {
     "matmul_full_attention": ("3*forward", "torch.utils.flop_counter on the explicit attention path"),
     "matmul_causal_exact": ("3*causal", "forward and backward over the pairs that a causal mask leaves"),
     "linear_layers": ("3*linear", "thop's calculate_linear, a multiply-add taken as two"),
     "hardware_recompute": ("4*forward - ({once})", "Narayanan et al. 2021, equation 3: each block runs forward twice"),
-    "palm_mfu": ("(6*(N{table}) + 12*L*H*D*T)*B*T", "Chowdhery et al. 2022, appendix B, whose head is the token table"),
-    "nanogpt_mfu": ("(6*(N - S*C{table}) + 12*L*H*D*T)*B*T", "karpathy/nanoGPT, model.py, estimate_mfu"),
+    "palm_mfu": (
+        "(6*(N{table}) + 12*{width}*T)*B*T",
+        "Chowdhery et al. 2022, appendix B, whose head is the token table",
+    ),
+    "nanogpt_mfu": ("(6*(N - S*C{table}) + 12*{width}*T)*B*T", "karpathy/nanoGPT, model.py, estimate_mfu"),
     "chinchilla": (
-        "3*(forward - ({once}) + 3*B*L*H*T*T)",
+        "3*(forward - ({once}) + 3*B*{heads}*T*T)",
         "Hoffmann et al. 2022, appendix F per layer, which alone gives its table A4",
     ),
     "chinchilla_appendix_f": (
-        "3*(forward + 3*B*L*H*T*T + 2*B*T*V*C)",
+        "3*(forward + 3*B*{heads}*T*T + 2*B*T*V*C)",
         "Hoffmann et al. 2022, appendix F as written: embeddings and softmax too",
     ),
     "six_n": ("6*N*B*T", "C = 6 N D (Kaplan et al. 2020, section 2.1) with all parameters, D = B*T tokens"),
@@ -194,8 +199,16 @@ def _conventions(network: Network, steps: Iterable[_Step]) -> dict[str, tuple[st
     token table; where it has a weight of its own, the table is looked up only, and is left out.
     """
     once = _formula([step for step in steps if step.times is None], _FULL)
-    table = "" if network.config.weight_tying else " - V*C"
-    return {n: (formula.format(once=once, table=table), source) for n, (formula, source) in _CONVENTIONS.items()}
+    table = "" if network.part_of(HEAD).tied_to else " - V*C"
+    terms = {"once": once, "table": table, "heads": _over_layers(steps, 1), "width": _over_layers(steps, 2)}
+    return {n: (formula.format(**terms), source) for n, (formula, source) in _CONVENTIONS.items()}
+
+
+def _over_layers(steps: Iterable[_Step], axes: int) -> str:
+    """Write the heads of all layers, or with two axes their widths together: ``L*H``, ``L*H*D`` where all are alike."""
+    of_kind = {str(step.times): each.dims[:axes] for step in steps for each in step.products if each.over == "pairs"}
+    total = summed(f"{times}*{product(dims)}" for times, dims in of_kind.items())
+    return f"({total})" if len(of_kind) > 1 else total
 
 
 def _explain(

@@ -93,12 +93,13 @@ class _Facts(Struct, frozen=True):
 
 
 def _listed(network: Network, sizes: Sizes, dtype: str) -> list[FlowStep]:
-    known: dict[int, _Facts] = {}  # equal layers are one node of the tree
+    known: dict[tuple[int, ...], _Facts] = {}  # a node of the tree may stand in several layers, of several sizes
     listed = []
     for step in steps(network, sizes):
-        if id(step.node) not in known:
-            known[id(step.node)] = _facts(step.node, step.sizes)
-        listed.append(_step(step, known[id(step.node)], dtype))
+        key = (id(step.node), *step.sizes.values())
+        if key not in known:
+            known[key] = _facts(step.node, step.sizes)
+        listed.append(_step(step, known[key], dtype))
     return listed
 
 

@@ -11,4 +11,4 @@ _BLOCK_OBJECTS_BYTES = 2**16
 
 def forward_need_bytes(network: Network, options: Workload) -> int:
     """Return the bytes that a forward pass takes: the ledger's peak, torch itself, the blocks' Python objects."""
-    return swept(network, options).peak + PROCESS_BYTES + network.config.n_layers * _BLOCK_OBJECTS_BYTES
+    return swept(network, options).peak + PROCESS_BYTES + network.stack.depth * _BLOCK_OBJECTS_BYTES

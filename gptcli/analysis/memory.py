@@ -69,10 +69,18 @@ def memory_report(network: Network, options: Workload, *, explain: bool = False)
     )
     if not explain:
         return report
-    layers = network.config.n_layers
-    one_more = swept(network.of(replace(network.config, n_layers=layers + 1)), options)
-    lines = [*explain_memory(network, report), *explain_ledger(memory, one_more, layers)]
+    lines = [
+        *explain_memory(network, report),
+        *explain_ledger(memory, _with_one_more(network, options), network.stack.depth),
+    ]
     return replace(report, explanations=lines)
+
+
+def _with_one_more(network: Network, options: Workload) -> Memory:
+    """Sweep with one more layer; of layers of several kinds none is the one more, and counts stay numbers."""
+    if len(network.stack.kinds()) > 1:
+        return swept(network, options)
+    return swept(network.of(replace(network.config, n_layers=network.stack.depth + 1)), options)
 
 
 def _kernels(network: Network, device: str) -> dict[str, str]:

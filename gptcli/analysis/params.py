@@ -54,7 +54,7 @@ def _listed(network: Network, sizes: Sizes) -> list[WeightRow]:
     length = sum(found.amount * len(part.weights()) for found, part in parts_of(network))
     if length > MAX_LISTED:
         raise InputError(
-            f"n_layers {network.config.n_layers:,} makes {length:,} weights, more than the {MAX_LISTED:,} that --json "
+            f"n_layers {network.stack.depth:,} makes {length:,} weights, more than the {MAX_LISTED:,} that --json "
             "lists; leave --json out, or use fewer layers"
         )
     return [

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from gptcli.checkpoints import Recognised
-from gptcli.checkpoints.recognition import SHAPES
+from gptcli.checkpoints.infer import GUESSED
 from gptcli.config import ResolvedConfig, lay_over
 from gptcli.config.printable import printable
 from gptcli.errors import InputProblemsError
@@ -31,18 +31,19 @@ def as_asked(
     if problems:
         raise InputProblemsError(problems)
     findings = recognised.findings
-    if asked.sources["n_heads"] != place:  # a guess that somebody has confirmed
-        findings = [finding for finding in findings if finding.kind != "guessed-heads"]
+    confirmed = [kind for kind, key in GUESSED.items() if asked.sources[key] != place]
+    findings = [finding for finding in findings if finding.kind not in confirmed]
     return replace(recognised, network=recognised.network.of(asked.config), findings=findings)
 
 
 # What the tensors of a checkpoint say by being there and by their shapes.
-_STORED = ("vocab_size", "context_length", "emb_dim", "n_layers", "bias", "qkv_bias", "weight_tying")
+_STORED = ("vocab_size", "context_length", "emb_dim", "n_layers", "bias", "qkv_bias", "weight_tying", "n_heads", "norm")
 
 
 def _contradictions(asked: ResolvedConfig, place: str, recognised: Recognised) -> list[str]:
     stored = recognised.config
-    keys = [*_STORED] + ([] if recognised.config_source == SHAPES else ["n_heads"])
+    open_keys = {GUESSED.get(finding.kind) for finding in recognised.findings}
+    keys = [key for key in _STORED if key not in open_keys]
     differing = [
         (key, *(_word(getattr(each, key)) for each in (asked.config, stored)))
         for key in keys

@@ -121,7 +121,7 @@ INDEX = "{i}"  # stands for a layer's number in paths: h.{i}.attn.c_attn
 _NAMED = 3  # ranges of layers that a path names
 
 
-class Stack(Struct, frozen=True, kw_only=True, dict=True):
+class Stack(Struct, frozen=True, kw_only=True):
     """The layers, each with weights of its own, one after the other."""
 
     runs: tuple[Run, ...]
@@ -216,14 +216,6 @@ class Network(Group, frozen=True, kw_only=True):
     def stack(self) -> Stack:
         """The layers."""
         return next(node for _, node in self.parts if isinstance(node, Stack))
-
-    def path_of(self, role: Role) -> str:
-        """Return the path of the part outside the layers that has a role.
-
-        Raises:
-            KeyError: there is none.
-        """
-        return self._with_role(role)[0]
 
     def weight_of(self, role: Role) -> str:
         """Return the path of the weight of the part outside the layers that has a role.

@@ -141,6 +141,11 @@ def reference() -> Network:
 def build(plan: Plan, attention: AttentionPath = "explicit") -> Network:
     """Build the tree of a plan; raises as `describe`."""
     path = attention_path(attention)
+    for period, _ in plan.runs:
+        for layer, _ in period:
+            sizes = {**plan.sizes, **dict(layer.sizes)}
+            if sizes["G"] != sizes["H"]:
+                raise NotImplementedError(f"{sizes['G']} key and value heads for {sizes['H']} query heads")
     embedded = "wte"
     runs = tuple(Run(tuple((_layer(each, path), n) for each, n in period), times) for period, times in plan.runs)
     drop_rate = plan.final.drop_rate

@@ -54,21 +54,29 @@ def limited(findings: list[Finding], kind: str) -> list[Finding]:
 def _missing(matched: Matched, config: ModelConfig, weights: list[Weight]) -> Iterator[Finding]:
     wanted: dict[int | None, list[str]] = defaultdict(list)
     lost: dict[int | None, list[str]] = defaultdict(list)
-    names = matched.layout.names()
+    shifts: set[str] = set()
+    names, places = matched.layout.names(), matched.layout.places()
     for weight in weights:
         pattern, block = split_index(weight.path)
         for part, name in enumerate(names[pattern]):
             stored = matched.wrapper + name.replace(INDEX, str(block))
             wanted[block].append(stored)
+            place = places[name.removeprefix(matched.layout.prefix)]
+            if place.family == "norm" and place.name == "bias":
+                shifts.add(stored)
             if part not in matched.weights.get(weight.path, {}) and not weight.tied_to:
                 lost[block].append(stored)
+    # Just the shifts of all norms are missing: so it is in a network with RMSNorm.
+    only_shifts = shifts and shifts == {name for each in lost.values() for name in each}
+    way_out = "; if its norms are RMSNorm, --set norm=rms_norm" if only_shifts else ""
     for block, stored_names in lost.items():
         if block is not None and len(stored_names) == len(wanted[block]):
             message = f"block {block} of {config.n_layers} is missing, all {len(stored_names)} tensors of it"
             yield Finding("error", "missing", f"{_block_path(stored_names[0])}", message)
         else:
             for stored in stored_names:
-                yield Finding("error", "missing", stored, f"missing: {_expectation(matched)} has such a tensor")
+                message = f"missing: {_expectation(matched)} has such a tensor"
+                yield Finding("error", "missing", stored, message + way_out)
 
 
 def _block_path(name: str) -> str:
@@ -91,8 +99,14 @@ def _unexpected(matched: Matched, config: ModelConfig, described: dict[str, tupl
         if part.block is not None and part.block >= config.n_layers:
             yield Finding("error", "unexpected", name, f"unexpected: the config has blocks 0 to {config.n_layers - 1}")
         else:
-            what = "qkv_bias" if part.place.role == QUERY_KEY_VALUE else "bias"
-            yield Finding("error", "unexpected", name, f"unexpected: the config says {what}: false")
+            yield Finding("error", "unexpected", name, f"unexpected: the config says {_denied_by(part, config)}")
+
+
+def _denied_by(part: Part, config: ModelConfig) -> str:
+    """Return the key and the value by which the config has no such bias."""
+    if part.place.role == QUERY_KEY_VALUE:
+        return "qkv_bias: false"
+    return f"norm: {config.norm}" if part.place.family == "norm" and config.bias else "bias: false"
 
 
 def _misshaped(matched: Matched, config: ModelConfig, described: dict[str, tuple[int, ...]]) -> Iterator[Finding]:

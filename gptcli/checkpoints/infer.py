@@ -12,6 +12,8 @@ from gptcli.config import ModelConfig
 from gptcli.config.model_config import MAX_SIZE
 from gptcli.reports.finding import Finding
 
+# What shapes may leave open: the finding that says so, and the key that settles it.
+GUESSED = {"guessed-heads": "n_heads", "guessed-norm": "norm"}
 _MOST_HEADS = 4096
 _USUAL_HEAD = 64  # the width of a head in every published GPT-2 (Radford et al. 2019, table 2)
 
@@ -42,7 +44,8 @@ def infer_config(matched: Matched, name: str, head_is_copy: bool | None) -> tupl
             Finding("error", "no-config", "", f"the shapes give no model: sizes {', '.join(map(str, sizes))}")
         ]
     heads = _likely_heads(width)
-    biased = [part.place.role for part in matched.parts() if part.place.name == "bias"]
+    biased = [part.place for part in matched.parts() if part.place.name == "bias"]
+    shifted = any(place.family == "norm" for place in biased)
     config = ModelConfig(
         name=name,
         vocab_size=vocabulary[0],
@@ -51,7 +54,9 @@ def infer_config(matched: Matched, name: str, head_is_copy: bool | None) -> tupl
         n_heads=heads,
         n_layers=max(blocks) + 1,
         bias=bool(biased),
-        qkv_bias=QUERY_KEY_VALUE in biased,
+        qkv_bias=any(place.role == QUERY_KEY_VALUE for place in biased),
+        # Layer norms shift where linear layers have biases; RMSNorm never does.
+        norm="rms_norm" if biased and not shifted else "layer_norm",
         weight_tying=head_is_copy is not False,
     )
     config = matched.layout.as_computed(config)
@@ -61,7 +66,11 @@ def infer_config(matched: Matched, name: str, head_is_copy: bool | None) -> tupl
         f"shapes do not say the number of heads: assumed {heads}, {width // heads} wide each; "
         "say it with --set n_heads=N"
     )
-    return config, [Finding("warning", "guessed-heads", "", guess)]
+    findings = [Finding("warning", "guessed-heads", "", guess)]
+    if not biased and "norm" not in matched.layout.fixed:
+        guess = "shapes do not say which norm has these weights: assumed layer_norm; say it with --set norm=NAME"
+        findings.append(Finding("warning", "guessed-norm", "", guess))
+    return config, findings
 
 
 def _sizes(parts: Iterable[Part], axis: int) -> Counter[int]:

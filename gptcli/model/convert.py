@@ -71,6 +71,11 @@ def _their_config(recognised: Recognised, config: ModelConfig, layout: Layout) -
     """Return the model as the layout's program will run it."""
     assert recognised.matched is not None
     their = layout.as_computed(config)
+    if their.norm != config.norm:
+        raise GptcliError(
+            f"{layout.label} always computes norm {their.norm}, this model has {config.norm}, which other weights "
+            "belong to; --to gptcli keeps it"
+        )
     if (
         their.weight_tying
         and not config.weight_tying

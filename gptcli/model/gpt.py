@@ -195,7 +195,7 @@ class GPT(Runner):
                 alone, (B, 1, V): the head is the dearest layer, and only they say what comes next.
         """
         x = self.embedded(ids, cache.length if cache is not None else 0)  # (B, T, C)
-        again = self.recompute and torch.is_grad_enabled()
+        again = self.recompute and cache is None and torch.is_grad_enabled()
         for index, layer in enumerate(self.layers):
             if again:  # the input alone is kept, and the generator's state where dropout draws from it
                 keeps_state = self.training and self._random[index]

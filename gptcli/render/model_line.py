@@ -2,6 +2,7 @@
 
 from rich.text import Text
 
+from gptcli.architecture.parts.part import part_kind
 from gptcli.config import ModelConfig
 from gptcli.render.console import QUIET, TITLE
 
@@ -11,7 +12,7 @@ def model_line(config: ModelConfig) -> Text:
     facts = (
         f"{_many(config.n_layers, 'layer')}, {_many(config.n_heads, 'head')}, {config.emb_dim} wide, "
         f"context {config.context_length}, "
-        f"{_biases(config)}{_activation(config)}, {'tied' if config.weight_tying else 'untied'}"
+        f"{_biases(config)}{_norm(config)}{_activation(config)}, {'tied' if config.weight_tying else 'untied'}"
     )
     return Text.assemble((config.name, TITLE), "  ", (facts, QUIET))
 
@@ -28,6 +29,10 @@ def _biases(config: ModelConfig) -> str:
     if not config.bias:
         return "no biases"
     return "QKV bias" if config.qkv_bias else "no QKV bias"
+
+
+def _norm(config: ModelConfig) -> str:
+    return "" if config.norm == "layer_norm" else f", {part_kind(config.norm).called}"
 
 
 def _activation(config: ModelConfig) -> str:

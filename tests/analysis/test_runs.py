@@ -7,12 +7,14 @@ import torch
 from msgspec.structs import replace
 
 from gptcli.analysis.flops import flops_report
+from gptcli.analysis.flow import flow_report
 from gptcli.analysis.memory import ledger, memory_report
 from gptcli.analysis.params import count_parameters, params_report
 from gptcli.analysis.passes import swept
 from gptcli.analysis.workload import Workload
 from gptcli.api.figures import checks, measured_run
-from gptcli.architecture import Network, each_weight, shape_sizes
+from gptcli.architecture import Network, Stack, each_weight, shape_sizes
+from gptcli.architecture.network import Layer, Run
 from gptcli.architecture.plan import Plan, build, plan_of
 from gptcli.config import ModelConfig
 from gptcli.model import measure
@@ -135,3 +137,47 @@ def test_every_layer_computes_what_its_kind_says() -> None:
     torch.testing.assert_close(seen["h.2.mlp.act"], hidden / 2 * (1 + torch.erf(hidden / 2**0.5)))
     assert seen["h.2.attn.heads"].shape == (3, 1, 6, 4, 4)
     assert seen["h.3.attn.heads"].shape == (3, 1, 3, 4, 8)
+
+
+def test_layers_of_other_sizes_may_share_their_parts() -> None:
+    plan = plan_of(replace(CONFIG, n_layers=2))
+    described = build(plan)
+    body = next(described.stack.layers()).body
+    runs = (Run(((Layer(body), 1), (Layer(body, (("F", 40),)), 1)), 1),)
+    parts = tuple((n, replace(node, runs=runs) if isinstance(node, Stack) else node) for n, node in described.parts)
+    shared = replace(described, parts=parts)
+    listed = {step.path: step for step in flow_report(shared, tokens=5).steps}
+    assert listed["h.0.mlp.c_fc"].weights["weight"] == (96, 24)
+    assert listed["h.1.mlp.c_fc"].weights["weight"] == (40, 24)
+    assert listed["h.1.mlp.c_fc"].flops == 2 * 5 * 24 * 40
+    counted = sum(step.parameters for step in listed.values() if not step.group)
+    model = GPT(shared, device="meta")
+    assert counted == count_parameters(shared) == sum(parameter.numel() for parameter in model.parameters())
+    assert flops_report(shared, tokens=5).forward_flops == flow_report(shared, tokens=5).forward_flops
+
+
+def test_conventions_count_the_heads_of_every_layer() -> None:
+    """Against the owners' formulas, summed by hand: 5 layers of 3 heads 8 wide, 2 of 6 heads 4 wide."""
+    described = network(2)
+    batch, tokens = 2, 9
+    report = flops_report(described, batch=batch, tokens=tokens)
+    width, heads = 5 * 3 * 8 + 2 * 6 * 4, 5 * 3 + 2 * 6
+    looked_up = 97 * 24
+    palm = (6 * (count_parameters(described) - looked_up) + 12 * width * tokens) * batch * tokens
+    assert report.conventions["palm_mfu"] == palm
+    softmax = 3 * batch * heads * tokens * tokens
+    difference = report.conventions["chinchilla_appendix_f"] - 3 * report.forward_flops
+    assert difference == 3 * (softmax + 2 * batch * tokens * 97 * 24)
+
+
+def test_counts_of_several_kinds_of_layer_are_numbers() -> None:
+    explained = memory_report(network(2), Workload(tokens=9, mode="training"), explain=True).explanations
+    assert explained is not None
+    assert not any("L" in line.formula for line in explained if line.name.startswith("Peak: "))
+
+
+def test_grouped_heads_are_refused_by_name() -> None:
+    plan = plan_of(CONFIG)
+    grouped = replace(plan.final, sizes=(("G", 1),))
+    with pytest.raises(NotImplementedError, match="1 key and value heads for 3 query heads"):
+        build(replace(plan, runs=((((grouped, 1),), 1),)))

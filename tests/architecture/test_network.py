@@ -211,7 +211,7 @@ def test_every_matrix_product(attention: AttentionPath) -> None:
 
 
 def test_what_is_drawn_smaller_and_what_is_fused() -> None:
-    """GPT-2 draws what is added to the residual path with a smaller deviation (Radford et al. 2019, section 2.3)."""
+    """GPT-2 draws what is added to the residual stream with a smaller deviation (Radford et al. 2019, section 2.3)."""
     linear = {found.path: part for found, part in parts_of(describe(CONFIG)) if isinstance(part, Linear)}
     small = {path for path, part in linear.items() if part.role == TO_RESIDUAL}
     assert small == {"h.{i}.attn.c_proj", "h.{i}.mlp.c_proj"}

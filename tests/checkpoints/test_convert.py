@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 from jsonschema import Draft202012Validator
@@ -12,7 +13,12 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from gptcli.api.weights import load_weights
+from gptcli.architecture import describe
 from gptcli.checkpoints import LAYOUTS, Layout
+from gptcli.checkpoints.opening import CONFIG_KEY
+from gptcli.config import ModelConfig
+from gptcli.model.gpt import GPT
+from gptcli.model.initialize import initialize
 from gptcli.model.load import load_model
 from tests.checkpoints import peers
 from tests.checkpoints.peers import IDS, SHAPES
@@ -220,3 +226,49 @@ def test_a_layout_is_a_row(cli: Cli, tmp_path: Path, sources: dict[str, Any], mo
     with torch.no_grad():
         ours = load_model(recognised, dtype=torch.float32)(IDS)
     torch.testing.assert_close(ours, peers.logits_of(model), atol=1e-4, rtol=0)
+
+
+def _own(path: Path, *, meta: bool = True, **keys: Any) -> Path:
+    """Save a network of ours; without ``meta`` the file does not say of what config."""
+    config = ModelConfig(vocab_size=97, context_length=11, emb_dim=12, n_heads=1, n_layers=2, **keys)
+    model = GPT(describe(config))
+    initialize(model, "torch", 1)
+    peers.shake(model)
+    tensors = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    save_file(tensors, path, {CONFIG_KEY: msgspec.json.encode(config).decode()} if meta else None)
+    return path
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(("to", "target"), [("huggingface", "n"), ("lecture", "n.pt"), ("nanogpt", "n.pt")])
+def test_no_program_with_layer_norms_is_given_an_rms_norm(
+    cli: Cli, tmp_path: Path, to: str, target: str, bias: bool
+) -> None:
+    own = _own(tmp_path / "own.safetensors", norm="rms_norm", bias=bias, weight_tying=True)
+    outcome = cli("checkpoint", "convert", str(own), str(tmp_path / target), "--to", to)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "norm layer_norm, this model has rms_norm" in outcome.err
+    assert not (tmp_path / target).exists()
+    again = tmp_path / "again.safetensors"
+    assert cli("checkpoint", "convert", str(own), str(again), "--to", "gptcli").code == 0
+    stored, kept = load_file(own), load_file(again)
+    assert {name: tensor.tolist() for name, tensor in kept.items()} == {
+        name: tensor.tolist() for name, tensor in stored.items()
+    }
+
+
+@pytest.mark.parametrize(("stored", "asked"), [("layer_norm", "rms_norm"), ("rms_norm", "layer_norm")])
+@pytest.mark.parametrize("bias", [True, False])
+def test_no_option_changes_the_norm_of_stored_weights(
+    cli: Cli, tmp_path: Path, stored: str, asked: str, bias: bool
+) -> None:
+    for meta in (True, False):
+        own = _own(tmp_path / "own.safetensors", meta=meta, norm=stored, bias=bias)
+        words = ["forward", "A", "--weights", str(own), "--json", "--set"]
+        outcome = cli(*words, f"norm={asked}")
+        if bias or meta:
+            assert outcome.code == 2
+            assert f"norm is {asked}, but --weights {own} has {stored}; leave it out" in outcome.err
+        else:  # the file says nothing of it: the option does
+            assert outcome.code == 0
+            assert outcome.out != cli(*words, f"norm={stored}").out

@@ -98,3 +98,41 @@ def test_rows_of_either_table_say_the_vocabulary() -> None:
     assert all(message.endswith("write vocab_size 90 into its config") for _, message in _messages(both, SIZES))
     ((path, message),) = _messages(shapes | {"wpe.weight": (90, 12)}, SIZES)
     assert (path, message.partition(":")[0]) == ("wpe.weight", "misshaped")
+
+
+def test_norms_without_shifts_beside_biases_are_rms_norms() -> None:
+    for qkv_bias in (False, True):
+        made = replace(SIZES, norm="rms_norm", qkv_bias=qkv_bias)
+        matched = _matched(_stored(made))
+        config, findings = infer_config(matched, "m", head_is_copy=False)
+        assert config is not None
+        assert (config.norm, config.bias, config.qkv_bias) == ("rms_norm", True, qkv_bias)
+        assert [finding.kind for finding in findings] == ["guessed-heads"]
+        assert [finding.kind for finding in structure_findings(matched, describe(config), ENCODING)] == []
+
+
+def test_which_norm_it_is_stays_open_without_any_bias() -> None:
+    for norm in ("layer_norm", "rms_norm"):
+        made = replace(SIZES, norm=norm, bias=False, qkv_bias=False)
+        config, findings = infer_config(_matched(_stored(made)), "m", head_is_copy=False)
+        assert config is not None
+        assert config.norm == "layer_norm"
+        assert [finding.kind for finding in findings] == ["guessed-heads", "guessed-norm"]
+
+
+def test_a_shift_too_many_is_explained_by_the_norm() -> None:
+    said = dict(_messages(_stored(SIZES), replace(SIZES, norm="rms_norm")))
+    assert said["ln_f.bias"] == "unexpected: the config says norm: rms_norm"
+    assert set(said) == {name for name in _stored(SIZES) if "ln_" in name and name.endswith(".bias")}
+
+
+def test_where_all_shifts_are_missing_rmsnorm_is_named() -> None:
+    way_out = "; if its norms are RMSNorm, --set norm=rms_norm"
+    shapes = _stored(SIZES)
+    shifts = [name for name in shapes if "ln_" in name and name.endswith("bias")]
+    rms = {name: shape for name, shape in shapes.items() if name not in shifts}
+    assert all(message.endswith(way_out) for _, message in _messages(rms, SIZES))
+    some = {name: shape for name, shape in shapes.items() if name not in shifts[1:]}
+    more = {name: shape for name, shape in rms.items() if name != "h.1.mlp.c_fc.bias"}
+    for other in (some, more):
+        assert not any(way_out in message for _, message in _messages(other, SIZES))

@@ -9,11 +9,12 @@ import torch
 from msgspec.structs import replace
 from torch import Tensor, nn
 
-from gptcli.architecture import Group, Part, describe
+from gptcli.architecture import Group, Part, describe, steps
 from gptcli.architecture.axes import B, C, T
 from gptcli.architecture.parts.add import Add
 from gptcli.architecture.parts.gelu import Gelu
 from gptcli.config import load_config
+from gptcli.model.cache import KVCache
 from gptcli.model.forward import BuildOptions, build
 from gptcli.model.gpt import GPT, Runner
 from gptcli.model.tap import Tap, observed
@@ -116,3 +117,37 @@ def test_a_copy_is_a_network_of_its_own() -> None:
 def test_dropped_layers_are_those_of_the_tree() -> None:
     network = describe(replace(TINY, n_layers=5))
     assert [len(layer.calls) for layer in GPT(network, device="meta").layers] == [8] * 5
+
+
+def test_a_cache_is_filled_where_layers_would_be_recomputed() -> None:
+    model = build(describe(TINY), BuildOptions()).requires_grad_()
+    model.recompute = True
+    cache = KVCache(model.network, len(IDS), 3, torch.float32, "cpu")
+    model(IDS[:, :2], cache)
+    assert cache.length == 2
+    torch.testing.assert_close(model(IDS[:, 2:], cache)[:, 0], model(IDS)[:, 2])
+
+
+def test_the_values_of_a_network_go_with_their_last_readers() -> None:
+    """What a group takes stays until the group returns: its caller holds it; so does what a layer takes.
+
+    What the last part of a group gives is what the group gives, and is read by that name.
+    """
+    model = build(describe(replace(TINY, n_layers=1)), BuildOptions(dropout=True))
+    listed = steps(model.network, model.network.sizes_for(*IDS.shape))
+    order = {step.path: index for index, step in enumerate(listed)}
+    last = {read: index for index, step in enumerate(listed) for read in step.reads}
+    last["drop"] = order["h.0.add_2"]
+    last["h.0.attn.c_attn"] = last["h.0.attn.heads"]  # which is a view of it
+    values: dict[str, weakref.ref[Tensor]] = {}
+    late: list[tuple[str, str]] = []
+
+    def listen(path: str, out: Tensor) -> None:
+        now = order[path]
+        late.extend((name, path) for name, value in values.items() if last.get(name, now) < now and value() is not None)
+        values[path] = weakref.ref(out)
+
+    with torch.no_grad(), observed(model, listen):
+        model(IDS)
+    assert late == []
+    assert len(values) == len(listed)

@@ -48,7 +48,7 @@ def test_portions_of_any_length_give_the_same(numbers: list[float], length: int)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_is_reckoned_in_full(dtype: torch.dtype) -> None:
+def test_half_precision_is_summed_in_full(dtype: torch.dtype) -> None:
     x = (torch.randn(70_000, generator=torch.manual_seed(1)) * 200).to(dtype)  # whose squares overflow fp16
     assert_like(taken(x), x)
 

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from torch import Tensor, nn
 
 from gptcli.architecture import Group, Network
-from gptcli.architecture.roles import HEAD, TOKEN_TABLE, Role
+from gptcli.architecture.roles import HEAD, TOKEN_TABLE
 from gptcli.checkpoints import Recognised
 from gptcli.checkpoints.diagnose import structure_findings
-from gptcli.checkpoints.infer import infer_config
+from gptcli.checkpoints.infer import GUESSED, infer_config
 from gptcli.checkpoints.matching import Matched, match
 from gptcli.checkpoints.stored import Opened
 from gptcli.config import ModelConfig, ResolvedConfig, lay_over
@@ -106,7 +106,7 @@ def fit(
     network = network_of(config)
     listed = ports(network)
     modules = modules_of(model, matched, listed)
-    tables = (_weight_of(network, TOKEN_TABLE), _weight_of(network, HEAD))
+    tables = (network.weight_of(TOKEN_TABLE), network.weight_of(HEAD))
     tied_here = _is_tied(matched, tables)
     if asked is None:
         read_off = replace(config, weight_tying=tied_here)
@@ -146,14 +146,17 @@ def _laid_over(
     """Lay options over the config read off the shapes; the number of heads, which they do not say, is what is ``said``.
 
     Returns:
-        The config, and what says the number of heads or that it is guessed, unless an option does.
+        The config, and what is guessed or says the number of heads, unless an option does.
     """
     if said is not None:
-        heads, where = said
-        config = replace(config, n_heads=heads)
-        guessed = [Finding("note", "heads", where, f"shapes do not say the number of heads: {heads}, as this says")]
+        config = replace(config, n_heads=said[0])
     asked = lay_over(config, target, set_values=set_values, flags={"weight_tying": tied})
-    return asked, guessed if asked.sources["n_heads"] == target else []
+    left = [finding for finding in guessed if asked.sources[GUESSED[finding.kind]] == target]
+    if said is None:
+        return asked, left
+    heads, where = said
+    note = Finding("note", "heads", where, f"shapes do not say the number of heads: {heads}, as this says")
+    return asked, [note if GUESSED[finding.kind] == "n_heads" else finding for finding in left]
 
 
 def _attention_modules(listed: list[Port], modules: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
@@ -172,12 +175,6 @@ def _heads_said(model: nn.Module, attention: tuple[str, ...], width: int) -> tup
             if isinstance(value, int) and value > 0 and width % value == 0:
                 return value, f"{name}.{key}"
     return None
-
-
-def _weight_of(network: Network, role: Role) -> str:
-    """Return the path of the one weight of the part with a role."""
-    (name,) = network.part_of(role).weights()
-    return f"{network.path_of(role)}.{name}"
 
 
 def _is_tied(matched: Matched, tables: tuple[str, str]) -> bool:

@@ -29,8 +29,7 @@ def _tied(group: Group) -> Group:
     """Tie the head to the token table."""
     if not isinstance(group, Network):
         return group
-    (weight,) = group.part_of(TOKEN_TABLE).weights()
-    return swapped(_head, tied_to=f"{group.path_of(TOKEN_TABLE)}.{weight}")(group)
+    return swapped(_head, tied_to=group.weight_of(TOKEN_TABLE))(group)
 
 
 MISTAKES = (
