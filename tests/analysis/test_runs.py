@@ -75,6 +75,7 @@ STEPS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("periods", [1, 2, 3, 4, 7])
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: " ".join(map(str, step.values())))
 def test_every_phase_is_measured_to_the_byte(periods: int, step: dict[str, Any]) -> None:
