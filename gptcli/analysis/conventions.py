@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from gptcli.architecture import Network, Shape, Sizes, elements, size
 from gptcli.architecture.axes import ONE, L, S
 from gptcli.architecture.listing import parts_of
-from gptcli.architecture.network import sizes_of_layer
 from gptcli.architecture.parts.part import Part
 from gptcli.architecture.roles import HEAD, POSITION_TABLE, TOKEN_TABLE
 from gptcli.config import ModelConfig
@@ -182,7 +181,7 @@ def _counted(network: Network, convention: Convention, sizes: Sizes) -> int:
         tied = bool(convention.tied) if part.role == HEAD else bool(part.tied_to)
         if tied or not _counts(part, convention.parts):
             continue
-        own = sizes_of_layer(sizes, found.kind.layer) if found.kind else sizes
+        own = found.sizes(sizes)
         for shape in part.weights().values():
             vector_left_out = convention.parts == "matrices" and (found.kind is None or len(shape) == 1)
             if not vector_left_out:

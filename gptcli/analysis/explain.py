@@ -40,8 +40,7 @@ def cache_formula(network: Network, item: int) -> str:
     """Return the bytes of a KV cache in symbols: of each kind of layer how many tensors of one shape."""
     kept: Counter[tuple[str, Shape]] = Counter()
     for found, part in parts_of(network):
-        layer = found.kind.layer if found.kind else None
-        kept.update((str(found.times or "1"), read_shape(network, layer, shape)) for shape in part.cached())
+        kept.update((str(found.times or "1"), read_shape(network, found.layer, shape)) for shape in part.cached())
     return summed(f"{amount}*{times}*{product(shape, item)}" for (times, shape), amount in kept.items())
 
 

@@ -151,8 +151,7 @@ def _steps(network: Network) -> list[_Step]:
     """Return the operations that have matrix products."""
     steps = []
     for found, part in parts_of(network):
-        layer = found.kind.layer if found.kind else None
-        products = tuple(replace(each, dims=read_shape(network, layer, each.dims)) for each in part.products())
+        products = tuple(replace(each, dims=read_shape(network, found.layer, each.dims)) for each in part.products())
         if products:
             steps.append(_Step(found.path, part.label, found.times, products))
     return steps

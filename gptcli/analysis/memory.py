@@ -16,7 +16,6 @@ from gptcli.analysis.workload import Workload
 from gptcli.architecture import Network, elements
 from gptcli.architecture.dtypes import BITS, QUANTIZED, bytes_of
 from gptcli.architecture.listing import parts_of
-from gptcli.architecture.network import sizes_of_layer
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError
 from gptcli.reports.memory import DtypeRow, LedgerLine, MemoryReport, PhasePeak
@@ -116,7 +115,7 @@ def kv_cache_bytes(network: Network, options: Workload) -> int:
     numbers = 0
     for found, part in parts_of(network):
         sizes = network.sizes_for(options.batch, options.tokens)
-        own = sizes_of_layer(sizes, found.kind.layer) if found.kind else sizes
+        own = found.sizes(sizes)
         numbers += found.amount * sum(elements(shape, own) for shape in part.cached())
     return bytes_of(numbers, activation_dtype(options))
 

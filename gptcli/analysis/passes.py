@@ -123,14 +123,13 @@ def _generation(sweep: Sweep, network: Network, options: Workload, given: Condit
 
 def _add_cache(memory: Memory, network: Network, item: int) -> None:
     for found, part in parts_of(network):
-        layer = found.kind.layer if found.kind else None
         for shape in part.cached():
-            memory.add(Amount("KV cache", read_shape(network, layer, shape), item), found.amount)
+            memory.add(Amount("KV cache", read_shape(network, found.layer, shape), item), found.amount)
 
 
 def _last_position_only(network: Network) -> Network:
     """Return the network that gives the logits of each text's last token only."""
-    place = next(index for index, (_, node) in enumerate(network.parts) if isinstance(node, Stack))
+    place = network.place_of_stack
     after = tuple((name, _of_one_token(node)) for name, node in network.parts[place + 1 :] if isinstance(node, Part))
     return replace(network, parts=(*network.parts[: place + 1], *after))
 

@@ -51,7 +51,7 @@ def program_of(network: Network, given: Conditions) -> Program:
     """Lay the network out as kernels."""
     names = [name for name, _ in network.parts]
     stack = network.stack
-    place = next(index for index, (_, node) in enumerate(network.parts) if node is stack)
+    place = network.place_of_stack
     stream = output_shape(next(stack.layers()).body)
     layers: dict[Layer, Section] = {}
     return Program(

@@ -90,6 +90,15 @@ class Found(Struct, frozen=True):
     kind: Kind | None
 
     @property
+    def layer(self) -> Layer | None:
+        """A layer of its kind, or None outside the layers."""
+        return self.kind.layer if self.kind else None
+
+    def sizes(self, sizes: Sizes) -> Sizes:
+        """Return the sizes with those that its layer has of its own."""
+        return sizes if self.kind is None else sizes_of_layer(sizes, self.kind.layer)
+
+    @property
     def times(self) -> Dim | None:
         """How many layers of its kind there are, or None outside the layers."""
         return self.kind.times if self.kind else None
@@ -139,14 +148,10 @@ def read_shape(network: Network, layer: Layer | None, shape: Shape) -> Shape:
 def weights(network: Network) -> list[Weight]:
     """List every weight once, those of each kind of layer with how many layers there are."""
     return [
-        Weight(f"{found.path}.{name}", read_shape(network, _layer(found), shape), part.tied_to, found.times, part.role)
+        Weight(f"{found.path}.{name}", read_shape(network, found.layer, shape), part.tied_to, found.times, part.role)
         for found, part in parts_of(network)
         for name, shape in part.weights().items()
     ]
-
-
-def _layer(found: Found) -> Layer | None:
-    return found.kind.layer if found.kind else None
 
 
 def each_weight(network: Network, sizes: Sizes) -> Iterator[Weight]:

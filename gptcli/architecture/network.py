@@ -213,6 +213,11 @@ class Network(Group, frozen=True, kw_only=True):
         return self if config == self.config else self.make(config, self.attention)
 
     @property
+    def place_of_stack(self) -> int:
+        """Where among its parts the layers stand."""
+        return next(place for place, (_, node) in enumerate(self.parts) if isinstance(node, Stack))
+
+    @property
     def stack(self) -> Stack:
         """The layers."""
         return next(node for _, node in self.parts if isinstance(node, Stack))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from gptcli.architecture import Group, Network, Part, Shape, Sizes, Stack, shape_sizes
+from gptcli.architecture import Group, Network, Part, Shape, Sizes, shape_sizes
 from gptcli.architecture.network import Node, sizes_of_layer
 from gptcli.model.cache import KVCache, LayerCache
 from gptcli.model.parts import leaf_class
@@ -166,7 +166,7 @@ class GPT(Runner):
         self.recompute = recompute
         self._random = [_draws(layer.body) for layer in network.stack.layers()]
         names = [name for name, _ in network.parts]
-        place = next(index for index, name in enumerate(names) if isinstance(network[name], Stack))
+        place = network.place_of_stack
         self._before, self._after = self.calls[:place], self.calls[place + 1 :]
         self._stack = names[place]
 

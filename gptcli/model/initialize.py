@@ -11,13 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from gptcli.architecture import Dim, size
-from gptcli.architecture.parts.part import Draw
+from gptcli.architecture.parts.part import GPT2_DEVIATION, Draw
 from gptcli.config import InitScheme
 from gptcli.model.gpt import GPT
 from gptcli.model.parts.leaf import Leaf
 from gptcli.model.resident import taken_ahead
 
-_GPT2_DEVIATION = 0.02  # Radford et al. 2018, section 4.1; kept in GPT-2's release
 _KAIMING_SLOPE = sqrt(5)  # torch.nn.Linear.reset_parameters
 _SCRATCH = 2**20  # numbers drawn at a time where only the generator has to move on
 
@@ -39,7 +38,7 @@ def initialize(model: GPT, scheme: InitScheme, seed: int, *, advance_for_tied_he
 
 
 def _draw(model: GPT, scheme: InitScheme, advance_for_tied_head: bool) -> None:
-    residual_deviation = _GPT2_DEVIATION / sqrt(2 * model.network.stack.depth)
+    residual_deviation = GPT2_DEVIATION / sqrt(2 * model.network.stack.depth)
     for module in model.modules():
         if not isinstance(module, Leaf) or not module.part.weights():
             continue

@@ -5,11 +5,10 @@ from typing import ClassVar
 
 from gptcli.architecture.axes import Dim, Shape, T
 from gptcli.architecture.books import INDEX, Amount, Conditions, Kernel, Value, of_parameter
-from gptcli.architecture.parts.part import Draw, Family, Part
+from gptcli.architecture.parts.part import GPT2_DEVIATION, Draw, Family, Part
 from gptcli.architecture.products import MatrixProduct
 
 POSITIONS = "positions"  # what the network counts itself; token ids are given
-_GPT2_DEVIATION = 0.02  # Radford et al. 2018, section 4.1; kept in GPT-2's release
 
 
 class Embedding(Part, frozen=True, kw_only=True):
@@ -26,7 +25,7 @@ class Embedding(Part, frozen=True, kw_only=True):
         return {"weight": (self.rows, self.width)}
 
     def draws(self, scheme: str, residual_deviation: float) -> tuple[Draw, ...]:  # noqa: D102
-        return (Draw("weight", "normal", 1.0 if scheme == "torch" else _GPT2_DEVIATION),)
+        return (Draw("weight", "normal", 1.0 if scheme == "torch" else GPT2_DEVIATION),)
 
     def formula(self) -> str:  # noqa: D102
         return f"weight[{self.reads[0]}]"

@@ -18,11 +18,9 @@ from gptcli.architecture.books import (
     cast,
     of_parameter,
 )
-from gptcli.architecture.parts.part import Draw, Family, Part
+from gptcli.architecture.parts.part import GPT2_DEVIATION, Draw, Family, Part
 from gptcli.architecture.products import MatrixProduct
 from gptcli.architecture.roles import HEAD, TO_RESIDUAL
-
-_GPT2_DEVIATION = 0.02  # Radford et al. 2018, section 4.1; kept in GPT-2's release
 
 
 class Linear(Part, frozen=True, kw_only=True):
@@ -54,7 +52,7 @@ class Linear(Part, frozen=True, kw_only=True):
 
     def draws(self, scheme: str, residual_deviation: float) -> tuple[Draw, ...]:  # noqa: D102
         if scheme != "torch":
-            deviation = residual_deviation if self.role == TO_RESIDUAL else _GPT2_DEVIATION
+            deviation = residual_deviation if self.role == TO_RESIDUAL else GPT2_DEVIATION
             return (Draw("weight", "normal", deviation), *([Draw("bias", "zeros")] if self.bias else []))
         found: list[Draw] = []
         start = number(0)

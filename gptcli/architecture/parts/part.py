@@ -12,6 +12,8 @@ from gptcli.architecture.roles import Role
 
 Family = Literal["embedding", "norm", "linear", "attention", "activation", "add", "dropout"]
 
+GPT2_DEVIATION = 0.02  # Radford et al. 2018, section 4.1; kept in GPT-2's release
+
 
 class Draw(Struct, frozen=True):
     """How the numbers of a weight, or of some of its rows, are drawn.

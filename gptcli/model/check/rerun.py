@@ -60,7 +60,7 @@ class Rerun:
     def stretch(self, path: str) -> Stretch:
         """Return the stretch in which the port of a path lies; what the network returns lies at its end."""
         names = [name for name, _ in self._network.parts]
-        place = _place_of_stack(self._network)
+        place = self._network.place_of_stack
         stack = names[place]
         first, _, rest = path.partition(".")
         if first == stack:
@@ -146,16 +146,12 @@ def _group(layer: Layer, name: str) -> Layer:
 
 
 def _before_layers(network: Network) -> Layer:
-    return _outside_layers(network, network.parts[: _place_of_stack(network)])
+    return _outside_layers(network, network.parts[: network.place_of_stack])
 
 
 def _after_layers(network: Network) -> Layer:
-    return _outside_layers(network, network.parts[_place_of_stack(network) + 1 :])
+    return _outside_layers(network, network.parts[network.place_of_stack + 1 :])
 
 
 def _outside_layers(network: Network, parts: Iterable[tuple[str, Node]]) -> Layer:
     return Layer(Group(kind=network.kind, label=network.label, parts=tuple(parts)))
-
-
-def _place_of_stack(network: Network) -> int:
-    return next(place for place, (_, node) in enumerate(network.parts) if isinstance(node, Stack))
