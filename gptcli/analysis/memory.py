@@ -13,7 +13,7 @@ from gptcli.analysis.process import process_bytes
 from gptcli.analysis.run_facts import activation_dtype, run_facts
 from gptcli.analysis.sweep import Memory
 from gptcli.analysis.workload import Workload
-from gptcli.architecture import Network, elements
+from gptcli.architecture import Network, elements, size
 from gptcli.architecture.dtypes import BITS, QUANTIZED, bytes_of
 from gptcli.architecture.listing import parts_of
 from gptcli.config import ModelConfig
@@ -114,8 +114,9 @@ def kv_cache_bytes(network: Network, options: Workload) -> int:
     """Return the bytes of what every layer keeps of every token: keys and values, 2 L B T C numbers in GPT-2."""
     numbers = 0
     for found, part in parts_of(network):
-        sizes = network.sizes_for(options.batch, options.tokens)
-        own = found.sizes(sizes)
+        own = found.sizes(network.sizes_for(options.batch, options.tokens))
+        if part.kept_of is not None:  # a window's width, from where on nothing more is kept
+            own = {**own, "T": min(own["T"], size(part.kept_of, own))}
         numbers += found.amount * sum(elements(shape, own) for shape in part.cached())
     return bytes_of(numbers, activation_dtype(options))
 

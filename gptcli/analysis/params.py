@@ -20,10 +20,20 @@ def count_parameters(network: Network) -> int:
     return sum(weight.total(sizes) for weight in weights(network))
 
 
+def count_active(network: Network) -> int:
+    """Return how many parameters one token uses: all but those of the routed experts that it does not visit."""
+    return sum(
+        elements(part.visited(shape), found.sizes(network.sizes)) * found.amount
+        for found, part in parts_of(network)
+        for name, shape in part.weights().items()
+        if not part.shared(name)
+    )
+
+
 def count_tied_and_untied(network: Network) -> TiedTotals:
     """Return the count with a head of its own and with a tied one, whatever the config says."""
     own = count_parameters(network)
-    head = sum(elements(shape, network.sizes) for shape in network.part_of(HEAD).weights().values())
+    head = elements(network.part_of(HEAD).weights()["weight"], network.sizes)
     untied = own + head if network.part_of(HEAD).tied_to else own
     return TiedTotals(untied=untied, tied=untied - head)
 
@@ -42,7 +52,7 @@ def params_report(network: Network, *, list_weights: bool = False) -> ParamsRepo
     return ParamsReport(
         config=network.config,
         total=count_parameters(network),
-        active=count_parameters(network),
+        active=count_active(network),
         weight_tying=network.config.weight_tying,
         totals=count_tied_and_untied(network),
         parts=_parts(network.parts, "", None, sizes),

@@ -76,6 +76,17 @@ V = axis("V")
 L = axis("L")
 S = axis("S")
 K = axis("K")
+A = axis("A")
+E = axis("E")
+I = axis("I")  # noqa: E741  # an axis is one letter
+J = axis("J")
+M = axis("M")
+N = axis("N")
+Q = axis("Q")
+R = axis("R")
+U = axis("U")
+W = axis("W")
+Y = axis("Y")
 ONE = number(1)
 
 MEANING = {
@@ -90,6 +101,17 @@ MEANING = {
     "L": "transformer blocks",
     "S": "context length",
     "K": "keys: tokens that a token may attend to",
+    "W": "window: tokens that a local layer attends to",
+    "E": "routed experts",
+    "A": "routed experts that a token visits",
+    "M": "width of a routed expert",
+    "Y": "width of the shared expert",
+    "R": "width of a head that is rotated",
+    "N": "width of a head that is not rotated",
+    "U": "width of a head's values",
+    "Q": "width of the queries' latent",
+    "J": "width of the latent of keys and values",
+    "I": "width of the token table",
 }
 
 

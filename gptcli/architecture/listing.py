@@ -1,11 +1,11 @@
 """The tree read as lists: every weight, every step. Shapes are written as people read them (`axes.plain`)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
 from gptcli.architecture.axes import Dim, Shape, Sizes, bound, elements, plain, shape_sizes, size
-from gptcli.architecture.network import Block, Group, Kind, Layer, Network, Node, Stack, sizes_of_layer
+from gptcli.architecture.network import Block, Group, Kind, Layer, Network, Node, Stack, inputs_of, sizes_of_layer
 from gptcli.architecture.parts.part import Part
 from gptcli.architecture.roles import Role
 
@@ -148,7 +148,9 @@ def read_shape(network: Network, layer: Layer | None, shape: Shape) -> Shape:
 def weights(network: Network) -> list[Weight]:
     """List every weight once, those of each kind of layer with how many layers there are."""
     return [
-        Weight(f"{found.path}.{name}", read_shape(network, found.layer, shape), part.tied_to, found.times, part.role)
+        Weight(
+            f"{found.path}.{name}", read_shape(network, found.layer, shape), part.shared(name), found.times, part.role
+        )
         for found, part in parts_of(network)
         for name, shape in part.weights().items()
     ]
@@ -172,7 +174,7 @@ def each_weight(network: Network, sizes: Sizes) -> Iterator[Weight]:
 def _own_weights(network: Network, node: Part | Group, path: str, layer: Layer | None) -> Iterator[Weight]:
     if isinstance(node, Part):
         for name, shape in node.weights().items():
-            yield Weight(f"{path}.{name}", read_shape(network, layer, shape), node.tied_to, None, node.role)
+            yield Weight(f"{path}.{name}", read_shape(network, layer, shape), node.shared(name), None, node.role)
         return
     for name, child in node.parts:
         assert not isinstance(child, Stack)
@@ -181,28 +183,28 @@ def _own_weights(network: Network, node: Part | Group, path: str, layer: Layer |
 
 def steps(network: Network, sizes: Sizes) -> list[Step]:
     """List every step of every layer in order of execution; a group stands where its output appears."""
-    return list(_steps(network, "", "", None, sizes, {}))
+    return list(_steps(network, "", {}, None, sizes, {}))
 
 
 def _steps(
-    group: Group, path: str, source: str, block: int | None, sizes: Sizes, known: dict[Shape, Shape]
+    group: Group, path: str, given: Mapping[str, str], block: int | None, sizes: Sizes, known: dict[Shape, Shape]
 ) -> Iterator[Step]:
-    """Yield the steps of a group at ``path`` whose input is the output of the step ``source``."""
-    outputs = {"x": source}
+    """Yield the steps of a group at ``path``; ``given`` has the steps that it reads by what its parts call them."""
+    outputs = dict(given)
     for name, node in group.parts:
         here = f"{path}.{name}" if path else name
         reads = tuple(outputs.get(read, read) for read in node.reads)
         if isinstance(node, Stack):
             outputs[name] = reads[0]
+            others = dict(zip(node.reads[1:], reads[1:], strict=True))
             for index, layer in enumerate(node.layers()):
                 own = known if not layer.sizes else {}
-                yield from _steps(
-                    layer.body, f"{here}.{index}", outputs[name], index, sizes_of_layer(sizes, layer), own
-                )
+                inputs = {"x": outputs[name], **others}
+                yield from _steps(layer.body, f"{here}.{index}", inputs, index, sizes_of_layer(sizes, layer), own)
                 outputs[name] = f"{here}.{index}.{layer.body.output}"
             continue
         if isinstance(node, Group):
-            yield from _steps(node, here, reads[0], block, sizes, known)
+            yield from _steps(node, here, inputs_of(node, reads), block, sizes, known)
         shape = output_shape(node)
         if shape not in known:
             known[shape] = plain(shape, sizes)

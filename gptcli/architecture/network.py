@@ -4,8 +4,8 @@ Names in the tree are the module paths, and their order is the order of executio
 modules, the counts, the memory ledger, the drawings - is derived from the tree; `gptcli.architecture.plan` makes it.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Literal, get_args
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, TypeVar, get_args
 
 from msgspec import Struct
 
@@ -14,6 +14,7 @@ from gptcli.architecture.parts.part import Part
 from gptcli.architecture.roles import Role
 from gptcli.config import ModelConfig
 
+Value = TypeVar("Value")
 AttentionPath = Literal["sdpa", "explicit"]
 
 
@@ -36,7 +37,8 @@ class Group(Struct, frozen=True, kw_only=True):
         kind: the name of this kind of group.
         label: the words people read.
         computes: the whole of it as one line of mathematics; empty where it is no step of its own.
-        reads: what it takes: names in the group around it.
+        reads: what it takes: names in the group around it. Its parts call the first one ``x`` and the others as they
+            are called there.
         parts: name and node, in order of execution.
     """
 
@@ -122,7 +124,12 @@ _NAMED = 3  # ranges of layers that a path names
 
 
 class Stack(Struct, frozen=True, kw_only=True):
-    """The layers, each with weights of its own, one after the other."""
+    """The layers, each with weights of its own, one after the other.
+
+    Attributes:
+        runs: the layers.
+        reads: what the first layer takes; what stands after it, such as the angles of rotation, every layer takes.
+    """
 
     runs: tuple[Run, ...]
     reads: tuple[str, ...]
@@ -244,6 +251,16 @@ class Network(Group, frozen=True, kw_only=True):
             if isinstance(node, Part) and node.role == role:
                 return path, node
         raise KeyError(role)
+
+
+def inputs_of(node: Group | Stack, given: Sequence[Value]) -> dict[str, Value]:
+    """Return what a group reads by the names that its parts have for it.
+
+    Args:
+        node: the group.
+        given: for each name in its ``reads`` what stands there.
+    """
+    return dict(zip(("x", *node.reads[1:]), given, strict=True))
 
 
 def sizes_of_layer(sizes: Sizes, layer: Layer) -> Sizes:

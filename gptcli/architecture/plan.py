@@ -1,118 +1,70 @@
-"""From a config to the tree: the only reader of a config's keys.
+"""From a config to plans: the only reader of a config's keys.
 
-A config says for each layer which parts it has (`LayerPlan`), and from those plans the tree is built.
+A config says for each layer which parts it has (`LayerPlan`); `gptcli.architecture.wiring` builds the tree from those.
 """
 
-from collections.abc import Callable
 from functools import cache, partial
 
-from msgspec import Struct
-
-from gptcli.architecture.axes import B, C, D, F, G, H, S, T, V, number
-from gptcli.architecture.network import (
-    AttentionPath,
-    Group,
-    Layer,
-    Network,
-    Node,
-    Run,
-    Stack,
-    attention_path,
-)
-from gptcli.architecture.parts.add import Add
-from gptcli.architecture.parts.attention import AttentionScores, CausalMask, Softmax, SplitHeads, WeightedSum
-from gptcli.architecture.parts.dropout import Dropout
-from gptcli.architecture.parts.embedding import Embedding
-from gptcli.architecture.parts.fused_attention import FusedAttention
-from gptcli.architecture.parts.gelu import Gelu
-from gptcli.architecture.parts.layer_norm import LayerNorm
-from gptcli.architecture.parts.linear import Linear
-from gptcli.architecture.parts.part import Part, part_kind
-from gptcli.architecture.parts.rms_norm import RMSNorm
-from gptcli.architecture.roles import (
-    FINAL_NORM,
-    HEAD,
-    POSITION_TABLE,
-    QUERY_KEY_VALUE,
-    TO_RESIDUAL,
-    TOKEN_TABLE,
-    Role,
-)
+from gptcli.architecture.layer_plan import AttentionPlan, ExpertsPlan, LayerPlan, Look, Plan, TablePlan
+from gptcli.architecture.network import AttentionPath, Network, attention_path
+from gptcli.architecture.parts.rotary import Scaling
+from gptcli.architecture.patterns import runs_of
+from gptcli.architecture.wiring.network import tree
 from gptcli.config import ModelConfig
 
+__all__ = ["LayerPlan", "Plan", "build", "describe", "plan_of", "reference", "sizes_of"]
+
 _FEED_FORWARD_FACTOR = 4  # Radford et al. 2019, GPT-2's n_inner
-_STREAM = (B, T, C)
-
-
-class LayerPlan(Struct, frozen=True, kw_only=True):
-    """Which parts a layer has.
-
-    Attributes:
-        norm: the kind of its norms.
-        norm_eps: added in their roots.
-        norm_bias: whether they shift.
-        qkv_bias: whether the projections to query, key and value have a bias.
-        bias: whether the other linear layers have one.
-        exact_gelu: whether GELU is the exact one, or its tanh form.
-        drop_rate: of every dropout.
-        sizes: axes whose size is the layer's own.
-    """
-
-    norm: str
-    norm_eps: float
-    norm_bias: bool
-    qkv_bias: bool
-    bias: bool
-    exact_gelu: bool
-    drop_rate: float
-    sizes: tuple[tuple[str, int], ...] = ()
-
-
-class Plan(Struct, frozen=True, kw_only=True):
-    """A network by its layers' plans.
-
-    Attributes:
-        config: of the model.
-        runs: plans that stand in a row, each with how often, and how often the whole comes again.
-        final: the plan whose norm stands after the last layer.
-        tied: whether the head is the token table.
-        sizes: the value of every axis but B and T.
-    """
-
-    config: ModelConfig
-    runs: tuple[tuple[tuple[tuple[LayerPlan, int], ...], int], ...]
-    final: LayerPlan
-    tied: bool
-    sizes: dict[str, int]
+_LOOKS: dict[str, Look] = {"F": "full", "N": "full", "L": "window", "C": "chunk"}
+_TABLE, _LOCAL_TABLE = "rotary", "rotary_local"
 
 
 def plan_of(config: ModelConfig) -> Plan:
-    """Return the plan of a config: GPT-2's, with one kind of layer."""
-    layer = LayerPlan(
-        norm=config.norm,
-        norm_eps=config.norm_eps,
-        norm_bias=config.bias,
-        qkv_bias=config.qkv_bias,
-        bias=config.bias,
-        exact_gelu=config.activation == "gelu",
-        drop_rate=config.drop_rate,
+    """Return the plan of a config."""
+    patterns = [config.layer_pattern, config.expert_pattern if config.num_experts else "D"]
+    runs = runs_of(patterns, config.n_layers, partial(_layer, config))
+    return Plan(
+        config=config,
+        runs=runs,
+        final=runs[-1][0][-1][0],
+        tied=config.weight_tying,
+        sizes=sizes_of(config),
+        tables=_tables(config),
     )
-    runs = ((((layer, 1),), config.n_layers),)
-    return Plan(config=config, runs=runs, final=layer, tied=config.weight_tying, sizes=sizes_of(config))
 
 
 def sizes_of(config: ModelConfig, batch: int | None = None, tokens: int | None = None) -> dict[str, int]:
-    """Return the value of each axis; ``B`` and ``T`` only where they are given."""
+    """Return the value of each axis that the network has; ``B`` and ``T`` only where they are given."""
+    width = config.head_dim or config.emb_dim // config.n_heads
+    hidden = config.hidden_dim or _FEED_FORWARD_FACTOR * config.emb_dim
     sizes = {
         "C": config.emb_dim,
         "H": config.n_heads,
-        "G": config.n_heads,
-        "D": config.emb_dim // config.n_heads,
-        "F": _FEED_FORWARD_FACTOR * config.emb_dim,
+        "G": config.n_kv_groups or config.n_heads,
+        "D": width,
+        "F": hidden,
         "V": config.vocab_size,
         "L": config.n_layers,
         "S": config.context_length,
     }
+    if config.kv_lora_rank:
+        sizes["G"] = config.n_heads
+        sizes |= {"N": config.qk_nope_head_dim, "J": config.kv_lora_rank, "U": config.v_head_dim or width}
+        if config.q_lora_rank:
+            sizes["Q"] = config.q_lora_rank
+    if config.positions == "rotary":
+        sizes["R"] = config.qk_rope_head_dim if config.kv_lora_rank else int(width * config.rope_fraction)
+    elif config.kv_lora_rank:
+        sizes["R"] = config.qk_rope_head_dim
+    if config.num_experts:
+        sizes |= {"E": config.num_experts, "A": config.num_experts_per_tok, "M": config.moe_hidden_dim or hidden}
+        if config.shared_hidden_dim:
+            sizes["Y"] = config.shared_hidden_dim
+    window = config.sliding_window if "L" in config.layer_pattern else config.attention_chunk
+    if window and set(config.layer_pattern) & {"L", "C"}:
+        sizes["W"] = window
+    if config.embedding_width:
+        sizes["I"] = config.embedding_width
     given = {"B": batch, "T": tokens}
     return {**sizes, **{symbol: value for symbol, value in given.items() if value is not None}}
 
@@ -132,7 +84,7 @@ def describe(config: ModelConfig, attention: AttentionPath = "explicit") -> Netw
 
 @cache
 def reference() -> Network:
-    """Return a network that has every weight which a described network can have, each as small as can be."""
+    """Return a network that has every weight which GPT-2 can have, each as small as can be."""
     return describe(
         ModelConfig(vocab_size=1, context_length=1, emb_dim=1, n_heads=1, n_layers=1, bias=True, qkv_bias=True)
     )
@@ -140,48 +92,7 @@ def reference() -> Network:
 
 def build(plan: Plan, attention: AttentionPath = "explicit") -> Network:
     """Build the tree of a plan; raises as `describe`."""
-    path = attention_path(attention)
-    for period, _ in plan.runs:
-        for layer, _ in period:
-            sizes = {**plan.sizes, **dict(layer.sizes)}
-            if sizes["G"] != sizes["H"]:
-                raise NotImplementedError(f"{sizes['G']} key and value heads for {sizes['H']} query heads")
-    embedded = "wte"
-    runs = tuple(Run(tuple((_layer(each, path), n) for each, n in period), times) for period, times in plan.runs)
-    drop_rate = plan.final.drop_rate
-    tokens = Embedding(label="Token embedding", reads=("ids",), shape=_STREAM, rows=V, width=C, role=TOKEN_TABLE)
-    positions = Embedding(
-        label="Positional embedding", reads=("positions",), shape=(T, C), rows=S, width=C, role=POSITION_TABLE
-    )
-    return Network(
-        kind="network",
-        label="GPT",
-        config=plan.config,
-        attention=path,
-        sizes=plan.sizes,
-        make=partial(_other, plan),
-        parts=(
-            (embedded, tokens),
-            ("wpe", positions),
-            ("embed", Add(label="Token + positional embedding", reads=(embedded, "wpe"), shape=_STREAM)),
-            ("drop", Dropout(label="Dropout", reads=("embed",), shape=_STREAM, rate=drop_rate)),
-            ("h", Stack(runs=runs, reads=("drop",))),
-            ("ln_f", _norm(plan.final, "final {}", "h", FINAL_NORM)),
-            (
-                "lm_head",
-                Linear(
-                    label="Output head",
-                    reads=("ln_f",),
-                    shape=(B, T, V),
-                    inputs=C,
-                    outputs=(V,),
-                    bias=False,
-                    tied_to=f"{embedded}.weight" if plan.tied else None,
-                    role=HEAD,
-                ),
-            ),
-        ),
-    )
+    return tree(plan, attention_path(attention), partial(_other, plan))
 
 
 def _other(plan: Plan, config: ModelConfig, attention: AttentionPath) -> Network:
@@ -189,109 +100,134 @@ def _other(plan: Plan, config: ModelConfig, attention: AttentionPath) -> Network
     return build(plan if config == plan.config else plan_of(config), attention)
 
 
-def _layer(plan: LayerPlan, attention: AttentionPath) -> Layer:
-    """The lecture's eight steps."""
-    dropout = partial(Dropout, label="Dropout", shape=_STREAM, rate=plan.drop_rate)
-    shortcut = partial(Add, label="Shortcut connection", shape=_STREAM)
-    parts: tuple[tuple[str, Node], ...] = (
-        ("ln_1", _norm(plan, "{} 1", "x")),
-        ("attn", _attention(plan, attention, "ln_1")),
-        ("drop_1", dropout(reads=("attn",))),
-        ("add_1", shortcut(reads=("x", "drop_1"))),
-        ("ln_2", _norm(plan, "{} 2", "add_1")),
-        ("mlp", _feed_forward(plan, "ln_2")),
-        ("drop_2", dropout(reads=("mlp",))),
-        ("add_2", shortcut(reads=("add_1", "drop_2"))),
-    )
-    return Layer(Group(kind="block", label="Transformer block", parts=parts), plan.sizes)
-
-
-def _norm(plan: LayerPlan, label: str, reads: str, role: Role | None = None) -> Part:
-    """Return a norm of the residual stream; ``{}`` in its label is what people call its kind."""
-    norms: dict[str, Callable[..., Part]] = {
-        "layer_norm": partial(LayerNorm, bias=plan.norm_bias),
-        "rms_norm": RMSNorm,
-    }
-    words = label.format(part_kind(plan.norm).called)
-    words = words[0].upper() + words[1:]
-    return norms[plan.norm](label=words, reads=(reads,), shape=_STREAM, features=C, eps=plan.norm_eps, role=role)
-
-
-def _attention(plan: LayerPlan, path: AttentionPath, reads: str) -> Group:
-    projections = (H * D, G * D, G * D)
-    parts: tuple[tuple[str, Node], ...] = (
-        (
-            "c_attn",
-            Linear(
-                label="Query, key, value",
-                shape=(B, T, H * D + 2 * (G * D)),
-                inputs=C,
-                outputs=projections,
-                bias=plan.qkv_bias,
-                role=QUERY_KEY_VALUE,
-            ),
-        ),
-        ("heads", SplitHeads(label="Split into heads", reads=("c_attn",), shape=(number(3), B, H, T, D))),
-        *(_explicit_steps(plan) if path == "explicit" else _fused_step(plan)),
-        (
-            "c_proj",
-            Linear(
-                label="Output projection",
-                reads=("mix",),
-                shape=_STREAM,
-                inputs=H * D,
-                outputs=(C,),
-                bias=plan.bias,
-                role=TO_RESIDUAL,
-            ),
-        ),
-    )
-    return Group(
-        kind="attention",
-        label="Masked multi-head attention",
-        computes="c_proj(softmax(mask(q @ k.T / sqrt(D))) @ v)",
-        reads=(reads,),
-        parts=parts,
+def _layer(config: ModelConfig, attends: str, feeds: str) -> LayerPlan:
+    """Return the plan of a layer, by its letters in the two patterns."""
+    gelu = config.activation in ("gelu", "gelu_tanh")
+    norm_bias = config.bias if config.norm_bias is None else config.norm_bias
+    return LayerPlan(
+        norm=config.norm,
+        norm_eps=config.norm_eps,
+        norm_bias=norm_bias,
+        norm_scale=config.norm_scale,
+        norm_position=config.norm_position,
+        qkv_bias=config.qkv_bias,
+        bias=config.bias,
+        out_bias=config.out_bias,
+        mlp_bias=config.mlp_bias,
+        activation=None if gelu else config.activation,
+        exact_gelu=config.activation == "gelu",
+        gated=config.gated,
+        experts=_experts(config) if feeds == "E" else None,
+        attention=_attention(config, attends, norm_bias=norm_bias),
+        drop_rate=config.drop_rate,
+        attention_drop_rate=config.attention_drop_rate,
+        lists_dropout=config.positions == "learned" and not config.gated,
+        residual_scale=config.residual_scale,
     )
 
 
-def _explicit_steps(plan: LayerPlan) -> tuple[tuple[str, Node], ...]:
-    square = (B, H, T, T)
-    return (
-        ("scores", AttentionScores(label="Attention scores", reads=("heads",), shape=square)),
-        ("mask", CausalMask(label="Causal mask", reads=("scores",), shape=square)),
-        ("softmax", Softmax(label="Softmax", reads=("mask",), shape=square)),
-        ("drop", Dropout(label="Dropout", reads=("softmax",), shape=square, rate=plan.drop_rate)),
-        ("mix", WeightedSum(label="Weighted sum of values", reads=("drop", "heads"), shape=(B, T, H * D))),
+def _attention(config: ModelConfig, letter: str, *, norm_bias: bool) -> AttentionPlan:
+    rotated = config.positions == "rotary" and letter != "N"
+    local = letter in "LC" and (config.rope_local_base is not None or config.rope_scaled_layers == "full")
+    shared = config.n_kv_groups not in (None, config.n_heads)
+    width = config.head_dim or config.emb_dim // config.n_heads
+    qk_norm = config.qk_norm if config.qk_norm != "unscaled" or rotated else "none"
+    tempered = letter == "N" and config.temperature_floor > 0
+    cut = config.clip_qkv > 0
+    return AttentionPlan(
+        look=_LOOKS[letter],
+        table=(_LOCAL_TABLE if local else _TABLE) if rotated else "",
+        partial=not config.kv_lora_rank and int(width * config.rope_fraction) != width,
+        interleaved=config.rope_interleaved,
+        reversed=config.rope_reversed,
+        grouped=rotated or shared or qk_norm != "none" or cut or tempered,
+        qk_norm=qk_norm,
+        qk_norm_after_rope=config.qk_norm_after_rope,
+        qk_norm_bias=norm_bias if config.qk_norm_bias is None else config.qk_norm_bias,
+        scale=_scale(config),
+        softcap=config.attention_softcap,
+        sinks=config.attention_sinks,
+        clip=config.clip_qkv,
+        alibi=config.alibi_max if config.positions == "alibi" else 0.0,
+        alibi_scaled=config.alibi_scaled,
+        alibi_bf16=config.alibi_bf16,
+        temperature_floor=config.temperature_floor if tempered else 0.0,
+        temperature_scale=config.temperature_scale,
+        latent=config.kv_lora_rank is not None,
+        query_latent=config.q_lora_rank is not None,
+        latent_norm=config.latent_norm,
+        latent_norm_eps=config.latent_norm_eps,
     )
 
 
-def _fused_step(plan: LayerPlan) -> tuple[tuple[str, Node], ...]:
-    mixed = (B, T, H * D)
-    fused = FusedAttention(label="Scaled dot-product attention", reads=("heads",), shape=mixed, rate=plan.drop_rate)
-    return (("mix", fused),)
+def _scale(config: ModelConfig) -> float | None:
+    """Return what scores are multiplied with, where that is not one over the root of a head's width."""
+    if config.attention_scale is not None or not config.kv_lora_rank:
+        return config.attention_scale
+    if config.rope_scaling != "yarn" or not config.rope_mscale_all_dim or config.rope_factor <= 1:
+        return None
+    from math import log
+
+    stretched = 0.1 * config.rope_mscale_all_dim * log(config.rope_factor) + 1  # Peng et al. 2023, section 3.4
+    return float((config.qk_nope_head_dim + config.qk_rope_head_dim) ** -0.5 * stretched**2)
 
 
-def _feed_forward(plan: LayerPlan, reads: str) -> Group:
-    return Group(
-        kind="feed_forward",
-        label="Feed forward",
-        computes="c_proj(act(c_fc(x)))",
-        reads=(reads,),
-        parts=(
-            ("c_fc", Linear(label="Expand", shape=(B, T, F), inputs=C, outputs=(F,), bias=plan.bias)),
-            ("act", Gelu(label="GELU", reads=("c_fc",), shape=(B, T, F), exact=plan.exact_gelu)),
-            (
-                "c_proj",
-                Linear(
-                    label="Project back",
-                    reads=("act",),
-                    shape=_STREAM,
-                    inputs=F,
-                    outputs=(C,),
-                    bias=plan.bias,
-                    role=TO_RESIDUAL,
-                ),
-            ),
-        ),
+def _experts(config: ModelConfig) -> ExpertsPlan:
+    return ExpertsPlan(
+        router=config.router,
+        renormalize=config.router_renormalize,
+        scale=config.router_scale,
+        groups=config.router_groups,
+        top_groups=config.router_top_groups,
+        group_score=config.router_group_score,
+        correction=config.router_correction,
+        jitter=config.router_jitter,
+        router_bias=config.router_bias,
+        bias=config.expert_bias,
+        limit=config.glu_limit,
+        alpha=config.glu_alpha,
+        shared=config.shared_hidden_dim > 0,
+        shared_gate=config.shared_gate,
     )
+
+
+def _tables(config: ModelConfig) -> tuple[TablePlan, ...]:
+    """Return the tables of rotation: one, and one for local layers where theirs differs."""
+    if config.positions != "rotary":
+        return ()
+    whole = TablePlan(name=_TABLE, base=config.rope_base, interleaved=config.rope_interleaved, scaling=_scaling(config))
+    looks = set(config.layer_pattern)
+    split = config.rope_local_base is not None or config.rope_scaled_layers == "full"
+    local = TablePlan(
+        name=_LOCAL_TABLE,
+        base=config.rope_local_base or config.rope_base,
+        interleaved=config.rope_interleaved,
+        scaling=_scaling(config) if config.rope_scaled_layers == "all" else Scaling(),
+    )
+    tables = [whole] if "F" in looks or not split else []
+    return (*tables, *([local] if split and looks & {"L", "C"} else []))
+
+
+def _scaling(config: ModelConfig) -> Scaling:
+    if config.rope_scaling == "none":
+        return Scaling()
+    return Scaling(
+        kind=config.rope_scaling,
+        factor=config.rope_factor,
+        original=config.rope_original_length or config.context_length,
+        longest=config.context_length,
+        low_freq_factor=config.rope_low_freq_factor,
+        high_freq_factor=config.rope_high_freq_factor,
+        beta_fast=config.rope_beta_fast,
+        beta_slow=config.rope_beta_slow,
+        truncate=config.rope_truncate,
+        mscale=config.rope_mscale,
+        mscale_all_dim=config.rope_mscale_all_dim,
+        attention_factor=config.rope_attention_factor,
+        short_factors=_numbers(config.rope_short_factors),
+        long_factors=_numbers(config.rope_long_factors),
+    )
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(float(each) for each in text.split(",")) if text else ()

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from math import isfinite
-from typing import Any, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -105,10 +106,22 @@ def _unprintable(text: str) -> str:
 
 
 def _expects(key: str) -> Any:
-    base = _TYPES[key]
-    while get_origin(base) is not None and hasattr(base, "__metadata__"):
-        base = base.__origin__
-    return base
+    return _plain_type(_TYPES[key])
+
+
+def _plain_type(annotated: Any) -> Any:
+    """Return the type under an annotation, without the None of what may be left open."""
+    while hasattr(annotated, "__metadata__"):
+        annotated = annotated.__origin__
+    if get_origin(annotated) in (Union, UnionType):
+        return _plain_type(next(each for each in get_args(annotated) if each is not NoneType))
+    return annotated
+
+
+def _optional(annotated: Any) -> bool:
+    while hasattr(annotated, "__metadata__"):
+        annotated = annotated.__origin__
+    return NoneType in get_args(annotated)
 
 
 def _literals(key: str) -> tuple[str, ...]:
@@ -116,24 +129,31 @@ def _literals(key: str) -> tuple[str, ...]:
 
 
 def _meta(annotated: Any, name: str) -> Any:
+    """Return a constraint or the description, from the annotation or from those inside it."""
     for meta in reversed(getattr(annotated, "__metadata__", ())):
         if getattr(meta, name) is not None:
             return getattr(meta, name)
-    return None
+    inner = [annotated.__origin__] if hasattr(annotated, "__metadata__") else get_args(annotated)
+    found = (_meta(each, name) for each in inner if hasattr(each, "__metadata__") or get_origin(each) is not None)
+    return next((each for each in found if each is not None), None)
 
 
 def _describe(annotated: Any) -> str:
     """Say in words what a field accepts, from its annotation alone."""
+    return _described(annotated) + (", or null" if _optional(annotated) else "")
+
+
+def _described(annotated: Any) -> str:
     low, above, high, below = (_meta(annotated, name) for name in ("ge", "gt", "le", "lt"))
-    base = annotated.__origin__
+    base = _plain_type(annotated)
     if base is int:
         return f"a whole number from {low:,} to {high:,}"
     if base is float:
         lower = f"from {low}" if low is not None else f"above {above}"
-        upper = f"to {high}" if high is not None else f"to below {below}"
+        upper = f"to {high:g}" if high is not None else f"to below {below}"
         return f"a number {lower} {upper}"
     if base is bool:
         return "true or false"
     if base is str:
-        return f"printable text of {_meta(annotated, 'min_length')} to {_meta(annotated, 'max_length')} characters"
+        return f"printable text of {_meta(annotated, 'min_length') or 0} to {_meta(annotated, 'max_length')} characters"
     return " or ".join(get_args(base))

@@ -51,11 +51,15 @@ class Runner(nn.Module):
         sizes: the value of every axis but B and T.
         source: gives the parameters.
         tap: is called with what every part and group gave.
+        inputs: what the parts call the tensors that the group reads.
     """
 
-    def __init__(self, parts: Parts, path: str, sizes: Sizes, source: Source, tap: Tap) -> None:
+    def __init__(
+        self, parts: Parts, path: str, sizes: Sizes, source: Source, tap: Tap, inputs: tuple[str, ...] = ("x",)
+    ) -> None:
         super().__init__()
         self.tap = tap
+        self.inputs = inputs
         self.calls = list(self._built(list(parts), path, sizes, source))
 
     def _built(self, parts: list[tuple[str, Node]], path: str, sizes: Sizes, source: Source) -> Iterable[_Call]:
@@ -71,9 +75,10 @@ class Runner(nn.Module):
             cached = isinstance(node, Part) and bool(node.cached())
             yield _Call(name, here, reads, not isinstance(node, Part), consumes, cached)
 
-    def forward(self, x: Tensor, cache: LayerCache | None = None) -> Tensor:
+    def forward(self, *given: Tensor, cache: LayerCache | None = None) -> Tensor:
         """Return what the last part gives, from what the group reads."""
-        values: dict[str, Any] = {"x": x}
+        values: dict[str, Any] = dict(zip(self.inputs, given, strict=True))
+        del given  # each goes with its last reader
         for call in self.calls:
             values[call.name] = self.run(call, values, cache)
         out: Tensor = values[call.name]
@@ -84,7 +89,7 @@ class Runner(nn.Module):
         taken = [values.pop(name) if last else values[name] for name, last in call.reads]
         module: Any = self._modules[call.name]
         if call.group:
-            out = module(*taken, cache)
+            out = module(*taken, cache=cache)
         elif call.consumes:
             out = module(taken)
         else:
@@ -98,9 +103,10 @@ def _module(node: Node, path: str, sizes: Sizes, source: Source, tap: Tap) -> nn
     if isinstance(node, Part):
         return leaf(node, path, sizes, source)
     if isinstance(node, Group):
-        return Runner(node.parts, path, sizes, source, tap)
+        return Runner(node.parts, path, sizes, source, tap, ("x", *node.reads[1:]))
+    inputs = ("x", *node.reads[1:])
     return nn.ModuleList(
-        Runner(layer.body.parts, f"{path}.{index}", sizes_of_layer(sizes, layer), source, tap)
+        Runner(layer.body.parts, f"{path}.{index}", sizes_of_layer(sizes, layer), source, tap, inputs)
         for index, layer in enumerate(node.layers())
     )
 
@@ -113,7 +119,7 @@ def leaf(part: Part, path: str, sizes: Sizes, source: Source) -> Leaf:
     """
 
     def parameters(name: str, shape: Shape) -> nn.Parameter:
-        return source(part.tied_to or f"{path}.{name}", shape, sizes)
+        return source(part.shared(name) or f"{path}.{name}", shape, sizes)
 
     return leaf_class(type(part))(part, sizes, parameters)
 
@@ -194,26 +200,27 @@ class GPT(Runner):
             cache: what earlier tokens left, to which these are added. The logits are then those of the last token
                 alone, (B, 1, V): the head is the dearest layer, and only they say what comes next.
         """
-        x = self.embedded(ids, cache.length if cache is not None else 0)  # (B, T, C)
+        x, *others = self.embedded(ids, cache.length if cache is not None else 0)  # (B, T, C), and angles of rotation
         again = self.recompute and cache is None and torch.is_grad_enabled()
         for index, layer in enumerate(self.layers):
             if again:  # the input alone is kept, and the generator's state where dropout draws from it
                 keeps_state = self.training and self._random[index]
-                x = checkpoint(layer, x, use_reentrant=False, preserve_rng_state=keeps_state)
+                x = checkpoint(layer, x, *others, use_reentrant=False, preserve_rng_state=keeps_state)
             else:
-                x = layer(x, cache.layers[index] if cache is not None else None)
+                x = layer(x, *others, cache=cache.layers[index] if cache is not None else None)
         values = {self._stack: x if cache is None else x[:, -1:]}
-        del x  # it goes with its last reader
+        del x, others  # each goes with its last reader
         logits: Tensor = self._through(self._after, values)
         return logits
 
-    def embedded(self, ids: Tensor, start: int = 0) -> Tensor:
-        """(B, T) tokens from position ``start`` on -> (B, T, C), what the first layer takes."""
+    def embedded(self, ids: Tensor, start: int = 0) -> list[Tensor]:
+        """(B, T) tokens from position ``start`` on -> what the layers read: (B, T, C) first, then what all read."""
         positions = torch.arange(start, start + ids.shape[-1], device=ids.device)  # (T,)
-        values = {"ids": ids, "positions": positions}
+        values: dict[str, Any] = {"ids": ids, "positions": positions}
         del positions
-        x: Tensor = self._through(self._before, values)
-        return x
+        for call in self._before:
+            values[call.name] = self.run(call, values, None)
+        return [values[name] for name in self.network.stack.reads]
 
     def finished(self, x: Tensor) -> Tensor:
         """(..., C), what the last layer gives -> (..., V) logits; no listener hears of it."""

@@ -42,12 +42,11 @@ def _draw(model: GPT, scheme: InitScheme, advance_for_tied_head: bool) -> None:
     for module in model.modules():
         if not isinstance(module, Leaf) or not module.part.weights():
             continue
-        if module.part.tied_to:
-            if advance_for_tied_head and scheme == "torch":
-                _discard_uniform(module.get_parameter("weight").numel())
-            continue
+        if module.part.tied_to and advance_for_tied_head and scheme == "torch":
+            _discard_uniform(module.get_parameter("weight").numel())
         for draw in module.part.draws(scheme, residual_deviation):
-            _fill(module, draw)
+            if not module.part.shared(draw.weight):
+                _fill(module, draw)
 
 
 def _fill(module: Leaf, draw: Draw) -> None:
@@ -58,6 +57,9 @@ def _fill(module: Leaf, draw: Draw) -> None:
         target = target[start:end]
     if draw.how in ("zeros", "ones"):
         target.fill_(draw.how == "ones")
+        return
+    if draw.how == "constant":
+        target.fill_(float(draw.scale))  # type: ignore[arg-type]  # a number, by its definition
         return
     scale = 1 / sqrt(size(draw.scale, module.sizes)) if isinstance(draw.scale, Dim) else draw.scale
     with _drawn_on_cpu(target) as data:

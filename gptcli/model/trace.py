@@ -206,7 +206,7 @@ def run_trace(
 
 def _warm_up(model: GPT, ids: Tensor) -> None:
     """Run one token through a block, so that no step's time is that of loading what computes it."""
-    model.layers[0](model.embedded(ids[:, :1]))  # (B, 1, C)
+    model.layers[0](*model.embedded(ids[:, :1]))  # (B, 1, C)
     if ids.is_cuda:
         torch.cuda.synchronize()
 

@@ -15,6 +15,7 @@ from gptcli.api.figures import measured_run
 from gptcli.architecture import describe
 from gptcli.config import ModelConfig, load_config
 from gptcli.model.measure import forward_pass, generation, training_step
+from gptcli.processor import lacks_instructions
 from tests.strategies import configs
 from tools.accuracy import WIDE, config_of, covering_cells, options_of
 
@@ -60,6 +61,7 @@ def random_case(seed: int) -> tuple[ModelConfig, Workload]:
         optimizer=draw(["adamw", "adam", "sgd", "sgd-momentum"]),
         optimizer_impl=draw(["for-loop", "foreach", "fused"]),
         recompute=draw(["none", "block"]),
+        widens=lacks_instructions(dtype),
     )
     return config, options
 

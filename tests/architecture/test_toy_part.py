@@ -76,7 +76,7 @@ class ToyNorm(Leaf):
 '''
 NEW = {"architecture/parts/toy_norm.py": PART, "model/parts/toy_norm.py": LEAF}
 CHANGED = {
-    "architecture/plan.py": (
+    "architecture/wiring/norms.py": (
         ('        "rms_norm": RMSNorm,\n', '        "rms_norm": RMSNorm,\n        "toy_norm": ToyNorm,\n'),
         (
             "from gptcli.architecture.parts.rms_norm import RMSNorm\n",
@@ -146,7 +146,7 @@ def test_three_files_and_a_key() -> None:
     assert [name for name in (*NEW, *CHANGED) if name != "config/model_config.py"] == [
         "architecture/parts/toy_norm.py",
         "model/parts/toy_norm.py",
-        "architecture/plan.py",
+        "architecture/wiring/norms.py",
     ]
 
 

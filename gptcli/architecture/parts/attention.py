@@ -6,13 +6,12 @@ The heads are H query heads and G key and value heads, each D wide; G = H where 
 from collections.abc import Sequence
 from typing import ClassVar
 
-from gptcli.architecture.axes import B, D, G, H, Shape, T
+from gptcli.architecture.axes import B, D, Dim, G, H, Shape, T
 from gptcli.architecture.books import BOOL, PASSED_BACK, Amount, Conditions, Gradient, Kernel, Value, elementwise
 from gptcli.architecture.parts.part import Family, Part
 from gptcli.architecture.products import MatrixProduct
 
 EACH_HEAD = (B, H, T, D)
-PER_HEAD = MatrixProduct("pairs", (H, D))
 
 
 class SplitHeads(Part, frozen=True, kw_only=True):
@@ -53,11 +52,14 @@ class AttentionScores(Part, frozen=True, kw_only=True):
         "Compares each query with each key: the larger the product, the more attention the query pays to that key."
     )
 
+    scale: float | None = None  # None for 1 / sqrt(width)
+    width: Dim = D
+
     def formula(self) -> str:  # noqa: D102  # as in the base class
-        return "q @ k.T / sqrt(D)"
+        return f"q @ k.T {scale_formula(self.scale, self.width)}"
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
-        return (PER_HEAD,)
+        return (MatrixProduct("pairs", (H, self.width)),)
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
         q, k, _v = query_key_value(reads[0].name)
@@ -78,8 +80,14 @@ class CausalMask(Part, frozen=True, kw_only=True):
     family: ClassVar[Family] = "attention"
     sentence: ClassVar[str] = "Hides the future: a score for a token that comes later is set to minus infinity."
 
+    window: Dim | None = None  # tokens that a query sees at most, itself included
+    chunked: bool = False  # whether they are those of its chunk, else the last ones
+
     def formula(self) -> str:  # noqa: D102  # as in the base class
-        return "-inf where the key comes after the query, else x"
+        if self.window is None:
+            return "-inf where the key comes after the query, else x"
+        before = f"in an earlier chunk of {self.window}" if self.chunked else f"{self.window} or more before it"
+        return f"-inf where the key comes after the query or {before}, else x"
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()
@@ -125,11 +133,13 @@ class WeightedSum(Part, frozen=True, kw_only=True):
     family: ClassVar[Family] = "attention"
     sentence: ClassVar[str] = "Mixes the values by those shares, then puts the heads side by side to one vector again."
 
+    width: Dim = D  # of a head's value
+
     def formula(self) -> str:  # noqa: D102  # as in the base class
         return f"{self.reads[0]} @ v, heads side by side"
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
-        return (PER_HEAD,)
+        return (MatrixProduct("pairs", (H, self.width)),)
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
         weights, heads = (read.name for read in reads)
@@ -137,6 +147,11 @@ class WeightedSum(Part, frozen=True, kw_only=True):
         mixed = f"{out}.heads"
         product = weights_times_value(self.label, mixed, weights, v, given.item, given)
         return [*product, merged_heads(self.label, self.shape, out, mixed, (heads,), given)]
+
+
+def scale_formula(scale: float | None, width: Dim) -> str:
+    """Return what scores are multiplied with."""
+    return f"/ sqrt({width})" if scale is None else f"* {scale:.6g}"
 
 
 def pairs(given: Conditions) -> Shape:

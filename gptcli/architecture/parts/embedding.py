@@ -20,6 +20,7 @@ class Embedding(Part, frozen=True, kw_only=True):
 
     rows: Dim
     width: Dim
+    offset: int = 0  # rows before that of index 0
 
     def weights(self) -> dict[str, Shape]:  # noqa: D102  # as in the base class
         return {"weight": (self.rows, self.width)}
@@ -28,7 +29,7 @@ class Embedding(Part, frozen=True, kw_only=True):
         return (Draw("weight", "normal", 1.0 if scheme == "torch" else GPT2_DEVIATION),)
 
     def formula(self) -> str:  # noqa: D102
-        return f"weight[{self.reads[0]}]"
+        return f"weight[{self.reads[0]}{f' + {self.offset}' if self.offset else ''}]"
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from gptcli.architecture.axes import ONE, B, H, T
+from gptcli.architecture.axes import ONE, B, D, Dim, H, T
 from gptcli.architecture.books import BOOL, FP32, PASSED_BACK, Amount, Conditions, Gradient, Kernel, Value, elementwise
+from gptcli.architecture.parts.alibi import Alibi
 from gptcli.architecture.parts.attention import (
     EACH_HEAD,
-    PER_HEAD,
     merged_heads,
     pairs,
     query_key_value,
     query_times_key,
+    scale_formula,
     weights_times_value,
 )
 from gptcli.architecture.parts.dropout import dropped
@@ -31,16 +32,24 @@ class FusedAttention(Part, frozen=True, kw_only=True):
     )
 
     rate: float
+    scale: float | None = None  # None for 1 / sqrt(width)
+    window: Dim | None = None  # tokens that a query sees at most, itself included
+    chunked: bool = False  # whether they are those of its chunk, else the last ones
+    alibi: Alibi | None = None  # what is added to the scores
+    width: Dim = D
+    value_width: Dim = D
 
     @property
     def random(self) -> bool:  # noqa: D102  # as in the base class
         return self.rate > 0
 
     def formula(self) -> str:  # noqa: D102
-        return "softmax(mask(q @ k.T / sqrt(D))) @ v, heads side by side"
+        added = " + slopes" if self.alibi else ""
+        return f"softmax(mask(q @ k.T {scale_formula(self.scale, self.width)}{added})) @ v, heads side by side"
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
-        return (PER_HEAD, PER_HEAD)  # scores, and the weighted sum of values
+        scores, mix = (MatrixProduct("pairs", (H, width)) for width in (self.width, self.value_width))
+        return (scores, mix)
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
         qkv = query_key_value(reads[0].name)

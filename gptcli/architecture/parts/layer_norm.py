@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from gptcli.architecture.axes import Dim, Shape
 from gptcli.architecture.books import FP32, PASSED_BACK, Amount, Conditions, Gradient, Kernel, Value, of_parameter
+from gptcli.architecture.parts.norm_scale import NormScale, scale_formula, scale_weights
 from gptcli.architecture.parts.part import Draw, Family, Part, identity_draws
 from gptcli.architecture.products import MatrixProduct
 
@@ -22,17 +23,19 @@ class LayerNorm(Part, frozen=True, kw_only=True):
     features: Dim
     eps: float
     bias: bool = True
+    scale: NormScale = "weight"
+    heads: Dim | None = None  # of weights of its own for each
 
     def weights(self) -> dict[str, Shape]:  # noqa: D102  # as in the base class
-        own: dict[str, Shape] = {"weight": (self.features,)}
+        own = scale_weights(self.scale, self.features, self.heads)
         return own | {"bias": (self.features,)} if self.bias else own
 
     def draws(self, scheme: str, residual_deviation: float) -> tuple[Draw, ...]:  # noqa: D102
-        return identity_draws(self)
+        return identity_draws(self, around_one=self.scale == "one_plus_weight")
 
     def formula(self) -> str:  # noqa: D102
         shift = " + bias" if self.bias else ""
-        return f"(x - mean(x)) / sqrt(var(x) + {self.eps:g}) * weight{shift}"
+        return f"(x - mean(x)) / sqrt(var(x) + {self.eps:g}){scale_formula(self.scale)}{shift}"
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()

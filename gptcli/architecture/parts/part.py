@@ -10,7 +10,7 @@ from gptcli.architecture.books import Conditions, Kernel, Value
 from gptcli.architecture.products import MatrixProduct
 from gptcli.architecture.roles import Role
 
-Family = Literal["embedding", "norm", "linear", "attention", "activation", "add", "dropout"]
+Family = Literal["embedding", "norm", "linear", "attention", "activation", "experts", "add", "dropout"]
 
 GPT2_DEVIATION = 0.02  # Radford et al. 2018, section 4.1; kept in GPT-2's release
 
@@ -21,13 +21,13 @@ class Draw(Struct, frozen=True):
     Attributes:
         weight: its name.
         how: ``uniform`` between -scale and scale, ``normal`` with the deviation ``scale``, ``kaiming_uniform`` as
-            ``torch.nn.Linear`` draws, or all ``zeros`` or ``ones``.
+            ``torch.nn.Linear`` draws, or all ``zeros``, ``ones`` or the ``constant`` that ``scale`` is.
         scale: a number, or a dimension n for 1 / sqrt(n).
         rows: the first row and the row after the last, or None for all.
     """
 
     weight: str
-    how: Literal["uniform", "normal", "kaiming_uniform", "zeros", "ones"]
+    how: Literal["uniform", "normal", "kaiming_uniform", "zeros", "ones", "constant"]
     scale: float | Dim = 0.0
     rows: tuple[Dim, Dim] | None = None
 
@@ -41,6 +41,8 @@ class Part(Struct, frozen=True, kw_only=True):
         shape: the symbolic shape of its output.
         role: what it is for, where others ask for that.
         tied_to: path of the weight that it shares instead of owning one.
+        kept: whether its output, of every token, is kept in a KV cache.
+        kept_of: the most tokens whose output is kept: a window's width. None for all.
         kind: the name of this kind of part.
         called: what people call it, where that is not said by ``label`` alone.
         family: of the kind: kinds of one family share a colour.
@@ -57,10 +59,24 @@ class Part(Struct, frozen=True, kw_only=True):
     shape: Shape
     role: Role | None = None
     tied_to: str | None = None
+    kept: bool = False
+    kept_of: Dim | None = None
 
     def weights(self) -> dict[str, Shape]:
         """Return the part's own parameters by name, in the order torch registers them."""
         return {}
+
+    def shared(self, name: str) -> str | None:
+        """Return the path of the weight that one of its weights shares, or None where it owns it: a bias always."""
+        return self.tied_to if name == "weight" else None
+
+    def buffers(self) -> dict[str, Shape]:
+        """Return what it keeps beside its parameters, which no training changes, by name."""
+        return {}
+
+    def visited(self, shape: Shape) -> Shape:
+        """Return how much of a weight of this shape one token uses: all of it, unless the part chooses."""
+        return shape
 
     def draws(self, scheme: str, residual_deviation: float) -> tuple[Draw, ...]:
         """Return how its weights are drawn, in order.
@@ -106,7 +122,7 @@ class Part(Struct, frozen=True, kw_only=True):
 
     def cached(self) -> tuple[Shape, ...]:
         """Return what it keeps of B texts of T tokens in a KV cache, tensor by tensor."""
-        return ()
+        return (self.shape,) if self.kept else ()
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:
         """Return the calls that it makes, in order.
@@ -134,6 +150,6 @@ def part_kind(kind: str) -> type[Part]:
     raise NotImplementedError(kind)
 
 
-def identity_draws(part: Part) -> tuple[Draw, ...]:
-    """Return the draws of a norm: scales 1, shifts 0."""
-    return tuple(Draw(name, "ones" if name == "weight" else "zeros") for name in part.weights())
+def identity_draws(part: Part, *, around_one: bool = False) -> tuple[Draw, ...]:
+    """Return the draws of a norm: scales 1, shifts 0; ``around_one`` where 1 is added to its weights."""
+    return tuple(Draw(name, "ones" if name == "weight" and not around_one else "zeros") for name in part.weights())

@@ -19,6 +19,7 @@ from gptcli.architecture.books import (
     cast,
     of_parameter,
 )
+from gptcli.architecture.parts.norm_scale import NormScale, scale_formula, scale_weights
 from gptcli.architecture.parts.part import Draw, Family, Part, identity_draws
 from gptcli.architecture.products import MatrixProduct
 
@@ -36,15 +37,17 @@ class RMSNorm(Part, frozen=True, kw_only=True):
 
     features: Dim
     eps: float
+    scale: NormScale = "weight"
+    heads: Dim | None = None  # of weights of its own for each
 
     def weights(self) -> dict[str, Shape]:  # noqa: D102  # as in the base class
-        return {"weight": (self.features,)}
+        return scale_weights(self.scale, self.features, self.heads)
 
     def draws(self, scheme: str, residual_deviation: float) -> tuple[Draw, ...]:  # noqa: D102
-        return identity_draws(self)
+        return identity_draws(self, around_one=self.scale == "one_plus_weight")
 
     def formula(self) -> str:  # noqa: D102
-        return f"x / sqrt(mean(x**2) + {self.eps:g}) * weight"
+        return f"x / sqrt(mean(x**2) + {self.eps:g}){scale_formula(self.scale)}"
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()

@@ -1,0 +1,1 @@
+"""From plans to the tree: a file for each kind of group."""
