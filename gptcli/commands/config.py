@@ -41,7 +41,7 @@ def list_(json: JsonOption = False) -> None:
         print_text(config_list_text(report))
 
 
-@app.command(cls=common("--set", "--tied", "--config", "--json"))
+@app.command(cls=common("--set", "--tied", "--config", "--all", "--json"))
 def show(
     context: typer.Context,
     name: Annotated[
@@ -50,6 +50,9 @@ def show(
     config: ConfigOption = DEFAULT_CONFIG,
     set_values: SetOption = None,
     tied: TiedOption = None,
+    every_key: Annotated[
+        bool, typer.Option("--all", help="List keys too that say what GPT-2 has anyway.", rich_help_panel="Output")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Print the resolved config as YAML, with the place each value came from.
@@ -71,7 +74,7 @@ def show(
     else:
         from gptcli.render.config import config_show_text
 
-        print_text(config_show_text(report), wrap=False)
+        print_text(config_show_text(report, every_key=every_key), wrap=False)
 
 
 @app.command(cls=common("--json"))

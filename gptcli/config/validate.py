@@ -51,15 +51,12 @@ def check_missing(entries: Mapping[str, Entry], place: str, names: Mapping[str, 
 
 
 def check_together(values: Mapping[str, Any], entries: Mapping[str, Entry]) -> list[Problem]:
-    """Check what holds between keys: the width is split evenly over the heads; no QKV bias where nothing has one."""
+    """Check what holds between keys: the width is split evenly over the heads."""
     problems = []
     width, heads = values.get("emb_dim"), values.get("n_heads")
-    if width is not None and heads is not None and width % heads != 0:
+    if width is not None and heads is not None and width % heads != 0 and not values.get("head_dim"):
         names = [entries[key].key or key for key in ("emb_dim", "n_heads")]
         problems.append(_between("emb_dim", "n_heads", entries, _indivisible(width, heads, *names)))
-    if values.get("bias") is False and values.get("qkv_bias") is True:
-        message = "bias is false, which says that nothing has a bias, and qkv_bias is true; set one as the other"
-        problems.append(_between("bias", "qkv_bias", entries, message))
     return problems
 
 

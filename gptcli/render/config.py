@@ -2,11 +2,12 @@
 
 import re
 
+import msgspec
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
-from gptcli.config import KEYS
+from gptcli.config import KEYS, ModelConfig
 from gptcli.config.printable import printable
 from gptcli.config.scalars import resolve_scalar, suggest_spelling
 from gptcli.render.console import PATH, QUIET, TITLE, TOTAL, plain_table
@@ -36,8 +37,10 @@ def config_list_text(report: ConfigListReport) -> Group:
 class _ConfigYaml:
     """Valid YAML, the origin of each value as a comment: beside it, or below it where the screen is narrow."""
 
-    def __init__(self, report: ConfigShowReport) -> None:
-        self._lines = [(key, _yaml(getattr(report.config, key)), printable(report.sources[key])) for key in KEYS]
+    def __init__(self, report: ConfigShowReport, *, every_key: bool) -> None:
+        shown = [key for key in KEYS if every_key or _tells(report, key)]
+        self._lines = [(key, _yaml(getattr(report.config, key)), printable(report.sources[key])) for key in shown]
+        self._left_out = len(KEYS) - len(shown)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Break nothing else, because a wrapped line is no YAML."""
@@ -47,11 +50,27 @@ class _ConfigYaml:
             setting = Text.assemble((key, PATH), ": ", (value, TITLE), no_wrap=True)
             padding = " " * (width - setting.cell_len) if beside else "\n"
             yield setting.append(f"{padding}  # {source}", style=QUIET)
+        if self._left_out:
+            yield Text(f"# {self._left_out} more keys are as in GPT-2; --all shows them", style=QUIET, no_wrap=True)
 
 
-def config_show_text(report: ConfigShowReport) -> RenderableType:
-    """Valid YAML, the origin of each value as a comment; to be printed unwrapped, because a wrapped line is no YAML."""
-    return _ConfigYaml(report)
+def _tells(report: ConfigShowReport, key: str) -> bool:
+    """Return whether a key is one of the lecture's and those beside them, or says something that GPT-2 does not."""
+    return KEYS.index(key) < _ALWAYS or getattr(report.config, key) != _DEFAULTS[key]
+
+
+_DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(ModelConfig)}
+_ALWAYS = KEYS.index("init") + 1
+
+
+def config_show_text(report: ConfigShowReport, *, every_key: bool) -> RenderableType:
+    """Valid YAML, the origin of each value as a comment; to be printed unwrapped, because a wrapped line is no YAML.
+
+    Args:
+        report: the config.
+        every_key: list those too that only say what GPT-2 has anyway.
+    """
+    return _ConfigYaml(report, every_key=every_key)
 
 
 def config_validate_text(report: ConfigValidateReport) -> Group:
@@ -64,6 +83,8 @@ def config_validate_text(report: ConfigValidateReport) -> Group:
 
 
 def _yaml(value: object) -> str:
+    if value is None:
+        return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
@@ -78,6 +99,4 @@ def _reads_back_plain(text: str) -> bool:
 
 
 def _quoted(text: str) -> str:
-    import msgspec
-
     return msgspec.json.encode(text).decode()  # a JSON string is a double-quoted scalar of YAML
