@@ -10,9 +10,9 @@ from gptcli.analysis.memory import checked_options, kv_cache_bytes
 from gptcli.analysis.params import count_parameters, count_tied_and_untied
 from gptcli.analysis.passes import swept
 from gptcli.analysis.run_facts import run_facts
+from gptcli.analysis.weight_bytes import weights_bytes
 from gptcli.analysis.workload import Workload
 from gptcli.architecture import Network
-from gptcli.architecture.dtypes import bytes_of
 from gptcli.reports.compare import ComparedModel, CompareReport
 
 
@@ -46,7 +46,7 @@ def _figures(network: Network, options: Workload) -> ComparedModel:
         parameters=count_parameters(network),
         parameters_untied=totals.untied,
         parameters_tied=totals.tied,
-        weights_bytes=bytes_of(count_parameters(network), options.dtype),
+        weights_bytes=weights_bytes(network, options.dtype),
         inference_peak_bytes=swept(network, replace(options, mode="inference")).peak,
         training_peak_bytes=swept(network, replace(options, mode="training")).peak,
         kv_cache_bytes=kv_cache_bytes(network, options),

@@ -8,7 +8,8 @@ from gptcli.analysis.formulas import evaluate, linear_in_layers, product, summed
 from gptcli.analysis.optimizers import STEP_COUNTER_BYTES, optimizer_named
 from gptcli.analysis.sweep import Memory
 from gptcli.architecture import Dim, Network, Shape, Sizes, Weight, weights
-from gptcli.architecture.dtypes import BITS
+from gptcli.architecture.dtypes import BITS, CACHE_BITS
+from gptcli.architecture.formats import format_named
 from gptcli.architecture.listing import parts_of, read_shape
 from gptcli.reports.explanation import Explanation
 
@@ -70,19 +71,35 @@ def _explain_weight(weight: Weight, sizes: Sizes) -> Explanation:
 def explain_memory(network: Network, report: "MemoryReport") -> list[Explanation]:
     """Explain weights, gradients, optimizer state and KV cache."""
     sizes = network.sizes_for(report.batch_size, report.seq_len)
-    parameters = parameter_formula(network)
-    bits = BITS[report.dtype]
-    weights_formula = f"({parameters})*{bits // 8}" if bits % 8 == 0 else f"(({parameters})*{bits} + 7)//8"
-    lines = [explanation("Weights", weights_formula, sizes, "bytes", f"{bits} bits a parameter")]
+    weights_formula, source = _weights_formula(network, report)
+    lines = [explanation("Weights", weights_formula, sizes, "bytes", source)]
     if report.gradients_bytes is not None:
         lines.append(explanation("Gradients", weights_formula, sizes, "bytes", "one number a parameter, in its dtype"))
     if report.optimizer is not None:
         lines.append(_explain_optimizer(network, report, weights_formula, sizes))
     if report.kv_cache_bytes is not None:
-        item = BITS[report.activation_dtype] // 8
+        assert report.kv_dtype is not None
         source = "keys and values of every token in every block (Pope et al. 2022, section 3.3)"
-        lines.append(explanation("KV cache", cache_formula(network, item), sizes, "bytes", source))
+        lines.append(explanation("KV cache", _cache_bytes(network, report.kv_dtype), sizes, "bytes", source))
     return lines
+
+
+def _weights_formula(network: Network, report: "MemoryReport") -> tuple[str, str]:
+    """Return the bytes of the weights as a formula, and where it is from."""
+    if report.weights_ledger is not None:
+        chosen = format_named(report.dtype)
+        assert chosen is not None
+        return summed(str(line.bytes) for line in report.weights_ledger), chosen.source
+    parameters, bits = parameter_formula(network), BITS[report.dtype]
+    formula = f"({parameters})*{bits // 8}" if bits % 8 == 0 else f"(({parameters})*{bits} + 7)//8"
+    return formula, f"{bits} bits a parameter"
+
+
+def _cache_bytes(network: Network, dtype: str) -> str:
+    bits = CACHE_BITS[dtype]
+    if bits % 8 == 0:
+        return cache_formula(network, bits // 8)
+    return f"(({cache_formula(network, 1)})*{bits} + 7)//8"
 
 
 def _explain_optimizer(

@@ -10,11 +10,12 @@ from gptcli.analysis.optimizers import STEP_COUNTER_BYTES, optimizer_named
 from gptcli.analysis.params import count_parameters, count_tied_and_untied
 from gptcli.analysis.passes import swept
 from gptcli.analysis.process import process_bytes
-from gptcli.analysis.run_facts import activation_dtype, run_facts
+from gptcli.analysis.run_facts import cache_dtype, run_facts
 from gptcli.analysis.sweep import Memory
+from gptcli.analysis.weight_bytes import weight_amounts, weights_bytes
 from gptcli.analysis.workload import Workload
 from gptcli.architecture import Network, elements, size
-from gptcli.architecture.dtypes import BITS, QUANTIZED, bytes_of
+from gptcli.architecture.dtypes import BITS, COMPUTE_DTYPES, bytes_of
 from gptcli.architecture.listing import parts_of
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError
@@ -26,12 +27,14 @@ def checked_options(config: ModelConfig, options: Workload) -> Workload:
 
     Raises:
         InputError: a sequence over the context length, quantized training, autocast over anything but fp32, an
-            unknown optimizer.
+            unknown optimizer, a cache where none is.
     """
     check_length(config, options.tokens)
     optimizer_named(options.optimizer)
-    if options.mode == "training" and options.dtype in QUANTIZED:
+    if options.mode == "training" and options.dtype not in COMPUTE_DTYPES:
         raise InputError(f"--dtype {options.dtype} is for weights at inference; train in fp32, bf16 or fp16")
+    if options.kv_dtype and options.mode != "generate":
+        raise InputError("--kv-dtype is about the KV cache; add --mode generate, or leave it out")
     if options.amp and options.dtype != "fp32":
         raise InputError(f"--amp keeps fp32 masters and computes in bf16; leave --dtype at fp32, not {options.dtype}")
     return options
@@ -40,18 +43,15 @@ def checked_options(config: ModelConfig, options: Workload) -> Workload:
 def memory_report(network: Network, options: Workload, *, explain: bool = False) -> MemoryReport:
     """Return what weights take in every format, and the peak of what the options describe."""
     checked_options(network.config, options)
-    totals = count_tied_and_untied(network)
     memory = swept(network, options)
     training = options.mode == "training"
     report = MemoryReport(
         config=network.config,
         **run_facts(options, MemoryReport),
         parameters=count_parameters(network),
-        weights_bytes=bytes_of(count_parameters(network), options.dtype),
-        dtypes=[
-            DtypeRow(name, bits, bytes_of(totals.untied, name), bytes_of(totals.tied, name))
-            for name, bits in BITS.items()
-        ],
+        weights_bytes=weights_bytes(network, options.dtype),
+        weights_ledger=weights_ledger(network, options.dtype),
+        dtypes=_in_every_format(network, options.dtype),
         gradients_bytes=gradients_bytes(network, options.dtype) if training else None,
         optimizer_bytes=optimizer_bytes(network, options.optimizer, options.dtype) if training else None,
         kv_cache_bytes=kv_cache_bytes(network, options) if options.mode == "generate" else None,
@@ -75,9 +75,40 @@ def memory_report(network: Network, options: Workload, *, explain: bool = False)
     return replace(report, explanations=lines)
 
 
+def _in_every_format(network: Network, asked: str) -> list[DtypeRow]:
+    """Return what weights take in numbers of each size, and in the format asked for, where that has scales."""
+    totals = count_tied_and_untied(network)
+    rows = [
+        DtypeRow(name, bits, bytes_of(totals.untied, name), bytes_of(totals.tied, name)) for name, bits in BITS.items()
+    ]
+    if asked not in BITS:
+        own = weights_bytes(network, asked)
+        other = network.of(replace(network.config, weight_tying=not network.config.weight_tying))
+        both = own, weights_bytes(other, asked)
+        untied, tied = reversed(both) if network.config.weight_tying else both
+        rows.append(DtypeRow(asked, round(8 * own / count_parameters(network), 3), untied, tied))
+    return rows
+
+
+def weights_ledger(network: Network, dtype: str) -> list[LedgerLine] | None:
+    """Return what the weights take by what it is, the largest first; None in formats of numbers alone.
+
+    Raises:
+        InputError: the format cannot hold a weight of such a shape.
+    """
+    if dtype in BITS:
+        return None
+    totals: Counter[str] = Counter()
+    tensors: Counter[str] = Counter()
+    for amount, times in weight_amounts(network, dtype, network.sizes):
+        totals[amount.label] += amount.item * times
+        tensors[amount.label] += times
+    return [LedgerLine(label, tensors[label], bytes_) for label, bytes_ in totals.most_common()]
+
+
 def _with_one_more(network: Network, options: Workload) -> Memory:
-    """Sweep with one more layer; of layers of several kinds none is the one more, and counts stay numbers."""
-    if len(network.stack.kinds()) > 1:
+    """Sweep with one more layer; counts stay numbers where none is the one more, as of layers of several kinds."""
+    if len(network.stack.kinds()) > 1 or options.dtype not in BITS:
         return swept(network, options)
     return swept(network.of(replace(network.config, n_layers=network.stack.depth + 1)), options)
 
@@ -118,7 +149,7 @@ def kv_cache_bytes(network: Network, options: Workload) -> int:
         if part.kept_of is not None:  # a window's width, from where on nothing more is kept
             own = {**own, "T": min(own["T"], size(part.kept_of, own))}
         numbers += found.amount * sum(elements(shape, own) for shape in part.cached())
-    return bytes_of(numbers, activation_dtype(options))
+    return bytes_of(numbers, cache_dtype(options))
 
 
 def ledger(memory: Memory) -> list[LedgerLine]:

@@ -17,12 +17,14 @@ from msgspec.structs import replace
 
 from gptcli.analysis.optimizers import STEP_COUNTER_BYTES, Optimizer, implementation, optimizer_named
 from gptcli.analysis.program import SOURCE, Program, Repeated, Section, program_of, section_of
+from gptcli.analysis.run_facts import activation_dtype, cache_dtype
 from gptcli.analysis.sweep import BackwardNode, Buffer, Memory, Sweep
+from gptcli.analysis.weight_bytes import own_weights, weight_amounts
 from gptcli.analysis.workload import Workload
-from gptcli.architecture import Network, Part, Sizes, Stack, Weight, elements, size, weights
+from gptcli.architecture import Network, Part, Sizes, Stack, Weight, elements, weights
 from gptcli.architecture.axes import ONE, B, K, T, number
 from gptcli.architecture.books import INDEX, Amount, Conditions
-from gptcli.architecture.dtypes import BITS, bytes_of
+from gptcli.architecture.dtypes import BITS, CACHE_BITS, bytes_of
 from gptcli.architecture.listing import parts_of, read_shape
 from gptcli.architecture.loss import loss_kernels
 
@@ -46,7 +48,8 @@ def swept(network: Network, options: Workload) -> Memory:
     training = options.mode == "training"
     given = _conditions(options, sizes)
     memory = Memory(sizes, _granularity(options.device))
-    _add_weights(memory, network, options.dtype)
+    for amount, times in weight_amounts(network, options.dtype, sizes):
+        memory.add(amount, times)
     memory.add(Amount("Token ids", (B, T), INDEX), 1)
     sweep = Sweep(memory, tied=_sharing(network))
     program = program_of(network, given)
@@ -70,7 +73,7 @@ def _granularity(device: str) -> int:
 
 
 def _conditions(options: Workload, sizes: Sizes) -> Conditions:
-    stream = _HALF if BITS[options.dtype] < BITS["bf16"] else BITS[options.dtype] // 8
+    stream = BITS[activation_dtype(replace(options, amp=False))] // 8
     return Conditions(
         sizes=sizes,
         item=_HALF if options.amp else stream,
@@ -87,16 +90,6 @@ def _widens(options: Workload) -> bool:
     return options.widens and plain and options.device == "cpu" and options.dtype in ("bf16", "fp16")
 
 
-def _add_weights(memory: Memory, network: Network, dtype: str) -> None:
-    own = _own_weights(network, memory)
-    if BITS[dtype] % 8:  # half bytes: the whole is rounded up, not each tensor
-        numbers = sum(elements(weight.shape, memory.sizes) * times for weight, times in own)
-        memory.add(Amount("Weights", (ONE,), bytes_of(numbers, dtype)), 1)
-        return
-    for weight, times in own:
-        memory.add(Amount("Weights", weight.shape, BITS[dtype] // 8), times)
-
-
 def _generation(sweep: Sweep, network: Network, options: Workload, given: Conditions) -> None:
     """The two moments of generation up to T tokens: a prompt of T read at once, and the last of T tokens read alone.
 
@@ -109,7 +102,7 @@ def _generation(sweep: Sweep, network: Network, options: Workload, given: Condit
     The output head runs for the last position alone. A decoding token never takes more than the prefill.
     """
     memory = sweep.memory
-    _add_cache(memory, network, given.item)
+    _add_cache(memory, network, cache_dtype(options))
     network, given = _last_position_only(network), replace(given, cached=True)
     memory.begin(PREFILL)
     _inference(sweep, program_of(network, given))
@@ -121,10 +114,18 @@ def _generation(sweep: Sweep, network: Network, options: Workload, given: Condit
     memory.phases[DECODE] = memory.live + alone.memory.peak
 
 
-def _add_cache(memory: Memory, network: Network, item: int) -> None:
-    for found, part in parts_of(network):
-        for shape in part.cached():
-            memory.add(Amount("KV cache", read_shape(network, found.layer, shape), item), found.amount)
+def _add_cache(memory: Memory, network: Network, dtype: str) -> None:
+    kept = [
+        (read_shape(network, found.layer, shape), found.amount)
+        for found, part in parts_of(network)
+        for shape in part.cached()
+    ]
+    if CACHE_BITS[dtype] % 8:  # half bytes: the whole is rounded up, not each tensor
+        numbers = sum(elements(shape, memory.sizes) * times for shape, times in kept)
+        memory.add(Amount("KV cache", (ONE,), bytes_of(numbers, dtype)), 1)
+        return
+    for shape, times in kept:
+        memory.add(Amount("KV cache", shape, CACHE_BITS[dtype] // 8), times)
 
 
 def _last_position_only(network: Network) -> Network:
@@ -136,12 +137,6 @@ def _last_position_only(network: Network) -> Network:
 
 def _of_one_token(part: Part) -> Part:
     return replace(part, shape=tuple(ONE if dim == T else dim for dim in part.shape))
-
-
-def _own_weights(network: Network, memory: Memory) -> list[tuple[Weight, int]]:
-    """Return each described weight that has memory of its own, and how often it stands in the network."""
-    sizes = memory.sizes
-    return [(w, size(w.times, sizes) if w.times else 1) for w in weights(network) if not w.tied_to]
 
 
 def _inference(sweep: Sweep, program: Program) -> None:
@@ -298,7 +293,7 @@ class _Run:
 
 
 def _add_optimizer_state(memory: Memory, network: Network, optimizer: Optimizer, item: int) -> None:
-    for weight, times in _own_weights(network, memory):
+    for weight, times in own_weights(network, memory.sizes):
         memory.add(Amount("Optimizer state", weight.shape, item), optimizer.states * times)
         if optimizer.counts_steps:
             memory.add(Amount("Optimizer state", (ONE,), STEP_COUNTER_BYTES), times)
@@ -309,7 +304,7 @@ def _optimizer_step(memory: Memory, network: Network, optimizer: Optimizer, how:
         return
     label = "Optimizer temporaries"
     if how == "foreach":
-        for weight, times in _own_weights(network, memory):
+        for weight, times in own_weights(network, memory.sizes):
             memory.add(Amount(label, weight.shape, item), times)
         memory.notice()
         return

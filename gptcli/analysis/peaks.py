@@ -8,11 +8,12 @@ from msgspec.structs import asdict
 
 from gptcli.analysis.passes import swept
 from gptcli.analysis.sweep import Memory, rounded_bytes
+from gptcli.analysis.weight_bytes import follows_sizes
 from gptcli.analysis.workload import Workload
 from gptcli.architecture import Network
 from gptcli.architecture.axes import Sizes
 from gptcli.architecture.books import WIDENED_ROWS, Amount
-from gptcli.architecture.dtypes import BITS
+from gptcli.architecture.dtypes import CACHE_BITS
 
 _FREE_IN_CONFIG = ("name", "vocab_size", "context_length", "emb_dim", "norm_eps", "init")
 _FREE_IN_OPTIONS = ("batch", "tokens")
@@ -26,12 +27,18 @@ class Peaks:
 
     def peak(self, network: Network, options: Workload) -> int:
         """Return the peak bytes of a pass or a step."""
-        if BITS[options.dtype] % 8:  # half bytes are rounded over the whole model, which no journal knows
+        if not _follows_sizes(options):
             return swept(network, options).peak
         key = _structure(network, options)
         if key not in self._journals:
             self._journals[key] = _Journal(swept(network, options))
         return self._journals[key].peak(network.sizes_for(options.batch, options.tokens))
+
+
+def _follows_sizes(options: Workload) -> bool:
+    """Half bytes are rounded over the whole model, and blocks over a row, which no journal knows."""
+    whole = options.kv_dtype is None or CACHE_BITS[options.kv_dtype] % 8 == 0
+    return whole and follows_sizes(options.dtype)
 
 
 def _structure(network: Network, options: Workload) -> object:

@@ -4,7 +4,7 @@ from typing import Any
 
 from gptcli.analysis.optimizers import implementation
 from gptcli.analysis.workload import Workload
-from gptcli.architecture.dtypes import QUANTIZED
+from gptcli.architecture.dtypes import COMPUTE_DTYPES
 from gptcli.reports.report import Report
 
 
@@ -15,6 +15,7 @@ def run_facts(options: Workload, report: type[Report]) -> dict[str, Any]:
         "mode": options.mode,
         "dtype": options.dtype,
         "activation_dtype": activation_dtype(options),
+        "kv_dtype": cache_dtype(options) if options.mode == "generate" else None,
         "amp": options.amp,
         "batch_size": options.batch,
         "seq_len": options.tokens,
@@ -30,4 +31,9 @@ def run_facts(options: Workload, report: type[Report]) -> dict[str, Any]:
 
 def activation_dtype(options: Workload) -> str:
     """Return the format that matrix products run in; quantized weights are multiplied in bf16."""
-    return "bf16" if options.amp or options.dtype in QUANTIZED else options.dtype
+    return "bf16" if options.amp or options.dtype not in COMPUTE_DTYPES else options.dtype
+
+
+def cache_dtype(options: Workload) -> str:
+    """Return the format that keys and values are kept in: that of the products, where none is asked for."""
+    return options.kv_dtype or activation_dtype(options)

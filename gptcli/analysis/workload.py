@@ -11,7 +11,8 @@ class Workload(Struct, frozen=True, kw_only=True):
     """What runs: see ``gptcli memory --help``.
 
     ``dropout`` is on in training whatever it says here; ``widens`` says that the processor has no instructions for the
-    dtype's products (`gptcli.processor`).
+    dtype's products (`gptcli.processor`). ``dtype`` may name a format of weights (`gptcli.architecture.formats`);
+    ``kv_dtype`` is that of the KV cache, where it is not that of the products.
     """
 
     batch: int = 1
@@ -27,3 +28,4 @@ class Workload(Struct, frozen=True, kw_only=True):
     device: str = "cpu"
     widens: bool = False
     free_logits: bool = False
+    kv_dtype: str | None = None

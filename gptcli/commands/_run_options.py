@@ -8,7 +8,7 @@ from gptcli.analysis.limits import MAX_BATCH
 from gptcli.analysis.optimizers import OPTIMIZERS, optimizer_name
 from gptcli.analysis.process import CPU_HEADROOM_BYTES
 from gptcli.architecture.devices import AUTO, rules_device_named
-from gptcli.architecture.dtypes import compute_dtype, weight_dtype
+from gptcli.architecture.dtypes import CACHE_BITS, cache_dtype, compute_dtype, weight_dtype
 from gptcli.commands._options import is_typed
 from gptcli.errors import InputError
 
@@ -117,7 +117,18 @@ WeightDtypeOption = Annotated[
         "--dtype",
         metavar="DTYPE",
         parser=weight_dtype,
-        help="fp32, fp16, bf16; at inference also int8, int4, for weights.",
+        help="fp32, fp16, bf16; at inference also int8, int4, q4_k_m, gptq, ...",
+        rich_help_panel="Run",
+    ),
+]
+KvDtypeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--kv-dtype",
+        metavar="DTYPE",
+        parser=cache_dtype,
+        help=f"KV cache: {', '.join(CACHE_BITS)}.",
+        show_default="--dtype's",
         rich_help_panel="Run",
     ),
 ]

@@ -6,6 +6,7 @@ from functools import partial
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from gptcli.architecture.formats import format_named
 from gptcli.architecture.parts.part import part_kind
 from gptcli.render.bars import bar
 from gptcli.render.budget import budget_line, headroom_note
@@ -53,9 +54,17 @@ def _weights(report: MemoryReport) -> list[RenderableType]:
     head = Text.assemble((binary(report.weights_bytes), TOTAL), f"  weights in {report.dtype} ")
     head.append(f"({decimal(report.weights_bytes)})")
     bits = next(row.bits for row in report.dtypes if row.dtype == report.dtype)
+    if report.weights_ledger is not None:
+        parts = ", ".join(f"{_small(line.label)} {binary(line.bytes)}" for line in report.weights_ledger)
+        return [head, Text(f"{count(report.parameters)} parameters, {bits:.2f} bits each: {parts}", style=QUIET)]
     each = f"{bits / 8:g} byte{'' if bits == 8 else 's'}"
     sum_ = f"{count(report.parameters)} parameters x {each} = {count(report.weights_bytes)} bytes"
     return [head, Text(sum_, style=QUIET)]
+
+
+def _small(label: str) -> str:
+    """``Scales of the weights`` -> ``scales``, in words that follow the weights' own line."""
+    return label.removesuffix(" of the weights").replace("Weights left", "left").lower().replace("weights", "numbers")
 
 
 _WHAT = {"inference": "a forward pass", "training": "a training step", "generate": "generation"}
@@ -64,8 +73,13 @@ _WHAT = {"inference": "a forward pass", "training": "a training step", "generate
 def _peak(report: MemoryReport) -> list[RenderableType]:
     head = Text.assemble((binary(report.peak_bytes), TOTAL), f"  peak of {_WHAT[report.mode]} ")
     head.append(f"({decimal(report.peak_bytes)}), in its {report.peak_phase} phase")
-    cache = [] if report.kv_cache_bytes is None else [f"KV cache {binary(report.kv_cache_bytes)}"]
+    cache = [] if report.kv_cache_bytes is None else [_cache(report, report.kv_cache_bytes)]
     return [head, Text(run_line(report, cache), style=QUIET)]
+
+
+def _cache(report: MemoryReport, bytes_: int) -> str:
+    other = f" in {report.kv_dtype}" if report.kv_dtype != report.activation_dtype else ""
+    return f"KV cache {binary(bytes_)}{other}"
 
 
 def _ledger(lines: Sequence[LedgerLine], peak: int, *, tensors: bool) -> PlainTable:
@@ -116,7 +130,7 @@ def _dtypes(report: MemoryReport, *, megabytes: bool, bits: bool) -> PlainTable:
 
 def _cells(row: DtypeRow, *, chosen: bool, tied: bool) -> list[Text]:
     """Return a row's cells; the weights asked for stand out, MB is the quiet second reading of MiB."""
-    cells = [Text(row.dtype, style=TITLE if chosen else ""), Text(str(row.bits))]
+    cells = [Text(row.dtype, style=TITLE if chosen else ""), Text(f"{row.bits:.3g}")]
     for is_tied, size in ((False, row.untied_bytes), (True, row.tied_bytes)):
         style = TOTAL if chosen and is_tied == tied else ""
         cells += [Text(binary(size), style=style), Text(decimal(size), style=QUIET)]
@@ -127,6 +141,12 @@ def _note(report: MemoryReport) -> str:
     lines = ["1 MiB = 2^20 bytes, 1 MB = 10^6. Tied: the output head is the token embedding."]
     if report.mode == "generate":
         lines.append("prefill: a prompt of that length, read at once; decode: its last token alone.")
+    if report.weights_ledger is not None:
+        chosen = format_named(report.dtype)
+        assert chosen is not None
+        lines.append(f"{report.dtype}: bytes as in {chosen.source}. Products run in {report.activation_dtype}.")
+    if report.mode == "generate" and report.kv_dtype != report.activation_dtype:
+        lines.append(f"The cache holds numbers in {report.kv_dtype} alone: no scales, and no copy in another format.")
     if report.device == "cuda":
         lines.append("CUDA's rules are estimated, not measured.")
     lines += [_whose(report), _left_out(report)]

@@ -8,10 +8,14 @@ from gptcli.reports.run import RunReport
 
 
 class DtypeRow(Struct, frozen=True):
-    """Weight bytes in one number format, with an output head of its own and with a tied one."""
+    """Weight bytes in one format, with an output head of its own and with a tied one.
+
+    Attributes:
+        bits: of a number; of a format with scales, the mean over all of the model's.
+    """
 
     dtype: str
-    bits: int
+    bits: int | float
     untied_bytes: int
     tied_bytes: int
 
@@ -35,6 +39,7 @@ class MemoryReport(RunReport, frozen=True, kw_only=True):
     """Bytes of the weights, and the peak of a pass or step with what is alive at it.
 
     Attributes:
+        weights_ledger: ``weights_bytes`` by what they are, scales apart, in a format that has scales; else null.
         kernels: how the network computes the parts that others compute in more operations: ``fused`` or ``composite``.
         stores_causal_mask: whether blocks hold a causal mask each as long as they live, as the lecture's do.
         process_bytes: what Python and torch themselves take, which is not in the peak; null where it is not known.
@@ -43,6 +48,7 @@ class MemoryReport(RunReport, frozen=True, kw_only=True):
     command: str = "memory"
     parameters: int
     weights_bytes: int
+    weights_ledger: list[LedgerLine] | None
     dtypes: list[DtypeRow]
     gradients_bytes: int | None
     optimizer_bytes: int | None

@@ -4,11 +4,12 @@ from gptcli.reports.report import Report
 
 
 class RunReport(Report, frozen=True, kw_only=True):
-    """A report of a pass or a training step; what only a training step has is null elsewhere."""
+    """A report of a pass or a training step; what only a training step or only generation has is null elsewhere."""
 
     mode: str
     dtype: str
     activation_dtype: str
+    kv_dtype: str | None = None
     amp: bool
     batch_size: int
     seq_len: int

@@ -33,6 +33,7 @@ LAYER = re.compile(rf"(?:^|(?<=[\s`'\"(]))(?:{'|'.join(sorted(LAYERS))})(?:\.|$)
 DESCRIPTION = "architecture"
 ROWS = {
     "checkpoints/layouts.py": {"LAYOUTS", "_BLOCK"},
+    "config/quantization.py": {"_LEFT_ANYWAY"},  # what other people leave as it is
     "model/check/fitting.py": {"_HEAD_COUNTS"},  # what other people call their number of heads
 }
 

@@ -211,3 +211,12 @@ def test_bad_input_names_the_way_out(cli: Cli, case: str) -> None:
     outcome = cli("fit", "--budget", "24GiB", *arguments)
     assert (outcome.code, outcome.out) == (2, "")
     assert told in outcome.err
+
+
+def test_formats_of_weights_and_cache_change_the_answer(cli: Cli) -> None:
+    run = ("fit", "-c", "gpt2", "--budget", "2GiB", "--mode", "generate", "--json")
+    plain, small = cli(*run, "--dtype", "bf16").json, cli(*run, "--dtype", "q4_k_m", "--kv-dtype", "int4").json
+    assert (small["dtype"], small["activation_dtype"], small["kv_dtype"]) == ("q4_k_m", "bf16", "int4")
+    assert plain["kv_dtype"] == "bf16"
+    assert small["answer"] > plain["answer"]
+    assert cli(*run, "--mode", "inference", "--kv-dtype", "int4").code == 2

@@ -79,6 +79,34 @@ def test_what_rms_norm_is_made_of_is_said(cli: Cli) -> None:
     assert cli(*model, "--device", "cuda", "--json").json["kernels"] == {"rms_norm": "fused", "activation": "fused"}
 
 
+def test_a_format_with_scales_says_what_they_take(cli: Cli) -> None:
+    model = ("memory", "-c", "gpt2", "--dtype", "q4_k_m")
+    said = " ".join(cli(*model).out.split())
+    assert "85.31 MiB weights in q4_k_m" in said
+    assert "5.75 bits each: numbers 74.01 MiB, scales 7.84 MiB, left in fp32 3.46 MiB" in said
+    assert "q4_k_m: bytes as in llama.cpp, src/llama-quant.cpp" in said
+    document = cli(*model, "--json").json
+    assert sum(line["bytes"] for line in document["weights_ledger"]) == document["weights_bytes"]
+    labels = {line["label"] for line in document["ledger"]}
+    assert {"Weights", "Scales of the weights", "Weights left in fp32"} <= labels
+    assert cli("memory", "--json").json["weights_ledger"] is None
+
+
+def test_the_cache_in_a_format_of_its_own(cli: Cli) -> None:
+    run = ("memory", "-c", "gpt2", "--mode", "generate", "-b", "3", "--kv-dtype", "FP8")
+    document = cli(*run, "--json").json
+    assert (document["kv_dtype"], document["batch_size"]) == ("fp8", 3)
+    assert document["kv_cache_bytes"] == 2 * 12 * 3 * 1024 * 768
+    assert document["kv_cache_bytes_per_token"] == 2 * 12 * 768
+    said = " ".join(cli(*run).out.split())
+    assert "KV cache 54.00 MiB in fp8" in said
+    assert "The cache holds numbers in fp8 alone: no scales, and no copy in another format." in said
+    outcome = cli("memory", "--kv-dtype", "fp8")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == "error: --kv-dtype is about the KV cache; add --mode generate, or leave it out\n"
+    assert "choices are fp32, bf16, fp16, fp8, int8, int4" in cli(*run[:-1], "fp6").err
+
+
 _EXACT = "861,044,736 bytes + 536,870,912 bytes headroom against"
 
 
@@ -112,7 +140,13 @@ def test_bits_that_are_read_as_bytes_are_noted(cli: Cli) -> None:
 
 BAD = {
     "optimizer": (["--mode", "training", "--optimizer", "adamx"], "choices are adamw, adam, sgd, sgd-momentum"),
-    "dtype": (["--dtype", "fp8"], "choices are fp32, fp16, bf16, int8, int4"),
+    "dtype": (["--dtype", "fp6"], "choices are fp32, fp16, bf16, int8, int4, or with scales counted q4_0, "),
+    "parameter of a format": (["--dtype", "gptq:group=0"], "'group=0' means nothing; it takes bits=2|3|4|8"),
+    "training in blocks": (["--mode", "training", "--dtype", "Q4_K"], "--dtype q4_k_m is for weights at inference"),
+    "rows of no blocks": (
+        ["-c", "tiny", "--set", "emb_dim=60", "--dtype", "q8_0"],
+        "rows of 60 numbers are no whole blocks of 32 in Q8_0",
+    ),
     "too long": (["--seq-len", "1025"], "over the context length 1,024"),
     "quantized training": (["--mode", "training", "--dtype", "int8"], "is for weights at inference"),
     "amp over bf16": (["--amp", "--dtype", "bf16"], "leave --dtype at fp32"),
