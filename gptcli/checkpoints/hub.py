@@ -1,33 +1,25 @@
-"""Models by name: the local cache of the Hugging Face Hub, and a download where huggingface_hub is installed."""
+"""Weights by name: a path, the local cache of the Hugging Face Hub, and a download by the Hub's own client."""
 
-import os
-import re
-import sys
-from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from shlex import quote
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from gptcli.config import preset_named
 from gptcli.config.printable import printable
 from gptcli.errors import GptcliError, InputError, closest
+from gptcli.hub import HubName, cache_directory, looks_like_file, parse_hub_name, snapshots
 
-# The client's own rule, so that no name is refused in its words.
-_PART = r"(?!-|\.)[\w.-]{1,96}(?<![-.])"
-_NAME = re.compile(rf"(?!.*(?:--|\.\.)){_PART}(?:/{_PART})?(?<!\.git)", re.ASCII)
+if TYPE_CHECKING:
+    from gptcli.hub.failures import HubError
+
 # What the Hub calls OpenAI's models, whose names are older than its organisations, by our presets of their sizes.
 _OPENAI = {
     "gpt2-124m": "openai-community/gpt2",
     **{name: f"openai-community/{name}" for name in ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl")},
 }
-# How files end: those that we read, those that people take for a checkpoint, those that lie beside one. No model of the
-# Hub is called so, while a point in a name is common: gpt-neo-1.3B.
 _WEIGHTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
-_READ = (*_WEIGHTS, ".json", ".yaml", ".yml")
-_REFUSED = (".gguf", ".ggml", ".npz", ".npy", ".h5", ".hdf5", ".msgpack", ".onnx", ".pkl", ".pickle", ".pb", ".tflite")
-_PACKED = (".tar", ".zip", ".gz", ".tgz", ".bz2", ".xz", ".7z")
-_BESIDE = (".md", ".txt", ".rst", ".html", ".csv", ".jsonl", ".toml", ".log", ".pdf", ".py", ".ipynb", ".png", ".svg")
-_FILE_ENDINGS = (*_READ, *_REFUSED, *_PACKED, *_BESIDE, ".index")
 _FILES = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json")
 _MOST_COMPARED = 1000  # names in a directory that a missing one is compared with
 _OLDER_FILES = ("pytorch_model*.bin", "pytorch_model.bin.index.json")
@@ -40,36 +32,66 @@ def find_weights(name: str) -> Path:
         InputError: there is no such path, and the name is no model's.
         GptcliError: the model is not in the cache and cannot be downloaded; the message says how to get it.
     """
+    found = find_checkpoint(name)
+    return found if isinstance(found, Path) else _downloaded(found, name)
+
+
+def find_checkpoint(name: str) -> Path | HubName:
+    """Return the path that a name means, in the Hub's cache too; or a model of the Hub that is not here.
+
+    Raises:
+        InputError: there is no such path, and the name is no model's.
+    """
     path = Path(name)
     try:
         if name and path.exists():
             return path
     except (OSError, ValueError):
         pass  # no path that a system knows
-    if _is_path(name):
-        raise InputError(f"{printable(name) or 'an empty name'}: no such file or directory{_path_hint(path)}")
-    if not _NAME.fullmatch(name):
-        stdin = "; a checkpoint is not read from standard input" if name == "-" else ""
-        raise InputError(f"{printable(name)}: no such file or directory, and no name of a model{stdin}")
-    repository = _OPENAI.get(preset_named(name) or "", name)
-    for candidate in dict.fromkeys((name, repository)):
+    model = parse_hub_name(name)
+    if model is None:
+        raise InputError(_no_checkpoint(name, path))
+    repository = _OPENAI.get(preset_named(model.repository) or "", model.repository)
+    at_hub = replace(model, repository=repository)
+    for candidate in dict.fromkeys((model, at_hub)):
         cached = _cached(candidate)
         if cached is not None:
             return cached
-    if "/" not in name and repository == name and (near := _near(path, _WEIGHTS)):
+    if not at_hub.has_owner and (near := _near(path, _WEIGHTS)):
         hub = "a model of the Hub is named with its owner, owner/model"
         raise InputError(f"{name}: no such file or directory (did you mean '{printable(near)}'?); {hub}")
-    return _downloaded(repository, name)
+    return at_hub
+
+
+def not_to_be_had(name: HubName, typed: str, error: "HubError") -> GptcliError:
+    """Say that a model is neither here nor to be had, and how to get it.
+
+    Args:
+        name: the model.
+        typed: what the user calls it.
+        error: why it cannot be had.
+    """
+    near = f" (did you mean '{printable(found)}'?)" if (found := _near(Path(typed), _WEIGHTS)) else ""
+    where = f"{typed}: no such file or directory{near}, and not in the Hugging Face cache ({cache_directory()})"
+    by_hand = f"fetch model.safetensors and config.json of {name} yourself and name their directory"
+    ways_out = [error.way_out] if error.way_out else []
+    if error.by_hand:
+        ways_out.append(by_hand)
+    kind = InputError if error.is_input else GptcliError
+    return kind(f"{where}; {printable(error.reason)}; {', or '.join(ways_out)}")
+
+
+def _no_checkpoint(name: str, path: Path) -> str:
+    if _is_path(name):
+        return f"{printable(name) or 'an empty name'}: no such file or directory{_path_hint(path)}"
+    stdin = "; a checkpoint is not read from standard input" if name == "-" else ""
+    return f"{printable(name)}: no such file or directory, and no name of a model{stdin}"
 
 
 def _is_path(name: str) -> bool:
     """Return whether a name can only be a path, by how it begins, its slashes or how it ends."""
     beginning = name.startswith((".", "/", "~")) or "\\" in name
-    return not name or beginning or name.count("/") > 1 or name.endswith("/") or _ending(name) in _FILE_ENDINGS
-
-
-def _ending(name: str) -> str:
-    return Path(name).suffix.lower()
+    return not name or beginning or name.count("/") > 1 or name.endswith("/") or looks_like_file(name)
 
 
 def _path_hint(path: Path) -> str:
@@ -92,54 +114,33 @@ def _near(path: Path, endings: tuple[str, ...] = ("",)) -> str | None:
     return known.get(path.name) or (None if near is None else known[near])
 
 
-def cache_directory() -> Path:
-    """Return where the Hub's client keeps its files, by its own variables."""
-    if cache := os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"):
-        return Path(cache).expanduser()
-    home = os.environ.get("HF_HOME")
-    if home is None:
-        home = str(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "huggingface")
-    return Path(home).expanduser() / "hub"
-
-
-def _cached(name: str) -> Path | None:
-    """Return the directory of a model's newest snapshot: that of its main branch, or else the latest."""
-    folder = cache_directory() / f"models--{name.replace('/', '--')}"
-    main = folder / "refs" / "main"
-    try:
-        revision = main.read_text().strip() if main.is_file() else ""
-        snapshots = [folder / "snapshots" / revision] if revision else []
-        snapshots += sorted((folder / "snapshots").iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-    except OSError:
-        return None
-    return next((path for path in snapshots if _has_weights(path)), None)
+def _cached(name: HubName) -> Path | None:
+    """Return the directory of the best snapshot that has weights; one may hold a config alone."""
+    return next((path for path in snapshots(name) if _has_weights(path)), None)
 
 
 def _has_weights(folder: Path) -> bool:
     return folder.is_dir() and any(file.suffix in (".safetensors", ".bin") for file in folder.iterdir())
 
 
-def _downloaded(repository: str, name: str) -> Path:
-    near = f" (did you mean '{printable(found)}'?)" if (found := _near(Path(name), _WEIGHTS)) else ""
-    where = f"{name}: no such file or directory{near}, and not in the Hugging Face cache ({cache_directory()})"
-    by_hand = f"fetch model.safetensors and config.json of {repository} yourself and name their directory"
-    if find_spec("huggingface_hub") is None:
-        install = f"{quote(sys.executable)} -m pip install huggingface_hub"
-        raise GptcliError(f"{where}; '{install}' lets gptcli download it, or {by_hand}")
-    from huggingface_hub import snapshot_download
+def _downloaded(name: HubName, typed: str) -> Path:
+    from gptcli.hub.client import check_reachable
+    from gptcli.hub.failures import HubError, explained
 
     try:
-        return Path(_snapshot(snapshot_download, repository))
-    except Exception as error:  # whatever the client and the network beneath it raise
-        reason = str(error).strip().splitlines()
-        why = reason[0] if reason else type(error).__name__
-        raise GptcliError(f"{where}; the download failed: {why}; {by_hand}") from None
+        check_reachable()
+        with explained(name, "weights"):
+            return _snapshot(name)
+    except HubError as error:
+        raise not_to_be_had(name, typed, error) from None
 
 
-def _snapshot(download: "object", repository: str) -> str:
+def _snapshot(name: HubName) -> Path:
     """Fetch what is needed: safetensors where there are any, else the older format."""
-    assert callable(download)
-    folder = str(download(repository, allow_patterns=list(_FILES)))
-    if _has_weights(Path(folder)):
+    from huggingface_hub import snapshot_download
+
+    folder = Path(snapshot_download(name.repository, revision=name.revision, allow_patterns=list(_FILES)))
+    if _has_weights(folder):
         return folder
-    return str(download(repository, allow_patterns=[*_OLDER_FILES, "config.json", "generation_config.json"]))
+    older = [*_OLDER_FILES, "config.json", "generation_config.json"]
+    return Path(snapshot_download(name.repository, revision=name.revision, allow_patterns=older))

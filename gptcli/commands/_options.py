@@ -19,7 +19,7 @@ ConfigOption = Annotated[
         "-c",
         metavar="NAME|PATH|-",
         envvar="GPTCLI_CONFIG",
-        help="A preset ('gptcli config list'), a file, or -.",
+        help="A preset ('gptcli config list'), file, Hub name or -.",
         rich_help_panel="Model",
     ),
 ]

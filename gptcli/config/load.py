@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -52,20 +53,22 @@ def load_config(
     """Read a config and lay over it what the environment, ``--set`` and flags say, in that order.
 
     Args:
-        source: a preset's name, a YAML or JSON file, a folder with ``config.json``, or ``-`` for standard input; in our
-            keys or in those of any dialect (`gptcli.config.dialects`).
+        source: a preset's name, a YAML or JSON file, a folder with ``config.json``, a model of the Hugging Face Hub by
+            its name (`gptcli.config.from_hub`), or ``-`` for standard input; in our keys or in those of any dialect
+            (`gptcli.config.dialects`).
         set_values: ``key=value`` strings.
         flags: values of dedicated options by config key (``weight_tying``); None means not given.
         environ: variables; those named ``GPTCLI_`` and a key in capitals count.
 
     Raises:
         InputError: no such preset or file, or it cannot be read.
+        GptcliError: it cannot be fetched.
         InputProblemsError: everything that is wrong with the values, with places.
     """
     preset = _preset_of(source)
-    place, data, default_name = _read_source(source, preset)
+    place, data, default_name, is_path = _read_source(source, preset)
     entries, problems = read_yaml_mapping(data, place)
-    if preset is not None:
+    if not is_path:
         entries = {key: replace(entry, place=f"{place}, line {entry.line}") for key, entry in entries.items()}
     file = _translated(entries, place)
     layers = (
@@ -183,10 +186,26 @@ def _preset_of(source: str) -> str | None:
     return None if source == STDIN or _exists(Path(source)) else preset_named(source)
 
 
-def _read_source(source: str, preset: str | None) -> tuple[str, bytes, str]:
-    """Return the place to name in messages, the bytes, and the model's name where the file gives none."""
+class _Read(NamedTuple):
+    """What was read of a config.
+
+    Attributes:
+        place: to name in messages.
+        data: the bytes.
+        default_name: the model's, where the file gives none.
+        is_path: whether people read the place as one, so that a line's number follows a colon.
+    """
+
+    place: str
+    data: bytes
+    default_name: str
+    is_path: bool = True
+
+
+def _read_source(source: str, preset: str | None) -> _Read:
+    """Read a config, wherever it is."""
     if source == STDIN:
-        return "<stdin>", read_stdin(MAX_BYTES + 1), "stdin"
+        return _Read("<stdin>", read_stdin(MAX_BYTES + 1), "stdin")
     if not source:
         raise InputError("--config is empty; name a preset ('gptcli config list') or a YAML or JSON file")
     path = Path(source) if preset is None else preset_paths()[preset]
@@ -196,20 +215,36 @@ def _read_source(source: str, preset: str | None) -> tuple[str, bytes, str]:
     place = printable(str(path) if folder else source) if preset is None else f"preset {preset}"
     try:
         with open_input(path) as file:
-            return place, file.read(MAX_BYTES + 1), name_from_path(path)
+            return _Read(place, file.read(MAX_BYTES + 1), name_from_path(path), preset is None)
     except FileNotFoundError:
         if folder:
             raise InputError(f"{source}: is a directory without {HUB_FILE}; name a YAML or JSON file") from None
-        hint = (
-            did_you_mean(_without_ending(source.lower()), preset_spellings())
-            or f"; presets are {', '.join(preset_paths())}"
-        )
-        raise InputError(f"{source}: no such preset or file{hint}") from None
+        return _read_from_hub(source)
     except IsADirectoryError:
         raise InputError(f"{path}: is a directory; name a YAML or JSON file in it") from None
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputError(f"{path}: cannot be read: {reason}") from None
+        raise _unreadable(path, error) from None
+
+
+def _read_from_hub(source: str) -> _Read:
+    """Read the config of a model of the Hub, by a name that is neither a preset's nor a file's."""
+    from gptcli.config.from_hub import hub_config  # presets and files start faster without it
+
+    hint = (
+        did_you_mean(_without_ending(source.lower()), preset_spellings())
+        or f"; presets are {', '.join(preset_paths())}"
+    )
+    name, path = hub_config(source, f"{source}: no such preset or file", hint)
+    try:
+        with open_input(path) as file:
+            return _Read(f"Hub {name}", file.read(MAX_BYTES + 1), model_name(name.model), is_path=False)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError | ValueError) -> InputError:
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return InputError(f"{path}: cannot be read: {reason}")
 
 
 def _without_ending(name: str) -> str:

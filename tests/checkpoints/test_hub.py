@@ -9,6 +9,7 @@ import pytest
 
 from gptcli.checkpoints import hub
 from gptcli.errors import GptcliError, InputError
+from gptcli.hub import client
 from tests.checkpoints import peers
 from tests.conftest import Cli
 
@@ -18,6 +19,8 @@ _SIZES = peers.SHAPES[0]
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.delenv("TRANSFORMERS_OFFLINE", raising=False)
     monkeypatch.delenv("HF_HUB_CACHE", raising=False)
     monkeypatch.delenv("HUGGINGFACE_HUB_CACHE", raising=False)
     return tmp_path / "hub"
@@ -55,11 +58,11 @@ def test_a_path_comes_first(cache: Path, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_without_the_client_the_error_says_how_to_get_the_file(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "find_spec", lambda _name: None)
+    monkeypatch.setattr(client, "find_spec", lambda _name: None)
     with pytest.raises(GptcliError, match=r"fetch model\.safetensors and config\.json") as caught:
         hub.find_weights("gpt2")
     # Into the environment that runs, and of a package that every index has; gptcli itself is on none.
-    assert f"'{quote(sys.executable)} -m pip install huggingface_hub' lets gptcli download it" in str(caught.value)
+    assert f"'{quote(sys.executable)} -m pip install huggingface_hub' lets gptcli fetch it" in str(caught.value)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("huggingface_hub") is None, reason="needs the [hub] extra")
@@ -70,7 +73,9 @@ def test_a_download_that_fails_says_so(cache: Path, monkeypatch: pytest.MonkeyPa
         raise ConnectionError("no route\nmore")
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
-    with pytest.raises(GptcliError, match=r"the download failed: no route; fetch model\.safetensors"):
+    with pytest.raises(
+        GptcliError, match=r"the connection to the Hub failed: no route; try again later, or fetch model\.safetensors"
+    ):
         hub.find_weights("gpt2")
 
 
@@ -80,7 +85,8 @@ def test_a_download_asks_for_safetensors_first(cache: Path, monkeypatch: pytest.
 
     asked: list[tuple[str, list[str]]] = []
 
-    def fetch(repository: str, allow_patterns: list[str]) -> str:
+    def fetch(repository: str, *, revision: str | None, allow_patterns: list[str]) -> str:
+        assert revision is None
         asked.append((repository, allow_patterns))
         return str(_put(cache, repository))
 
@@ -156,7 +162,7 @@ def test_names_with_an_owner_and_openai_s_are_looked_up_whatever_lies_there(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(hub, "find_spec", lambda _name: None)
+    monkeypatch.setattr(client, "find_spec", lambda _name: None)
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "model.pth").touch()
     (tmp_path / "gpt2.pth").touch()
