@@ -231,8 +231,7 @@ def _read_from_hub(source: str) -> _Read:
     from gptcli.config.from_hub import hub_config  # presets and files start faster without it
 
     hint = (
-        did_you_mean(_without_ending(source.lower()), preset_spellings())
-        or f"; presets are {', '.join(preset_paths())}"
+        did_you_mean(_without_ending(source.lower()), preset_spellings()) or "; 'gptcli config list' lists the presets"
     )
     name, path = hub_config(source, f"{source}: no such preset or file", hint)
     try:

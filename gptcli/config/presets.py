@@ -24,8 +24,22 @@ _SPELLINGS: dict[str, str] = {
     **{f"gpt-config-{size}": preset for preset, sizes in _SIZES.items() for size in sizes},
     **dict.fromkeys(("gpt2-small", "gpt2-base"), "gpt2"),
     **dict.fromkeys(("gpt3", "gpt3-davinci", "davinci"), "gpt3-175b"),
+    **{f"meta-llama-{size}": f"llama-{size}" for size in ("3.2-1b", "3.1-8b", "3.1-405b")},
+    **{f"llama{size}": f"llama-{size}" for size in ("3.2-1b", "3.1-8b", "3.1-405b")},
+    **dict.fromkeys(("mistral", "mistral-7b-v0.1"), "mistral-7b"),
+    **dict.fromkeys(("mixtral", "mixtral-8x7b-v0.1"), "mixtral-8x7b"),
+    **dict.fromkeys(("gemma3-270m", "gemma-3-270m-pt"), "gemma-3-270m"),
+    **dict.fromkeys(("qwen-3-0.6b", "qwen3-0.6b-base"), "qwen3-0.6b"),
+    **dict.fromkeys(("qwen-3-30b-a3b", "qwen3-30b-a3b-base"), "qwen3-30b-a3b"),
+    **dict.fromkeys(("olmo2-7b", "olmo-2-1124-7b"), "olmo-2-7b"),
+    **dict.fromkeys(("deepseek", "deepseekv3", "deepseek-v3-base"), "deepseek-v3"),
+    **dict.fromkeys(("smollm3", "smollm3-3b-base"), "smollm3-3b"),
+    **dict.fromkeys(("phi4",), "phi-4"),
+    **dict.fromkeys(("gpt-oss", "gptoss-20b"), "gpt-oss-20b"),
 }
-_OWNER = re.compile(r"^openai(?:-community)?/")
+_OWNER = re.compile(
+    r"^(?:openai(?:-community)?|meta-llama|mistralai|qwen|google|allenai|microsoft|deepseek-ai|huggingfacetb|eleutherai)/"
+)
 _SIZE_IN_BRACKETS = re.compile(r" *\([0-9.]+ *[mb]\)$")
 
 

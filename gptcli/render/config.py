@@ -20,15 +20,14 @@ def config_list_text(report: ConfigListReport) -> Group:
     """One line a preset; what it is stands under the table, where it has room."""
     table = plain_table(too_narrow="names above")
     table.add_column("Preset", style=TITLE, no_wrap=True)
-    for heading in ("Layers", "Width", "Heads", "Context", "Parameters"):
+    for heading in ("Layers", "Width", "Heads", "KV", "Context", "Parameters"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("QKV bias", no_wrap=True)
     table.add_column("Head", no_wrap=True)
     for preset in report.presets:
         model = preset.config
-        sizes = map(str, (model.n_layers, model.emb_dim, model.n_heads, model.context_length))
-        bias, head = "yes" if model.qkv_bias else "no", "tied" if model.weight_tying else "untied"
-        table.add_row(preset.name, *sizes, short_count(preset.parameters), bias, head)
+        shared = "latent" if model.kv_lora_rank else model.n_kv_groups or model.n_heads
+        sizes = map(str, (model.n_layers, model.emb_dim, model.n_heads, shared, model.context_length))
+        table.add_row(preset.name, *sizes, short_count(preset.parameters), "tied" if model.weight_tying else "untied")
     summaries = pairs([(preset.name, preset.summary) for preset in report.presets], style=TITLE)
     note = Text("A preset is a shape, not a trained model: none of them brings weights.", style=QUIET)
     return Group(table, "", summaries, "", note)

@@ -185,4 +185,9 @@ def _explanation(report: ParamsReport, config: ModelConfig) -> Group:
         reason = Text(f"{why}{' (this model)' if chosen else ''}", style="" if chosen else QUIET)
         lines.append(Hanging(figure, " " * figure.cell_len, reason))
     lines.append(Text(f"  {'difference':<10} {count(totals.untied - totals.tied):>{width}}"))
+    if report.active != report.total:
+        left_out = config.num_experts - config.num_experts_per_tok
+        active = Text.assemble("Active per token ", (count(report.active), TOTAL), f": all but the {left_out} of ")
+        active.append(f"{config.num_experts} routed experts that a token does not visit in a layer")
+        lines += ["", active]
     return Group(*lines)

@@ -46,7 +46,9 @@ def test_every_preset_loads_and_says_what_it_is(name: str) -> None:
 
 
 def test_the_presets_are_those_of_the_papers() -> None:
-    sizes = {n: load_config(n, environ={}).config for n in preset_paths()}
+    sizes = {
+        n: load_config(n, environ={}).config for n in preset_paths() if n == "tiny" or n.startswith(("gpt2", "gpt3"))
+    }
     shapes = {n: (c.n_layers, c.emb_dim, c.n_heads, c.qkv_bias, c.weight_tying) for n, c in sizes.items()}
     assert shapes == {
         "gpt2-124m": (12, 768, 12, False, False),
@@ -220,7 +222,7 @@ def test_the_name_of_a_file_becomes_a_valid_name(file: str, name: str, tmp_path:
     ("GPT2-LARG", "did you mean 'gpt2-large'?"),
     ("\udcff", "no such preset"),
     ("gpt2-larg", "did you mean 'gpt2-large'?"),
-    ("zzz", "presets are gpt2-124m"),
+    ("zzz", "'gptcli config list' lists the presets"),
     (".", "is a directory"),
     ("a\0b", "cannot be read"),
 ])  # fmt: skip

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from gptcli.analysis.params import count_active, count_parameters
+from gptcli.architecture import describe
 from gptcli.config import load_config, preset_named, preset_paths
 from gptcli.config.presets import preset_spellings
 from gptcli.errors import InputError
@@ -16,7 +18,34 @@ SPELLINGS = {
     "gpt2-xl": ["GPT2-XL", "1558M", "1.5B", "gpt2-1.5b", "gpt-2-xl", "gpt2-xl (1558M)", "openai-community/gpt2-xl"],
     "gpt3-175b": ["gpt3", "GPT-3", "175B", "gpt-3-175b", "davinci"],
     "tiny": ["tiny", "Tiny"],
+    "llama-3.1-8b": ["Llama-3.1-8B", "meta-llama/Llama-3.1-8B", "meta-llama/Meta-Llama-3.1-8B", "llama3.1-8b"],
+    "mistral-7b": ["mistralai/Mistral-7B-v0.1", "Mistral_7B"],
+    "olmo-2-7b": ["allenai/OLMo-2-1124-7B"],
+    "deepseek-v3": ["deepseek-ai/DeepSeek-V3", "DeepSeek-V3"],
 }
+# All, and those that one token uses: as published or as transformers' modules of these sizes have them.
+COUNTS = {
+    "llama-3.2-1b": (1_235_814_400, 1_235_814_400),
+    "llama-3.1-8b": (8_030_261_248, 8_030_261_248),
+    "llama-3.1-405b": (405_853_388_800, 405_853_388_800),
+    "mistral-7b": (7_241_732_096, 7_241_732_096),
+    "mixtral-8x7b": (46_702_792_704, 12_879_925_248),
+    "qwen3-0.6b": (596_049_920, 596_049_920),
+    "qwen3-30b-a3b": (30_532_122_624, 3_353_032_704),
+    "gemma-3-270m": (268_098_176, 268_098_176),
+    "olmo-2-7b": (7_298_617_344, 7_298_617_344),
+    "phi-4": (14_659_507_200, 14_659_507_200),
+    "gpt-oss-20b": (20_914_757_184, 4_187_440_704),
+    "deepseek-v3": (671_026_404_352, 37_552_282_624),
+    "smollm3-3b": (3_075_098_624, 3_075_098_624),
+    "pythia-160m": (162_322_944, 162_322_944),
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_counts_of_later_decoders(name: str) -> None:
+    network = describe(load_config(name, environ={}).config)
+    assert (count_parameters(network), count_active(network)) == COUNTS[name]
 
 
 @pytest.mark.parametrize(("expected", "spelled"), [(key, text) for key, texts in SPELLINGS.items() for text in texts])
