@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gptcli.analysis.optimizers import OPTIMIZERS
 from gptcli.analysis.passes import swept
 from gptcli.analysis.workload import Workload
 from gptcli.api.figures import measured_run
@@ -47,7 +46,7 @@ WIDE: dict[str, list[Any]] = {
     "recompute": ["none", "block"],
     "tied": [False, True],
     "drop_rate": [0.0, 0.1],
-    "optimizer": list(OPTIMIZERS),
+    "optimizer": ["adamw", "adam", "sgd", "sgd-momentum"],
     "optimizer_impl": ["for-loop", "foreach", "fused"],
 }
 Cell = dict[str, Any]

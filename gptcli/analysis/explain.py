@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from gptcli.analysis.formulas import evaluate, linear_in_layers, product, summed, used_values
-from gptcli.analysis.optimizers import STEP_COUNTER_BYTES, optimizer_named
+from gptcli.analysis.optimizers import STEP_COUNTER_BYTES, Share, embedding_tables, shared_states, shares, states
 from gptcli.analysis.sweep import Memory
 from gptcli.architecture import Dim, Network, Shape, Sizes, Weight, weights
 from gptcli.architecture.dtypes import BITS, CACHE_BITS
@@ -31,9 +31,9 @@ def parameter_formula(network: Network) -> str:
     return _over_layers((weight.times, product(weight.shape)) for weight in _own_weights(network))
 
 
-def tensor_formula(network: Network) -> str:
-    """Return the number of parameter tensors in symbols."""
-    own = Counter(str(weight.times or "") for weight in _own_weights(network))
+def _number_of(weights: list[Weight]) -> str:
+    """Return how many tensors some weights are, in symbols."""
+    own = Counter(str(weight.times or "") for weight in weights)
     return summed(f"{times}*{amount}" if times else str(amount) for times, amount in own.items())
 
 
@@ -76,7 +76,7 @@ def explain_memory(network: Network, report: "MemoryReport") -> list[Explanation
     if report.gradients_bytes is not None:
         lines.append(explanation("Gradients", weights_formula, sizes, "bytes", "one number a parameter, in its dtype"))
     if report.optimizer is not None:
-        lines.append(_explain_optimizer(network, report, weights_formula, sizes))
+        lines.append(_explain_optimizer(network, report, sizes))
     if report.kv_cache_bytes is not None:
         assert report.kv_dtype is not None
         source = "keys and values of every token in every block (Pope et al. 2022, section 3.3)"
@@ -102,15 +102,26 @@ def _cache_bytes(network: Network, dtype: str) -> str:
     return f"(({cache_formula(network, 1)})*{bits} + 7)//8"
 
 
-def _explain_optimizer(
-    network: Network, report: "MemoryReport", weights_formula: str, sizes: Mapping[str, int]
-) -> Explanation:
+def _explain_optimizer(network: Network, report: "MemoryReport", sizes: Mapping[str, int]) -> Explanation:
     assert report.optimizer is not None
-    optimizer = optimizer_named(report.optimizer)
-    formula = f"{optimizer.states}*{weights_formula}"
-    if optimizer.counts_steps:
-        formula += f" + {STEP_COUNTER_BYTES}*({tensor_formula(network)})"
-    return explanation("Optimizer state", formula, sizes, "bytes", f"{optimizer.torch_name}, {optimizer.source}")
+    taken = [share for share in shares(report.optimizer, network) if share.weights]
+    item, tables = BITS[report.dtype] // 8, embedding_tables(network)
+    formula = " + ".join(_states_formula(share, item, sizes, tables) for share in taken)
+    source = "; ".join(f"{share.optimizer.class_name}, {share.optimizer.source}" for share in taken)
+    return explanation("Optimizer state", formula, sizes, "bytes", source)
+
+
+def _states_formula(share: Share, item: int, sizes: Sizes, tables: set[str]) -> str:
+    """Return what one optimizer keeps: so many times its weights where it keeps copies, else tensor by tensor."""
+    optimizer, own = share.optimizer, share.weights
+    if optimizer.state == "copies":
+        counted = _over_layers((weight.times, product(weight.shape)) for weight in own)
+        counters = f" + {STEP_COUNTER_BYTES}*({_number_of(own)})" if optimizer.counts_steps else ""
+        return f"{optimizer.copies}*({counted})*{item}{counters}"
+    kept = ((weight, states(optimizer, weight, sizes, item, tables)) for weight in own)
+    shared = [product(shape, bytes_) for shape, bytes_ in shared_states(share, sizes, tables)]
+    terms = ((weight.times, product(shape, bytes_)) for weight, found in kept for shape, bytes_ in found)
+    return " + ".join([_over_layers(terms), *shared])
 
 
 def explain_ledger(memory: Memory, one_more: Memory, layers: int) -> list[Explanation]:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from gptcli.analysis.explain import explain_ledger, explain_memory
 from gptcli.analysis.limits import check_length
-from gptcli.analysis.optimizers import STEP_COUNTER_BYTES, optimizer_named
+from gptcli.analysis.optimizers import State, check_implementation, embedding_tables, shared_states, shares, states
 from gptcli.analysis.params import count_parameters, count_tied_and_untied
 from gptcli.analysis.passes import swept
 from gptcli.analysis.process import process_bytes
@@ -14,7 +14,7 @@ from gptcli.analysis.run_facts import cache_dtype, run_facts
 from gptcli.analysis.sweep import Memory
 from gptcli.analysis.weight_bytes import weight_amounts, weights_bytes
 from gptcli.analysis.workload import Workload
-from gptcli.architecture import Network, elements, size
+from gptcli.architecture import Network, Sizes, elements, size
 from gptcli.architecture.dtypes import BITS, COMPUTE_DTYPES, bytes_of
 from gptcli.architecture.listing import parts_of
 from gptcli.config import ModelConfig
@@ -27,10 +27,10 @@ def checked_options(config: ModelConfig, options: Workload) -> Workload:
 
     Raises:
         InputError: a sequence over the context length, quantized training, autocast over anything but fp32, an
-            unknown optimizer, a cache where none is.
+            unknown optimizer, an implementation that the optimizer does not have, a cache where none is.
     """
     check_length(config, options.tokens)
-    optimizer_named(options.optimizer)
+    check_implementation(options.optimizer_impl, options.optimizer)
     if options.mode == "training" and options.dtype not in COMPUTE_DTYPES:
         raise InputError(f"--dtype {options.dtype} is for weights at inference; train in fp32, bf16 or fp16")
     if options.kv_dtype and options.mode != "generate":
@@ -130,15 +130,18 @@ def gradients_bytes(network: Network, dtype: str) -> int:
 
 
 def optimizer_bytes(network: Network, name: str, dtype: str) -> int:
-    """Return the bytes an optimizer keeps between steps: states like the parameters, and a counter a tensor."""
-    optimizer = optimizer_named(name)
-    counters = STEP_COUNTER_BYTES * count_tensors(network) if optimizer.counts_steps else 0
-    return optimizer.states * bytes_of(count_parameters(network), dtype) + counters
+    """Return the bytes an optimizer keeps between steps."""
+    tables, sizes, item, total = embedding_tables(network), network.sizes, BITS[dtype] // 8, 0
+    for share in shares(name, network):
+        for weight in share.weights:
+            kept = states(share.optimizer, weight, sizes, item, tables)
+            total += _bytes_of(kept, sizes) * weight.amount(sizes)
+        total += _bytes_of(shared_states(share, sizes, tables), sizes)
+    return total
 
 
-def count_tensors(network: Network) -> int:
-    """Return how many parameter tensors the model has; a tied head has none of its own."""
-    return sum(found.amount * len(part.weights()) for found, part in parts_of(network) if not part.tied_to)
+def _bytes_of(kept: list[State], sizes: Sizes) -> int:
+    return sum(elements(shape, sizes) * item for shape, item in kept)
 
 
 def kv_cache_bytes(network: Network, options: Workload) -> int:

@@ -15,13 +15,14 @@ The step, in steady state (optimizer state exists, gradients are None)::
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gptcli.analysis.optimizers import STEP_COUNTER_BYTES, Optimizer, implementation, optimizer_named
+from gptcli.analysis.optimizer_steps import optimizer_step
+from gptcli.analysis.optimizers import embedding_tables, shared_states, shares, states
 from gptcli.analysis.program import SOURCE, Program, Repeated, Section, program_of, section_of
 from gptcli.analysis.run_facts import activation_dtype, cache_dtype
 from gptcli.analysis.sweep import BackwardNode, Buffer, Memory, Sweep
-from gptcli.analysis.weight_bytes import own_weights, weight_amounts
+from gptcli.analysis.weight_bytes import weight_amounts
 from gptcli.analysis.workload import Workload
-from gptcli.architecture import Network, Part, Sizes, Stack, Weight, elements, weights
+from gptcli.architecture import Network, Part, Sizes, elements, weights
 from gptcli.architecture.axes import ONE, B, K, T, number
 from gptcli.architecture.books import INDEX, Amount, Conditions
 from gptcli.architecture.dtypes import BITS, CACHE_BITS, bytes_of
@@ -149,9 +150,8 @@ def _inference(sweep: Sweep, program: Program) -> None:
 
 def _training_step(sweep: Sweep, program: Program, network: Network, given: Conditions, options: Workload) -> None:
     memory = sweep.memory
-    optimizer = optimizer_named(options.optimizer)
     memory.add(Amount("Targets", (B, T), INDEX), 1)
-    _add_optimizer_state(memory, network, optimizer, given.stream_item)
+    _add_optimizer_state(memory, network, options.optimizer, given.stream_item)
     recompute = options.recompute == "block"
     layers = _Layers(sweep, program, saving=not recompute, recompute=recompute, keeps_states=options.device == "cpu")
 
@@ -180,9 +180,7 @@ def _training_step(sweep: Sweep, program: Program, network: Network, given: Cond
     memory.release(root)
 
     memory.begin(OPTIMIZER)
-    _optimizer_step(
-        memory, network, optimizer, implementation(options.optimizer_impl, options.device), given.stream_item
-    )
+    optimizer_step(memory, network, options)
 
 
 class _Layers:
@@ -292,42 +290,12 @@ class _Run:
         return nodes
 
 
-def _add_optimizer_state(memory: Memory, network: Network, optimizer: Optimizer, item: int) -> None:
-    for weight, times in own_weights(network, memory.sizes):
-        memory.add(Amount("Optimizer state", weight.shape, item), optimizer.states * times)
-        if optimizer.counts_steps:
-            memory.add(Amount("Optimizer state", (ONE,), STEP_COUNTER_BYTES), times)
-
-
-def _optimizer_step(memory: Memory, network: Network, optimizer: Optimizer, how: str, item: int) -> None:
-    if not optimizer.denominator or how == "fused":
-        return
-    label = "Optimizer temporaries"
-    if how == "foreach":
-        for weight, times in own_weights(network, memory.sizes):
-            memory.add(Amount(label, weight.shape, item), times)
-        memory.notice()
-        return
-    denominator: Buffer | None = None
-    for weight in _in_parameter_order(network):
-        root = memory.allocate(Amount(label, weight.shape, item))
-        divided = memory.allocate(Amount(label, weight.shape, item))
-        memory.release(root)
-        if denominator is not None:  # the name keeps the last parameter's until this one's is there
-            memory.release(denominator)
-        denominator = divided
-
-
-def _in_parameter_order(network: Network) -> list[Weight]:
-    """Return the weights in the order of ``parameters()``, of each run two periods: what follows repeats them."""
-    order: list[Weight] = []
-    listed = [weight for weight in weights(network) if not weight.tied_to]
-    kinds = {kind.layer: kind.index for kind in network.stack.kinds()}
-    for name, node in network.parts:
-        if not isinstance(node, Stack):
-            order += [weight for weight in listed if weight.path.startswith(f"{name}.")]
-            continue
-        for run in node.runs:
-            for layer in run.once() * min(run.times, 2):
-                order += [weight for weight in listed if weight.path.startswith(f"{name}.{kinds[layer]}.")]
-    return order
+def _add_optimizer_state(memory: Memory, network: Network, name: str, item: int) -> None:
+    tables = embedding_tables(network)
+    for share in shares(name, network):
+        for weight in share.weights:
+            times = weight.amount(memory.sizes)
+            for shape, bytes_ in states(share.optimizer, weight, memory.sizes, item, tables):
+                memory.add(Amount("Optimizer state", shape, bytes_), times)
+        for shape, bytes_ in shared_states(share, memory.sizes, tables):
+            memory.add(Amount("Optimizer state", shape, bytes_), 1)

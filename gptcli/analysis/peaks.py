@@ -6,6 +6,7 @@ large each tensor is and not which tensors there are. So the journal of one swee
 
 from msgspec.structs import asdict
 
+from gptcli.analysis.optimizers import optimizer_named
 from gptcli.analysis.passes import swept
 from gptcli.analysis.sweep import Memory, rounded_bytes
 from gptcli.analysis.weight_bytes import follows_sizes
@@ -43,7 +44,8 @@ def _follows_sizes(options: Workload) -> bool:
 
 def _structure(network: Network, options: Workload) -> object:
     """Return what decides which tensors there are: all but sizes, and of those whether they are one."""
-    kept = {key: value for key, value in asdict(network.config).items() if key not in _FREE_IN_CONFIG}
+    free = () if optimizer_named(options.optimizer).sizes_decide else _FREE_IN_CONFIG
+    kept = {key: value for key, value in asdict(network.config).items() if key not in free}
     chosen = {key: value for key, value in asdict(options).items() if key not in _FREE_IN_OPTIONS}
     thresholds = (1, WIDENED_ROWS - 1) if options.widens else (1,)
     rows = (options.batch, options.tokens, options.batch * options.tokens)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gptcli.analysis.optimizers import implementation
+from gptcli.analysis.optimizers import implementation, optimizer_named
 from gptcli.analysis.workload import Workload
 from gptcli.architecture.dtypes import COMPUTE_DTYPES
 from gptcli.reports.report import Report
@@ -22,7 +22,10 @@ def run_facts(options: Workload, report: type[Report]) -> dict[str, Any]:
         "attention": options.attention,
         "device": options.device,
         "optimizer": options.optimizer if training else None,
-        "optimizer_impl": implementation(options.optimizer_impl, options.device) if training else None,
+        "optimizer_impl": implementation(options.optimizer_impl, options.device, options.optimizer)
+        if training
+        else None,
+        "optimizer_package": optimizer_named(options.optimizer).installed if training else None,
         "recompute": options.recompute if training else None,
         "free_logits": options.free_logits if training else None,
     }

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gptcli.analysis.params import count_parameters
 from gptcli.architecture import Network
-from gptcli.architecture.axes import ONE, Sizes, elements, size
+from gptcli.architecture.axes import ONE, Sizes, elements
 from gptcli.architecture.books import Amount
 from gptcli.architecture.dtypes import BITS, bytes_of
 from gptcli.architecture.formats import format_named, kept
@@ -22,7 +22,7 @@ def weights_bytes(network: Network, dtype: str) -> int:
 
 def own_weights(network: Network, sizes: Sizes) -> list[tuple[Weight, int]]:
     """Return each described weight that has memory of its own, and how often it stands in the network."""
-    return [(w, size(w.times, sizes) if w.times else 1) for w in weights(network) if not w.tied_to]
+    return [(w, w.amount(sizes)) for w in weights(network) if not w.tied_to]
 
 
 def follows_sizes(dtype: str) -> bool:

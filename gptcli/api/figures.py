@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from gptcli.analysis.flops import flops_report
 from gptcli.analysis.memory import gradients_bytes, kv_cache_bytes, optimizer_bytes
-from gptcli.analysis.optimizers import implementation, optimizer_named
+from gptcli.analysis.optimizers import Optimizer, implementation, optimizer_named
 from gptcli.analysis.params import count_parameters
 from gptcli.analysis.passes import swept
 from gptcli.analysis.workload import Workload
@@ -36,14 +36,19 @@ def measured_run(options: Workload, *, fake: bool) -> "MeasuredRun":
         dtype=options.dtype,
         amp=options.amp,
         attention=options.attention,
-        optimizer_class=optimizer.torch_name,
+        optimizer=_class_of(optimizer),
+        others=_class_of(optimizer_named(optimizer.others)) if optimizer.others else None,
         momentum=optimizer.momentum,
-        optimizer_impl=implementation(options.optimizer_impl, options.device),
+        optimizer_impl=implementation(options.optimizer_impl, options.device, options.optimizer),
         recompute=options.recompute == "block",
         free_logits=options.free_logits,
         device=options.device,
         fake=fake,
     )
+
+
+def _class_of(optimizer: Optimizer) -> str:
+    return f"{optimizer.package}.{optimizer.class_name}"
 
 
 def checks(network: Network, inference: Workload, training: Workload, *, fake: bool) -> Iterator[Check]:

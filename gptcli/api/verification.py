@@ -1,18 +1,20 @@
 """Every figure of a model, measured on this machine."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.util import find_spec
 from itertools import chain
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from gptcli.analysis.optimizers import implementation
+from gptcli.analysis.optimizers import OPTIMIZERS, TORCH, implementation, optimizer_named
 from gptcli.analysis.run_facts import run_facts
 from gptcli.analysis.workload import Workload
 from gptcli.api.figures import CHECKS, checks, measured_run, stored_parameters
 from gptcli.api.models import ChosenModel
 from gptcli.api.witness import WITNESS_CHECKS, witness_checks, witness_used
+from gptcli.errors import InputError
 from gptcli.reports.verify import Check, OptionValue, VerifyReport
 
 if TYPE_CHECKING:
@@ -22,6 +24,24 @@ if TYPE_CHECKING:
 Counted = Callable[[Iterator[Check], int], Iterable[Check]]
 
 _OF_THE_OUTPUT = ("json",)
+
+
+def refuse_unmeasurable(name: str, *, quick: bool) -> None:
+    """Refuse an optimizer whose step cannot be run here, so not measured.
+
+    Raises:
+        InputError: its package is not installed, or its kernels do not run on fake tensors; with the ways out.
+    """
+    optimizer = optimizer_named(name)
+    package, installed = optimizer.package.partition(".")[0], optimizer.installed
+    if optimizer.package != TORCH and find_spec(package) is None:
+        of_torch = ", ".join(each for each, row in OPTIMIZERS.items() if row.package == TORCH)
+        raise InputError(
+            f"--optimizer {name}: a step of it cannot be measured, because {installed} is not installed; "
+            f"'pip install {installed}', or take one of torch's: {of_torch}"
+        )
+    if quick and optimizer.has_kernels:
+        raise InputError(f"--optimizer {name}: kernels of {installed} do not run on fake tensors; leave --quick out")
 
 
 def verified(
@@ -62,7 +82,7 @@ def verified(
             asked,
             device=device,
             seq_len=training.tokens,
-            optimizer_impl=implementation(training.optimizer_impl, device),
+            optimizer_impl=implementation(training.optimizer_impl, device, training.optimizer),
             drop_rate=model.drop_rate,
             threads=measure.threads(),
             torch=measure.torch_version(),

@@ -31,9 +31,13 @@ class Weight(Struct, frozen=True):
         """Return the numbers one instance adds to the model: none where it is tied."""
         return 0 if self.tied_to else elements(self.shape, sizes)
 
+    def amount(self, sizes: Sizes) -> int:
+        """Return how often it stands in the network."""
+        return size(self.times, sizes) if self.times else 1
+
     def total(self, sizes: Sizes) -> int:
         """Return the numbers all instances add to the model."""
-        return self.count(sizes) * (size(self.times, sizes) if self.times else 1)
+        return self.count(sizes) * self.amount(sizes)
 
 
 class Step(Struct, frozen=True):

@@ -67,11 +67,13 @@ def verify(
     from gptcli.analysis.memory import checked_options
     from gptcli.api.need import refuse_too_large_a_step
     from gptcli.api.runs import step_options
+    from gptcli.api.verification import refuse_unmeasurable
     from gptcli.model.device import resolve_device
     from gptcli.model.witness import check_witness
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.progress import counted
 
+    refuse_unmeasurable(optimizer, quick=quick)
     chosen = choose_model(context, weights, config, set_values, tied, attention=attention)
     model = chosen.config
     check_witness(witness, model)

@@ -7,12 +7,15 @@ fake tensors allocate nothing, so a tracker follows their storages; on CUDA the 
 import gc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib import import_module
+from inspect import signature
 from typing import Any
 
 import torch
 from msgspec import Struct
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn import Parameter
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -20,21 +23,28 @@ from gptcli.architecture import AttentionPath, Network
 from gptcli.model.cache import KVCache
 from gptcli.model.forward import DTYPES
 from gptcli.model.gpt import GPT
+from gptcli.model.parts.embedding import Embedding
 from gptcli.model.products import choose_products
 from gptcli.model.profiled import Recording, recorded
 from gptcli.model.tap import observed
-from gptcli.model.tracker import LiveBytes
+from gptcli.model.tracker import LiveBytes, NumbersAreOne
+
+_MATRIX = 2  # dimensions
 
 
 class MeasuredRun(Struct, frozen=True, kw_only=True):
-    """What to build and run for a measurement; ``fake`` takes no memory and computes nothing."""
+    """What to build and run for a measurement; ``fake`` takes no memory and computes nothing.
+
+    ``optimizer`` is a class by its full name; where ``others`` is one too, that takes all but the layers' matrices.
+    """
 
     batch: int
     tokens: int
     dtype: str = "fp32"
     amp: bool = False
     attention: AttentionPath = "sdpa"
-    optimizer_class: str = "AdamW"
+    optimizer: str = "torch.optim.AdamW"
+    others: str | None = None
     momentum: float | None = None
     optimizer_impl: str = "for-loop"
     recompute: bool = False
@@ -118,8 +128,14 @@ def training_step(network: Network, run: MeasuredRun) -> MeasuredStep:
         workspaces = library_workspaces(run)
         model = _build(network, run).train()
         ids, targets = _token_ids(network, run, 2)
-        optimizer = _optimizer(model, run)
-        state = [v for values in optimizer.state.values() for v in values.values() if isinstance(v, Tensor)]
+        optimizers = _optimizers(model, run)
+        state = [
+            kept
+            for optimizer in optimizers
+            for values in optimizer.state.values()
+            for kept in values.values()
+            if isinstance(kept, Tensor)
+        ]
         with _reading([*model.parameters(), *state, ids, targets], run) as reading:
             reading.mark("forward")
             with _autocast(run):
@@ -132,8 +148,7 @@ def training_step(network: Network, run: MeasuredRun) -> MeasuredStep:
             loss.backward()  # type: ignore[no-untyped-call]
             gradients = storage_bytes(p.grad for p in model.parameters() if p.grad is not None)
             reading.mark("optimizer step")
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            _step(optimizers)
         return MeasuredStep(
             weights=storage_bytes(model.parameters()),
             gradients=gradients,
@@ -206,7 +221,13 @@ def torch_version() -> str:
 
 
 def _mode(run: MeasuredRun) -> AbstractContextManager[Any]:
-    return FakeTensorMode() if run.fake else nullcontext()
+    return _fake_tensors() if run.fake else nullcontext()
+
+
+@contextmanager
+def _fake_tensors() -> Iterator[None]:
+    with FakeTensorMode(), NumbersAreOne():  # type: ignore[no-untyped-call]
+        yield
 
 
 def _autocast(run: MeasuredRun) -> AbstractContextManager[Any]:
@@ -236,19 +257,52 @@ def _token_ids(network: Network, run: MeasuredRun, amount: int) -> list[Tensor]:
     return [torch.zeros(shape, dtype=torch.long, device=run.device) for _ in range(amount)]
 
 
-def _optimizer(model: GPT, run: MeasuredRun) -> torch.optim.Optimizer:
-    """Make an optimizer in steady state: its state exists, gradients are None."""
+def _optimizers(model: GPT, run: MeasuredRun) -> list[torch.optim.Optimizer]:
+    """Make the optimizers in steady state: their state exists, gradients are None."""
     chosen = {"momentum": run.momentum} if run.momentum is not None else {}
-    # Some of torch's optimizers have no ``fused``; beside ``foreach``, said or denied, it is off anyway.
-    how = {"fused": True} if run.optimizer_impl == "fused" else {"foreach": run.optimizer_impl == "foreach"}
-    optimizer: torch.optim.Optimizer = getattr(torch.optim, run.optimizer_class)(
-        model.parameters(), lr=1e-3, **chosen, **how
-    )
-    for parameter in model.parameters():
+    parameters = list(model.parameters())
+    if run.others is None:
+        optimizers = [_optimizer(run.optimizer, parameters, run, **chosen)]
+    else:
+        hidden = {parameter for layer in model.layers for parameter in layer.parameters() if parameter.ndim == _MATRIX}
+        optimizers = [
+            _optimizer(run.optimizer, [each for each in parameters if each in hidden], run, **chosen),
+            _optimizer(run.others, [each for each in parameters if each not in hidden], run),
+        ]
+    _keep_embeddings_in_fp32(model, run)
+    for parameter in parameters:
         parameter.grad = torch.zeros_like(parameter)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
+    _step(optimizers)
+    return optimizers
+
+
+def _optimizer(name: str, parameters: list[Parameter], run: MeasuredRun, **chosen: Any) -> torch.optim.Optimizer:
+    package, _, class_name = name.rpartition(".")
+    made = getattr(import_module(package), class_name)
+    # Some optimizers have no ``fused`` or ``foreach``; beside ``foreach``, said or denied, ``fused`` is off anyway.
+    how = {"fused": True} if run.optimizer_impl == "fused" else {"foreach": run.optimizer_impl == "foreach"}
+    known = signature(made).parameters
+    optimizer: torch.optim.Optimizer = made(
+        parameters, lr=1e-3, **chosen, **{key: value for key, value in how.items() if key in known}
+    )
     return optimizer
+
+
+def _step(optimizers: list[torch.optim.Optimizer]) -> None:
+    for optimizer in optimizers:
+        optimizer.step()
+    for optimizer in optimizers:
+        optimizer.zero_grad(set_to_none=True)
+
+
+def _keep_embeddings_in_fp32(model: GPT, run: MeasuredRun) -> None:
+    """Tell bitsandbytes what its documentation and transformers' Trainer tell it of embeddings."""
+    if not run.optimizer.startswith("bitsandbytes."):
+        return
+    manager = import_module("bitsandbytes").optim.GlobalOptimManager.get_instance()
+    for module in model.modules():
+        if isinstance(module, Embedding):
+            manager.register_module_override(module, "weight", {"optim_bits": 32})
 
 
 class _Reading:

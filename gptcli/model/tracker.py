@@ -91,6 +91,19 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.live -= size
 
 
+class NumbersAreOne(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Lets code read numbers off fake tensors, which have none: each is 1.
+
+    Adafactor reads norms; what it allocates does not depend on them.
+    """
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run the operation, but for reading a number."""
+        if func is torch.ops.aten._local_scalar_dense.default:
+            return 1.0
+        return func(*args, **(kwargs or {}))
+
+
 def _is_sum_in_place(first: Any) -> bool:
     """Return whether this addition is one of the engine's that would go into ``first`` without a dispatch mode.
 

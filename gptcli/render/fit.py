@@ -6,6 +6,7 @@ from rich.text import Text
 from gptcli.render.budget import budget_words, headroom_note
 from gptcli.render.console import QUIET, TOTAL, plain_table
 from gptcli.render.model_line import model_line
+from gptcli.render.optimizer_notes import optimizer_notes
 from gptcli.render.run_line import run_line
 from gptcli.render.table import PlainTable
 from gptcli.render.units import BYTE_SCALES, count, decimals_apart, in_unit, sized
@@ -29,11 +30,11 @@ def verb_ending(value: int, variable: str) -> str:
 def fit_text(report: FitReport) -> Group:
     """The answer, the first value that does not fit, and a table of batch sizes and sequence lengths."""
     assert report.config is not None
-    note = Text(
-        f"Peaks in {report.unit}: + fits into the budget less its headroom, - does not.\n"
+    notes = [
+        f"Peaks in {report.unit}: + fits into the budget less its headroom, - does not.",
+        *optimizer_notes(report),
         "'gptcli memory' says what such a peak holds, and what it leaves out.",
-        style=QUIET,
-    )
+    ]
     return Group(
         model_line(report.config),
         "",
@@ -44,7 +45,7 @@ def fit_text(report: FitReport) -> Group:
         "",
         _table(report),
         "",
-        note,
+        Text("\n".join(notes), style=QUIET),
     )
 
 

@@ -14,6 +14,7 @@ from gptcli.render.console import QUIET, TITLE, TOTAL, plain_table
 from gptcli.render.layout import by_its_indent
 from gptcli.render.ledger import largest_and_rest
 from gptcli.render.model_line import model_line
+from gptcli.render.optimizer_notes import optimizer_notes
 from gptcli.render.run_line import run_line
 from gptcli.render.table import Narrowing, PlainTable
 from gptcli.render.units import binary, count, decimal, share
@@ -149,7 +150,7 @@ def _note(report: MemoryReport) -> str:
         lines.append(f"The cache holds numbers in {report.kv_dtype} alone: no scales, and no copy in another format.")
     if report.device == "cuda":
         lines.append("CUDA's rules are estimated, not measured.")
-    lines += [_whose(report), _left_out(report)]
+    lines += [*optimizer_notes(report), _whose(report), _left_out(report)]
     if report.budget is not None:
         lines.append(headroom_note(report.budget.headroom_bytes or 0, report.budget.unit, report.device))
     return "\n".join(lines)

@@ -4,7 +4,11 @@ from gptcli.reports.report import Report
 
 
 class RunReport(Report, frozen=True, kw_only=True):
-    """A report of a pass or a training step; what only a training step or only generation has is null elsewhere."""
+    """A report of a pass or a training step; what only a training step or only generation has is null elsewhere.
+
+    Attributes:
+        optimizer_package: what to install for the optimizer: ``torch``, or what else has it.
+    """
 
     mode: str
     dtype: str
@@ -17,5 +21,6 @@ class RunReport(Report, frozen=True, kw_only=True):
     device: str
     optimizer: str | None
     optimizer_impl: str | None
+    optimizer_package: str | None
     recompute: str | None
     free_logits: bool | None

@@ -171,9 +171,9 @@ def test_auto_is_foreach_on_cuda() -> None:
     assert "cpu" not in _get_foreach_kernels_supported_devices()
     on_the_cpu: list[Tensor] = [torch.ones(1)]
     assert _default_to_fused_or_foreach(on_the_cpu, differentiable=False) == (False, False)
-    assert implementation("auto", "cuda") == "foreach"
-    assert implementation("auto", "cpu") == "for-loop"
-    assert implementation("fused", "cuda") == "fused"
+    assert implementation("auto", "cuda", "adamw") == "foreach"
+    assert implementation("auto", "cpu", "adamw") == "for-loop"
+    assert implementation("fused", "cuda", "adamw") == "fused"
 
 
 @pytest.mark.parametrize(

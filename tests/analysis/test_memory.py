@@ -4,7 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from gptcli.analysis.forward_need import forward_need_bytes
-from gptcli.analysis.memory import checked_options, count_tensors, memory_report
+from gptcli.analysis.memory import checked_options, memory_report, optimizer_bytes
+from gptcli.analysis.optimizers import STEP_COUNTER_BYTES
 from gptcli.analysis.passes import swept
 from gptcli.analysis.workload import Workload
 from gptcli.architecture import describe
@@ -47,7 +48,9 @@ def test_every_format_is_listed_tied_and_untied() -> None:
 def test_a_tied_head_is_no_tensor_of_its_own(tied: bool, tensors: int) -> None:
     once = 2 + 2 + (not tied)
     assert once + len(BLOCK) == tensors
-    assert count_tensors(describe(replace(ODD, weight_tying=tied))) == tensors
+    network = describe(replace(ODD, weight_tying=tied))
+    counters = optimizer_bytes(network, "adam", "fp32") - 2 * optimizer_bytes(network, "sgd-momentum", "fp32")
+    assert counters == STEP_COUNTER_BYTES * tensors
 
 
 @pytest.mark.parametrize("layers", [1, 5])
@@ -62,7 +65,7 @@ def test_a_forward_pass_needs_torch_and_its_modules_too(layers: int) -> None:
     ("options", "message"),
     [
         (Workload(tokens=4), "--seq-len 4 is over the context length 3"),
-        (Workload(tokens=3, optimizer="lion"), "unknown optimizer 'lion'"),
+        (Workload(tokens=3, optimizer="lyon"), "unknown optimizer 'lyon' .did you mean 'lion'"),
         (Workload(tokens=3, mode="training", dtype="int8"), "--dtype int8 is for weights at inference"),
         (Workload(tokens=3, dtype="bf16", amp=True), "--amp keeps fp32 masters"),
     ],

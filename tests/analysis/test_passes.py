@@ -230,6 +230,6 @@ def test_a_step_of_the_lecture_with_flash_attention() -> None:
 def test_an_optimizer_without_a_fused_step_is_measured(how: str) -> None:
     """Several of torch's optimizers have no argument ``fused``; a row for one of them must not end in a TypeError."""
     options = Workload(batch=1, tokens=4, mode="training")
-    run = replace(measured_run(options, fake=True), optimizer_class="Adamax", optimizer_impl=how)
+    run = replace(measured_run(options, fake=True), optimizer="torch.optim.Adamax", optimizer_impl=how)
     network = describe(LECTURE)
     assert training_step(network, run).optimizer_state == optimizer_bytes(network, "adamw", "fp32")

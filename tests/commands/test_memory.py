@@ -139,7 +139,10 @@ def test_bits_that_are_read_as_bytes_are_noted(cli: Cli) -> None:
 
 
 BAD = {
-    "optimizer": (["--mode", "training", "--optimizer", "adamx"], "choices are adamw, adam, sgd, sgd-momentum"),
+    "optimizer": (
+        ["--mode", "training", "--optimizer", "adamx"],
+        "choices are adamw, adam, sgd, sgd-momentum, adamw8bit",
+    ),
     "dtype": (["--dtype", "fp6"], "choices are fp32, fp16, bf16, int8, int4, or with scales counted q4_0, "),
     "parameter of a format": (["--dtype", "gptq:group=0"], "'group=0' means nothing; it takes bits=2|3|4|8"),
     "training in blocks": (["--mode", "training", "--dtype", "Q4_K"], "--dtype q4_k_m is for weights at inference"),
@@ -199,3 +202,21 @@ def test_what_is_about_training_is_refused_where_none_runs(cli: Cli, command: li
         assert (outcome.code, outcome.out) == (2, "")
         assert outcome.err == (f"error: {typed[0]} is about a training step; add --mode training, or leave it out\n")
     assert cli(*command, "-c", "tiny", *typed, "--mode", "training").code == 0
+
+
+@pytest.mark.parametrize("command", [["memory", "--mode", "training"], ["fit", "--budget", "1GiB"]])
+@pytest.mark.parametrize(
+    ("optimizer", "package", "said"),
+    [
+        ("muon", "torch", "Muon takes the matrices of the layers"),
+        ("lion", "lion-pytorch", "estimated from its source, not measured"),
+        ("adamw8bit", "bitsandbytes", "tensors under 4,096 numbers, in fp32"),
+    ],
+)
+def test_what_is_special_about_an_optimizer_is_said(
+    cli: Cli, command: list[str], optimizer: str, package: str, said: str
+) -> None:
+    run = (*command, "-c", "tiny", "--optimizer", optimizer)
+    assert said in " ".join(cli(*run).out.split())
+    assert cli(*run, "--json").json["optimizer_package"] == package
+    assert said not in " ".join(cli(*command, "-c", "tiny").out.split())

@@ -27,6 +27,7 @@ def test_both_reports_of_a_peak_say_all_of_the_run_and_alike() -> None:
         "device": "cuda",
         "optimizer": "adamw",
         "optimizer_impl": "foreach",
+        "optimizer_package": "torch",
         "recompute": "none",
         "free_logits": True,
     }
@@ -37,7 +38,7 @@ def test_what_only_a_training_step_has_is_null_elsewhere(mode: str) -> None:
     facts = run_facts(Workload(tokens=8, mode=mode, optimizer="sgd"), MemoryReport)  # type: ignore[arg-type]
     without_cache = {"kv_dtype"} if mode == "inference" else set()
     assert {key for key, value in facts.items() if value is None} == {
-        "optimizer", "optimizer_impl", "recompute", "free_logits", *without_cache,
+        "optimizer", "optimizer_impl", "optimizer_package", "recompute", "free_logits", *without_cache,
     }  # fmt: skip
 
 
