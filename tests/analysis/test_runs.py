@@ -175,10 +175,3 @@ def test_counts_of_several_kinds_of_layer_are_numbers() -> None:
     explained = memory_report(network(2), Workload(tokens=9, mode="training"), explain=True).explanations
     assert explained is not None
     assert not any("L" in line.formula for line in explained if line.name.startswith("Peak: "))
-
-
-def test_grouped_heads_are_refused_by_name() -> None:
-    plan = plan_of(CONFIG)
-    grouped = replace(plan.final, sizes=(("G", 1),))
-    with pytest.raises(NotImplementedError, match="1 key and value heads for 3 query heads"):
-        build(replace(plan, runs=((((grouped, 1),), 1),)))
