@@ -48,6 +48,7 @@ class Convention(Struct, frozen=True, kw_only=True):
         padded: whether the vocabulary is rounded up to a multiple of 64.
         masks: which buffers are counted as if they were parameters.
         biases: which linear layers and norms have biases.
+        active: whether of routed experts those alone count that a token visits.
     """
 
     parts: Parts = "all"
@@ -55,6 +56,7 @@ class Convention(Struct, frozen=True, kw_only=True):
     padded: bool = False
     masks: Masks = "none"
     biases: Biases | None = None
+    active: bool = False
 
 
 BODY = Convention(parts="body")
@@ -78,6 +80,34 @@ _IN_USE: tuple[tuple[Convention, str], ...] = (
     (replace(_HUB_FILE, masks="mask and scalar"), "the state_dict of GPT-2 in older transformers"),
     (Convention(tied=True, biases="none"), "nanoGPT's bias=False; PaLM and Llama have no biases either"),
 )
+# What is in use for decoders after GPT-2.
+_IN_USE_LATER: tuple[tuple[Convention, str], ...] = (
+    (Convention(tied=False), "every model whose output head has a weight of its own"),
+    (Convention(tied=True), "torch's parameters(), where a shared weight comes once"),
+    (Convention(active=True), "the active parameters of Mixtral 12.9B, Qwen3 30B-A3B, DeepSeek-V3 37B"),
+    (Convention(active=True, parts="no tables"), "the active parameters of gpt-oss, 3.61B of the 20B"),
+    (Convention(active=True, parts="body"), "active parameters without embeddings, as in scaling laws of experts"),
+    (Convention(parts="no tables"), "transformers' num_parameters(exclude_embeddings=True)"),
+    (BODY, "non-embedding parameters in tables of Pythia, Qwen and Gemma"),
+    (MATRICES, "Kaplan et al. 2020, equation 2.1, and estimates on paper"),
+)
+
+
+def is_gpt2_like(config: ModelConfig) -> bool:
+    """Return whether a config is of GPT-2's architecture, whose conventions count masks, biases and padding."""
+    like = (
+        config.norm,
+        config.n_kv_groups,
+        config.head_dim,
+        config.hidden_dim,
+        config.layer_pattern,
+        config.num_experts,
+    )
+    return config.positions == "learned" and like == ("layer_norm", None, None, None, "F", 0) and not config.gated
+
+
+def _in_use(config: ModelConfig) -> tuple[tuple[Convention, str], ...]:
+    return _IN_USE if is_gpt2_like(config) else _IN_USE_LATER
 
 
 def conventions_in_use(config: ModelConfig) -> dict[Convention, str]:
@@ -86,7 +116,7 @@ def conventions_in_use(config: ModelConfig) -> dict[Convention, str]:
     Two that are one for this model, as it has no biases to leave out or nothing to pad, are one entry.
     """
     found: dict[Convention, str] = {}
-    for listed, used_by in _IN_USE:
+    for listed, used_by in _in_use(config):
         convention = _normal(config, listed)
         found[convention] = f"{found[convention]}; {used_by}" if convention in found else used_by
     return found
@@ -107,10 +137,13 @@ def own_convention(config: ModelConfig) -> Convention:
 
 def combinations(config: ModelConfig) -> list[Convention]:
     """Return every sensible combination once; two that cannot differ for this model are one."""
-    all_parts = product(_PARTS, (False, True), (False, True), _MASKS, _BIASES)
+    like = is_gpt2_like(config)
+    masks_or_none: tuple[Masks, ...] = tuple(_MASKS) if like else ("none",)
+    biases_or_own: tuple[Biases | None, ...] = tuple(_BIASES) if like else (None,)
+    all_parts = product(_PARTS, (False, True), (False, True), masks_or_none, biases_or_own, (False, True))
     free = (
-        Convention(parts=parts, tied=tied, padded=padded, masks=masks, biases=biases)
-        for parts, tied, padded, masks, biases in all_parts
+        Convention(parts=parts, tied=tied, padded=padded, masks=masks, biases=biases, active=active)
+        for parts, tied, padded, masks, biases, active in all_parts
         if masks == "none" or parts == "all"  # buffers are counted in files, and files hold everything
     )
     return list(dict.fromkeys(_normal(config, convention) for convention in free))
@@ -127,20 +160,19 @@ def count_by(network: Network, convention: Convention) -> int:
 
 def supposed_config(config: ModelConfig, biases: Biases | None, *, padded: bool) -> ModelConfig:
     """Return the config with other biases (None: with its own), and with its vocabulary padded or not."""
-    own = biases or _own_biases(config)
-    return replace(
-        config,
-        qkv_bias=own == "qkv",
-        bias=own in ("qkv", "no qkv"),
-        vocab_size=_padded(config.vocab_size) if padded else config.vocab_size,
-    )
+    own = _own_biases(config)
+    changed = {} if biases in (None, own) else {"qkv_bias": biases == "qkv", "bias": biases in ("qkv", "no qkv")}
+    return replace(config, vocab_size=_padded(config.vocab_size) if padded else config.vocab_size, **changed)
 
 
 def names(config: ModelConfig, convention: Convention) -> list[str]:
     """Say a convention in words: the tying where it matters, then what differs from the config."""
     chosen = _normal(config, convention)
     words = [
-        _PARTS[chosen.parts],
+        "active per token" if chosen.active else "",
+        "the blocks' matrices alone"
+        if chosen.parts == "matrices" and not is_gpt2_like(config)
+        else _PARTS[chosen.parts],
         _tying(chosen),
         f"vocabulary padded to {_padded(config.vocab_size)}" if chosen.padded else "",
         _MASKS[chosen.masks],
@@ -164,6 +196,7 @@ def deviations(config: ModelConfig, convention: Convention) -> int:
         convention.padded,
         convention.masks != "none",
         convention.biases not in (None, _own_biases(config)),
+        convention.active,
     )
     return sum(changed)
 
@@ -178,15 +211,19 @@ def _counted(network: Network, convention: Convention, sizes: Sizes) -> int:
     """Sum up the weights that count."""
     total = 0
     for found, part in parts_of(network):
-        tied = bool(convention.tied) if part.role == HEAD else bool(part.tied_to)
-        if tied or not _counts(part, convention.parts):
+        if not _counts(part, convention.parts):
             continue
         own = found.sizes(sizes)
-        for shape in part.weights().values():
-            vector_left_out = convention.parts == "matrices" and (found.kind is None or len(shape) == 1)
-            if not vector_left_out:
-                total += found.amount * elements(shape, own)
+        for name, shape in part.weights().items():
+            tied = bool(convention.tied) and name == "weight" if part.role == HEAD else bool(part.shared(name))
+            vector_left_out = convention.parts == "matrices" and (found.kind is None or _is_vector(name, shape))
+            if not tied and not vector_left_out:
+                total += found.amount * elements(part.visited(shape) if convention.active else shape, own)
     return total
+
+
+def _is_vector(name: str, shape: Shape) -> bool:
+    return len(shape) == 1 or name.endswith("bias")
 
 
 def _counts(part: Part, parts: Parts) -> bool:
@@ -210,6 +247,7 @@ def _normal(config: ModelConfig, convention: Convention) -> Convention:
         padded=convention.padded and has_vocabulary and _padded(config.vocab_size) != config.vocab_size,
         masks=convention.masks,
         biases=None if parts == "matrices" else biases,
+        active=convention.active and config.num_experts > config.num_experts_per_tok,
     )
 
 

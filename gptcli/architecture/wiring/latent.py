@@ -96,7 +96,8 @@ def _keys_and_values(plan: LayerPlan, *, rotated: bool) -> Parts:
     if rotated:
         pe = Heads(label="Key to rotate", reads=("kv_a_proj",), shape=(B, ONE, T, R), start=J, amount=ONE, width=R)
         parts += [("k_pe", pe), ("k_rot", _rotary(plan, "Key rotation", "k_pe", ONE, kept=True))]
-    parts.append(("kv_b_proj", _linear("Keys and values from the latent", name, J, H * (N + U))))
+    bias = plan.qkv_bias and not rotated
+    parts.append(("kv_b_proj", _linear("Keys and values from the latent", name, J, H * (N + U), bias=bias)))
     both = Heads(
         label="Keys and values", reads=("kv_b_proj",), shape=(B, H, T, N + U), start=_NONE, amount=H, width=N + U
     )
