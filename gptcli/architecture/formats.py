@@ -6,6 +6,7 @@ A format is a row of `gptcli.config.schemes` or of `gptcli.architecture.gguf_typ
 from collections.abc import Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gptcli.architecture.gguf_types import ALIASES, FILE_TYPES, FileType, types_of
 from gptcli.architecture.network import Network
@@ -73,13 +74,33 @@ def kept_of(weight: Quantizable, chosen: Format, facts: Facts) -> Iterator[Kept]
     """Yield what a weight takes in a format; raises as `kept`."""
     if isinstance(chosen, FileType):
         yield from _in_blocks(weight, chosen, facts)
-    elif weight.purpose in _LEFT or (chosen.covers == "experts" and facts.experts and not weight.experts):
+    elif _is_left(weight, chosen, facts):
         yield Kept(weight.path, f"{LEFT_IN}16 bits", weight.numbers * _LEFT_BYTES, weight.times)
     else:
         yield from _with_scales(weight, chosen)
 
 
-def _in_blocks(weight: Quantizable, chosen: FileType, facts: Facts) -> Iterator[Kept]:
+def _is_left(weight: Quantizable, chosen: Scheme, facts: Facts) -> bool:
+    """Return whether Hugging Face's methods leave a weight as it is: all but the blocks' linear layers."""
+    outside = weight.purpose in _LEFT or weight.layers is None
+    return outside or (chosen.covers == "experts" and facts.experts > 0 and not weight.experts)
+
+
+def _in_blocks(whole: Quantizable, chosen: FileType, facts: Facts) -> Iterator[Kept]:
+    for weight in _of_latent(whole) if whole.purpose == "latent" else (whole,):
+        yield from _in_blocks_of_rows(weight, chosen, facts)
+
+
+def _of_latent(whole: Quantizable) -> Iterator[Quantizable]:
+    """Yield the two tensors of llama.cpp: for each head the key's part transposed, and the value's part
+    (``DeepseekV2Model.modify_tensors`` of ``conversion/deepseek.py``).
+    """
+    values = whole.rows // whole.heads - whole.key_rows
+    yield replace(whole, purpose="linear", matrices=whole.heads, rows=whole.columns, columns=whole.key_rows)
+    yield replace(whole, purpose="linear", matrices=whole.heads, rows=values)
+
+
+def _in_blocks_of_rows(weight: Quantizable, chosen: FileType, facts: Facts) -> Iterator[Kept]:
     for type_, times in types_of(chosen, weight, facts).items():
         blocks = type_.blocks(weight.matrices * weight.rows, weight.columns)
         label = NUMBERS if type_.quantized else f"{LEFT_IN}{_NAMES[type_.name]}"

@@ -240,7 +240,8 @@ def _chosen(file: FileType, weight: Quantizable, facts: Facts) -> Iterator[tuple
     if weight.purpose == "head" or (weight.purpose == "token table" and facts.tied):
         yield _of_head(file, weight, facts), weight.times
     elif file.name == "mxfp4_moe":
-        yield "MXFP4" if weight.experts else file.type, weight.times
+        # Three axes are taken for experts', those of a latent's heads too.
+        yield "MXFP4" if weight.matrices > 1 else file.type, weight.times
     elif weight.purpose == "token table":
         yield file.table or file.type, weight.times
     else:

@@ -2,15 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from math import prod
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from gptcli.architecture.axes import shape_sizes
+from gptcli.architecture.axes import Sizes, shape_sizes, size
 from gptcli.architecture.listing import Found, walk
 from gptcli.architecture.network import Group, Network
+from gptcli.architecture.parts.linear import Linear
 from gptcli.architecture.parts.part import Part
-from gptcli.architecture.roles import HEAD, POSITION_TABLE, QUERY_KEY_VALUE, TO_RESIDUAL, TOKEN_TABLE
+from gptcli.architecture.roles import GATE, HEAD, POSITION_TABLE, QUERY_KEY_VALUE, ROUTER, TO_RESIDUAL, TOKEN_TABLE
+from gptcli.config import ModelConfig
 
 Purpose = Literal[
     "token table",
@@ -20,6 +24,7 @@ Purpose = Literal[
     "query",
     "key",
     "value",
+    "latent",
     "attention output",
     "up",
     "gate",
@@ -29,20 +34,32 @@ Purpose = Literal[
     "vector",
 ]
 
-_TABLES: dict[str | None, Purpose] = {TOKEN_TABLE: "token table", POSITION_TABLE: "position table", HEAD: "head"}
-# Of parts by the names that transformers' Llama gives them.
+_BY_ROLE: dict[str | None, Purpose] = {
+    TOKEN_TABLE: "token table",
+    POSITION_TABLE: "position table",
+    HEAD: "head",
+    QUERY_KEY_VALUE: "query, key, value",
+    ROUTER: "router",
+    GATE: "gate",
+}
+# Of parts and their weights by the names that the wiring gives them.
 _BY_NAME: dict[str, Purpose] = {
     "q_proj": "query",
-    "k_proj": "key",
-    "v_proj": "value",
-    "o_proj": "attention output",
-    "gate_proj": "gate",
+    "kv_b_proj": "latent",
     "up_proj": "up",
+    "gate_up_proj": "up",
     "down_proj": "down",
-    "router": "router",
+    "shared_gate": "router",
 }
+_APART: tuple[Purpose, ...] = ("query", "key", "value")
 _MATRIX = 2  # axes
 _STACKED = 3  # axes of the matrices of all experts
+
+# Whose files have query, key and value in one tensor, by the name of their model type.
+FUSED = (
+    "codegen", "bloom", "falcon", "gpt2", "gpt_bigcode", "gpt_neox", "mpt", "openai-gpt", "persimmon", "phi3",
+)  # fmt: skip
+_FALCON = "falcon"
 
 
 class Quantizable(Struct, frozen=True):
@@ -50,11 +67,14 @@ class Quantizable(Struct, frozen=True):
 
     Attributes:
         path: the index of its kind of layer stands in place of the layer's number.
-        purpose: ``vector`` for norms, biases and whatever else is no matrix, ``linear`` for any other matrix.
+        purpose: ``latent`` for the matrix that makes keys and values from a latent, ``vector`` for norms, biases and
+            whatever else is no matrix, ``linear`` for any other matrix.
         matrices: how many, one below the other: one for each expert.
         rows: of a matrix: outputs.
         columns: of a matrix: inputs; of a vector, its numbers.
         layers: numbers of the layers, in ranges, or None outside the layers.
+        heads: of ``latent``, how many heads' keys and values it makes.
+        key_rows: of ``latent``, how many of a head's rows make its key.
     """
 
     path: str
@@ -63,6 +83,8 @@ class Quantizable(Struct, frozen=True):
     rows: int
     columns: int
     layers: tuple[range, ...] | None = None
+    heads: int = 0
+    key_rows: int = 0
 
     @property
     def times(self) -> int:
@@ -100,21 +122,25 @@ class Facts(Struct, frozen=True, kw_only=True):
 
 def facts_of(network: Network) -> Facts:
     """Return what of a network decides formats."""
-    sizes = dict(network.sizes)
-    for layer in network.stack.layers():
-        sizes |= dict(layer.sizes)
-        break
-    experts = max((weight.matrices for weight in quantizable(network)), default=0)
     return Facts(
         layers=network.stack.depth,
         tied=network.part_of(HEAD).tied_to is not None,
-        grouping=sizes["H"] // sizes["G"],
-        experts=experts if experts > 1 else 0,
+        grouping=network.sizes["H"] // network.sizes["G"],
+        experts=network.sizes.get("E", 0),
+        falcon=network.config.family == _FALCON,
     )
 
 
+def stores_fused(config: ModelConfig) -> bool:
+    """Return whether a model's own files have query, key and value in one tensor.
+
+    Without a family, models with learned positions are GPT-2's, those with ALiBi Bloom's, and others Llama's.
+    """
+    return config.family in FUSED if config.family else config.positions in ("learned", "alibi")
+
+
 def quantizable(network: Network) -> Iterator[Quantizable]:
-    """Yield every weight that has memory of its own, those of a kind of layer once."""
+    """Yield every weight that has memory of its own, those of a kind of layer once, as the model's files have it."""
     ranges: dict[str, list[range]] = defaultdict(list)
     for block in network.stack.blocks():
         ranges[block.kind.index].append(range(block.first, block.first + block.times))
@@ -122,40 +148,50 @@ def quantizable(network: Network) -> Iterator[Quantizable]:
     for found in walk(network):
         if isinstance(found.node, Group):
             groups[found.path] = found.node.kind
-        elif not found.node.tied_to:
-            layers = None if found.kind is None else tuple(ranges[found.kind.index])
-            yield from _weights(network, found, found.node, groups, layers)
-
-
-def _weights(
-    network: Network, found: Found, part: Part, groups: dict[str, str], layers: tuple[range, ...] | None
-) -> Iterator[Quantizable]:
-    for name, symbols in part.weights().items():
-        shape = shape_sizes(symbols, found.sizes(network.sizes))
-        purpose = purpose_of(found.path, part, name, groups.get(found.path.rpartition(".")[0], ""))
-        if purpose == "vector" or len(shape) < _MATRIX:
-            numbers = 1
-            for length in shape:
-                numbers *= length
-            yield Quantizable(f"{found.path}.{name}", "vector", 1, 1, numbers, layers)
             continue
-        matrices = shape[0] if len(shape) == _STACKED else 1
-        yield Quantizable(f"{found.path}.{name}", purpose, matrices, shape[-2], shape[-1], layers)
+        layers = None if found.kind is None else tuple(ranges[found.kind.index])
+        group = groups.get(found.path.rpartition(".")[0], "")
+        for name, shape in found.node.weights().items():
+            if not found.node.shared(name):
+                lies = shape_sizes(shape, found.sizes(network.sizes))
+                whole = _weight(found, found.node, name, group, lies, layers)
+                yield from _as_stored(whole, found.node, found.sizes(network.sizes), network.config)
+
+
+def _weight(
+    found: Found, part: Part, name: str, group: str, shape: tuple[int, ...], layers: tuple[range, ...] | None
+) -> Quantizable:
+    path, purpose = f"{found.path}.{name}", purpose_of(found.path, part, name, group)
+    if purpose == "vector" or len(shape) < _MATRIX:
+        return Quantizable(path, "vector", 1, 1, prod(shape), layers)
+    matrices = shape[0] if len(shape) == _STACKED else 1
+    return Quantizable(path, purpose, matrices, shape[-2], shape[-1], layers)
+
+
+def _as_stored(whole: Quantizable, part: Part, sizes: Sizes, config: ModelConfig) -> Iterator[Quantizable]:
+    """Yield the tensors that a model's files have for a weight."""
+    if whole.purpose == "query, key, value" and not stores_fused(config):
+        assert isinstance(part, Linear)
+        for purpose, rows in zip(_APART, part.outputs, strict=True):
+            yield replace(whole, purpose=purpose, rows=size(rows, sizes))
+    elif whole.experts and whole.path.endswith("gate_up_proj"):
+        yield replace(whole, purpose="gate", rows=whole.rows // 2)
+        yield replace(whole, purpose="up", rows=whole.rows // 2)
+    elif whole.purpose == "latent":
+        yield replace(whole, heads=sizes["H"], key_rows=sizes["N"])
+    else:
+        yield whole
 
 
 def purpose_of(path: str, part: Part, weight: str, group: str) -> Purpose:
     """Return what a weight is for, from the role of its part, its name, and the kind of group it stands in."""
     if part.family == "norm" or weight.endswith("bias"):
         return "vector"
-    if part.role in _TABLES:
-        return _TABLES[part.role]
-    if part.role == QUERY_KEY_VALUE:
-        return "query, key, value"
+    if part.role in _BY_ROLE:
+        return _BY_ROLE[part.role]
     for name in (weight, path.rpartition(".")[2]):
         if name in _BY_NAME:
             return _BY_NAME[name]
-    if group == "attention" and part.role == TO_RESIDUAL:
-        return "attention output"
-    if group == "feed_forward":
-        return "down" if part.role == TO_RESIDUAL else "up"
-    return "linear"
+    if part.role == TO_RESIDUAL:
+        return "down" if group == "feed_forward" else "attention output"
+    return "up" if group == "feed_forward" else "linear"

@@ -208,6 +208,15 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         OptionalSize, Meta(description="width of the token table, with a projection to emb_dim and one back (emb_dim)")
     ] = None
     head_bias: Annotated[bool, Meta(description="bias on the output head")] = False
+    # Files
+    family: Annotated[
+        str,
+        Meta(
+            max_length=40,
+            pattern="^[a-z0-9_-]*$",
+            description="Hugging Face's model_type, whose files formats of weights follow; no other figure does",
+        ),
+    ] = ""
 
 
 KEYS = ModelConfig.__struct_fields__

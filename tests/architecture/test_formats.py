@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from gptcli.analysis.params import count_parameters
 from gptcli.architecture import describe
 from gptcli.architecture.axes import elements
 from gptcli.architecture.formats import (
@@ -135,6 +136,8 @@ def test_what_hugging_face_leaves_as_it_is() -> None:
     found = _labels("gptq", *MIXTRAL)
     left = {path for path, labels in found.items() if labels == {"Weights left in 16 bits"}}
     assert left == {"embedding", "output", "norm", "vector", "router"}
+    outside = Quantizable("projection", "linear", 1, 64, 64)
+    assert [each.label for each in kept_of(outside, _format("gptq"), DENSE)] == ["Weights left in 16 bits"]
 
 
 def test_mxfp4_is_for_experts_where_there_are_some() -> None:
@@ -171,6 +174,89 @@ def test_gpt_2_is_seen_as_programs_see_it() -> None:
         "h.{i}.mlp.c_proj.weight": "down",
     }
     assert facts_of(network) == Facts(layers=12, tied=True)
+
+
+DECODERS = ["llama-3.2-1b", "phi-4", "pythia-160m", "mixtral-8x7b", "gpt-oss-20b", "deepseek-v3", "gemma-3-270m"]
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_a_decoders_weights_are_all_there(name: str) -> None:
+    network = describe(load_config(name, environ={}).config, "sdpa")
+    seen = list(quantizable(network))
+    assert sum(weight.numbers * weight.times for weight in seen) == count_parameters(network)
+    assert {weight.path for weight in seen} == {weight.path for weight in weights(network) if not weight.tied_to}
+
+
+# What lies in the files that their makers have published: all tensors, or two files that differ in the format alone.
+WHOLE = {("gpt-oss-20b", "mxfp4"): 13_761_264_768}
+PAIRS = {
+    "llama-3.2-1b": {"q4_k_m": 807_694_464, "q8_0": 1_321_083_008},
+    "llama-3.1-8b": {"q4_k_m": 4_920_739_232, "q8_0": 8_540_775_840},
+}
+
+
+@pytest.mark.parametrize(("model", "text"), WHOLE)
+def test_published_tensors(model: str, text: str) -> None:
+    assert _bytes(model, text) == WHOLE[model, text]
+
+
+@pytest.mark.parametrize("model", PAIRS)
+def test_published_files(model: str) -> None:
+    beside = {size - _bytes(model, text) for text, size in PAIRS[model].items()}
+    assert len(beside) == 1, "names and vocabulary take the same in both"
+    assert 0 < beside.pop() < 8_000_000
+
+
+def _bytes(model: str, text: str) -> int:
+    network = describe(load_config(model, environ={}).config, "sdpa")
+    return sum(each.bytes * each.times for each in kept(network, _format(text)))
+
+
+def test_latent_attention_lies_apart_in_llama_cpp() -> None:
+    """For each head the key's part transposed, so that its rows are 128 long and get another type."""
+    weight = Quantizable("x", "latent", 1, 128 * 256, 512, (range(61),), heads=128, key_rows=128)
+    facts = Facts(layers=61, tied=False, experts=256)
+    found = Counter[str]()
+    for each in kept_of(weight, _format("q4_k_m"), facts):
+        assert each.times == 61
+        found[each.label] += each.bytes
+    keys, values = 128 * 512 * 128 // 32, 128 * 128 * 512 // 256  # blocks of Q5_0, and of Q4_K
+    assert found == {NUMBERS: keys * 20 + values * 128, SCALES: keys * 2 + values * 16}
+    assert {each.label: each.bytes for each in kept_of(weight, _format("fp8"), facts)} == {
+        NUMBERS: 128 * 256 * 512,
+        SCALES: 4 * 256 * 4,
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "fused"),
+    [
+        ({}, True),
+        ({"positions": "alibi"}, True),
+        ({"positions": "rotary"}, False),
+        ({"positions": "rotary", "family": "gpt_neox"}, True),
+        ({"positions": "rotary", "family": "phi3"}, True),
+        ({"family": "opt"}, False),
+        ({"positions": "rotary", "family": "llama"}, False),
+    ],
+)
+def test_whose_files_have_query_key_and_value_in_one(settings: dict[str, str], fused: bool) -> None:
+    config = ModelConfig(vocab_size=9, context_length=9, emb_dim=64, n_heads=4, n_layers=1, n_kv_groups=2, **settings)  # type: ignore[arg-type]
+    seen = {each.purpose: each.rows for each in quantizable(describe(config)) if each.path.endswith("c_attn.weight")}
+    assert seen == ({"query, key, value": 128} if fused else {"query": 64, "key": 32, "value": 32})
+
+
+def test_falcons_are_known_by_their_family() -> None:
+    config = ModelConfig(vocab_size=9, context_length=9, emb_dim=256, n_heads=4, n_layers=1, family="falcon")
+    assert facts_of(describe(config)).falcon
+    assert not facts_of(describe(replace(config, family="llama"))).falcon
+
+
+def test_experts_have_gate_and_partner_apart() -> None:
+    config = load_config("gpt-oss-20b", environ={}).config
+    seen = [(each.purpose, each.matrices, each.rows) for each in quantizable(describe(config, "sdpa")) if each.experts]
+    assert seen[:3] == [("gate", 32, 2880), ("up", 32, 2880), ("down", 32, 2880)]
+    assert facts_of(describe(config, "sdpa")).experts == 32
 
 
 def test_each_kind_of_layer_stands_where_it_stands() -> None:
