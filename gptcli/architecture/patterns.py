@@ -1,38 +1,13 @@
-"""Patterns of layers as short words: ``5LF`` is LLLLLF, over and over."""
+"""Runs of layers from patterns (`gptcli.config.pattern`)."""
 
-import re
 from collections.abc import Callable, Sequence
 from math import lcm
 from typing import TypeVar
 
+from gptcli.config.pattern import letters
+
 T = TypeVar("T")
-_LETTERS = re.compile(r"(\d*)([A-Z])")
 Runs = tuple[tuple[tuple[tuple[T, int], ...], int], ...]
-
-
-def letters(pattern: str, most: int | None = None) -> str:
-    """``5LF`` -> ``LLLLLF``, cut after ``most`` letters.
-
-    Raises:
-        ValueError: it is no pattern.
-    """
-    if re.fullmatch(r"(\d*[A-Z])+", pattern) is None:
-        raise ValueError(pattern)
-    found: list[str] = []
-    left = most
-    for amount, letter in _LETTERS.findall(pattern):
-        times = int(amount or 1)
-        times = times if left is None else min(times, left)
-        found.append(letter * times)
-        left = None if left is None else left - times
-    return "".join(found)
-
-
-def shortened(word: str) -> str:
-    """``LLLLLFLLLLLF`` -> ``5LF``: the shortest pattern that gives the word when it comes over and over."""
-    period = next(p for p in range(1, len(word) + 1) if all(word[i] == word[i - p] for i in range(p, len(word))))
-    runs = re.findall(r"((.)\2*)", word[:period])
-    return "".join(f"{len(run) if len(run) > 1 else ''}{letter}" for run, letter in runs)
 
 
 def runs_of(patterns: Sequence[str], depth: int, plan: Callable[..., T]) -> Runs[T]:

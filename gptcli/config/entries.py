@@ -44,9 +44,13 @@ class Translation(Struct, frozen=True):
         problems: what it says that has no counterpart here.
         dialect: whose keys the file is written in.
         names: our key -> the dialect's, where they differ.
+        notes: what was taken otherwise than somebody may expect, or not at all.
+        quantization: a file's ``quantization_config`` as it stands.
     """
 
     entries: dict[str, Entry]
     problems: list[Problem]
     dialect: str = OUR_DIALECT
     names: dict[str, str] = {}
+    notes: tuple[str, ...] = ()
+    quantization: object = None

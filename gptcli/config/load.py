@@ -35,12 +35,16 @@ class ResolvedConfig(Struct, frozen=True):
         sources: for each of its keys where the value came from.
         dialect: whose keys the file is written in.
         overridden: the keys that a flag, ``--set`` or a variable gave, whatever the file says.
+        notes: what the file says that was taken otherwise than somebody may expect, or not at all.
+        quantization: its ``quantization_config`` as it stands.
     """
 
     config: ModelConfig
     sources: dict[str, str]
     dialect: str = OUR_DIALECT
     overridden: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
+    quantization: object = None
 
 
 def load_config(
@@ -176,7 +180,8 @@ def _resolve(
     values.setdefault("name", default_name)
     sources = {key: merged[key].place if key in merged else "default" for key in KEYS}
     config = ModelConfig(**values)  # type: ignore[arg-type]  # check_entry converted each
-    return ResolvedConfig(config, sources, file.dialect, frozenset().union(*layers[1:]))
+    overridden = frozenset().union(*layers[1:])
+    return ResolvedConfig(config, sources, file.dialect, overridden, file.notes, file.quantization)
 
 
 def _preset_of(source: str) -> str | None:

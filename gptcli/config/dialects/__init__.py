@@ -32,6 +32,8 @@ def translate(entries: Entries, place: str) -> Translation:
         InputProblemsError: the keys belong to several dialects alike, or describe a network that is no GPT-2.
     """
     dialect = recognise(entries, _dialects(), place)
+    if dialect.translate is not None:
+        return dialect.translate(entries, place)
     unknown = unknown_keys(entries, dialect, _dialects())
     if dialect is _OURS:
         return Translation({key: entry for key, entry in entries.items() if key not in unknown}, [*unknown.values()])
@@ -50,6 +52,8 @@ def settings_in(name: str, config: ModelConfig) -> dict[str, object]:
         KeyError: no such dialect.
     """
     dialect = _named(name)
+    if dialect.settings is not None:
+        return dialect.settings(config)
     return {
         key: rule.written(getattr(config, rule.ours[0]))
         for key, rule in dialect.keys.items()

@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gptcli.config.entries import Entry
+from gptcli.config.entries import Entry, Translation
+from gptcli.config.model_config import ModelConfig
 
 Entries = Mapping[str, Entry]
 # Takes the entry of a key and all entries of the file by key; gives the entry in our terms, None where it says nothing
@@ -56,6 +57,8 @@ class Dialect(Struct, frozen=True, dict=True):
         keys: the keys that describe the network.
         implied: our key -> what every network of this dialect has without saying so.
         passed_over: keys that do not describe the network.
+        translate: brings a file into our keys, where its keys alone do not say how.
+        settings: likewise, writes a config down.
     """
 
     name: str
@@ -64,6 +67,8 @@ class Dialect(Struct, frozen=True, dict=True):
     keys: Mapping[str, DialectKey]
     implied: Mapping[str, bool | float | str] = MappingProxyType({})
     passed_over: frozenset[str] = frozenset()
+    translate: Callable[[Entries, str], Translation] | None = None
+    settings: Callable[[ModelConfig], dict[str, object]] | None = None
 
     @cached_property
     def names(self) -> dict[str, str]:

@@ -1,0 +1,99 @@
+"""Readings that families share."""
+
+from collections.abc import Mapping
+
+from gptcli.config.dialects.huggingface._family import Reading, reads
+from gptcli.config.dialects.huggingface._settings import Settings
+
+# transformers' names of activations; gelu_fast is the tanh form with its constant written out.
+ACTIVATIONS = {
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu_python_tanh": "gelu_tanh",
+    "gelu_accurate": "gelu_tanh",
+    "gelu_fast": "gelu_tanh",
+    "gelu": "gelu",
+    "gelu_python": "gelu",
+    "silu": "silu",
+    "swish": "silu",
+    "relu": "relu",
+    "relu2": "relu2",
+    "quick_gelu": "quick_gelu",
+    "xielu": "xielu",
+}
+
+
+def activation(key: str, meanings: Mapping[str, str] = ACTIVATIONS) -> Reading:
+    """Read the name of an activation."""
+
+    def read(has: Settings) -> dict[str, object]:
+        word = has.value(key)
+        if not isinstance(word, str) or word not in meanings:
+            raise has.refused(key, f"which gptcli does not have; it can be {', '.join(meanings)}")
+        return {"activation": meanings[word]}
+
+    return Reading((key,), read)
+
+
+def heads(heads_key: str = "num_attention_heads", groups_key: str = "num_key_value_heads") -> Reading:
+    """Read the heads, and those of keys and values; null for as many."""
+
+    def read(has: Settings) -> dict[str, object]:
+        groups = has.maybe_whole(groups_key)
+        return {} if groups is None or groups == has.value(heads_key) else {"n_kv_groups": groups}
+
+    return Reading((groups_key, heads_key), read)
+
+
+def dropout(*streams: str, attention: str | None = None) -> Reading:
+    """Read the rates of dropout: of what goes to the residual stream, and of attention's shares."""
+
+    def read(has: Settings) -> dict[str, object]:
+        rates = [has.number(key) for key in streams] or [0.0]
+        if len(set(rates)) > 1:
+            told = ", ".join(f"{key} {has.value(key)}" for key in streams)
+            raise has.refused(streams[-1], f"but gptcli has one rate for {told}; make them equal")
+        found: dict[str, object] = {"drop_rate": rates[0]}
+        if attention is not None and has.number(attention) != rates[0]:
+            found["attention_drop_rate"] = has.number(attention)
+        return found
+
+    return Reading((*streams, *([attention] if attention else [])), read)
+
+
+def biases(qkv: str = "", out: str = "", mlp: str = "") -> Reading:
+    """Read which linear layers have biases; those without a key have none. Norms are the family's own matter."""
+
+    def read(has: Settings) -> dict[str, object]:
+        keys = {"qkv_bias": qkv, "out_bias": out, "mlp_bias": mlp}
+        return {ours: True for ours, key in keys.items() if key and has.flag(key)}
+
+    return Reading(tuple(dict.fromkeys(key for key in (qkv, out, mlp) if key)), read)
+
+
+@reads("head_dim")
+def head_width(has: Settings) -> dict[str, object]:
+    """Read the width of a head; null for an even share of the embedding's."""
+    width = has.maybe_whole("head_dim")
+    return {} if width is None else {"head_dim": width}
+
+
+def softcaps(attention: str = "attn_logit_softcapping", logits: str = "final_logit_softcapping") -> Reading:
+    """Read the caps; null for none."""
+
+    def read(has: Settings) -> dict[str, object]:
+        found = {"attention_softcap": attention, "logit_softcap": logits}
+        return {ours: has.maybe_number(key) or 0.0 for ours, key in found.items() if key}
+
+    return Reading(tuple(key for key in (attention, logits) if key), read)
+
+
+@reads("num_nextn_predict_layers")
+def further_layers(has: Settings) -> dict[str, object]:
+    """Note the layers that predict further tokens: transformers leaves them out."""
+    layers = has.maybe_whole("num_nextn_predict_layers")
+    if layers and has.gives("num_nextn_predict_layers"):
+        has.notes.append(
+            f"num_nextn_predict_layers {layers}: layers that predict further tokens are left out, as in transformers"
+        )
+    return {}

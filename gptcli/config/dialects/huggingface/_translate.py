@@ -1,0 +1,204 @@
+"""From a ``config.json`` to our keys."""
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Mapping
+from functools import cache
+
+import msgspec
+from msgspec.structs import replace
+
+from gptcli.config.dialects.huggingface import families
+from gptcli.config.dialects.huggingface._classes import ConfigClass, class_of
+from gptcli.config.dialects.huggingface._family import Family
+from gptcli.config.dialects.huggingface._nested import taken_out
+from gptcli.config.dialects.huggingface._passed_over import PASSED_OVER
+from gptcli.config.dialects.huggingface._settings import Settings, UnreadableError
+from gptcli.config.entries import Entry, Problem, Translation
+from gptcli.config.names import model_name
+from gptcli.config.printable import shortened
+from gptcli.errors import InputProblemsError, did_you_mean
+
+NAME = "Hugging Face"
+_WITHOUT_TYPE = "gpt2"  # files of GPT-2 that say nothing else
+_OURS_ALONE = ("model_type", "architectures", "auto_map", "_name_or_path", "quantization_config", "text_config")
+_MOST_NOTED = 8
+
+
+def translate(entries: Mapping[str, Entry], place: str) -> Translation:
+    """Bring what a file says into our keys.
+
+    Raises:
+        InputProblemsError: its model_type is none that gptcli builds.
+    """
+    notes: list[str] = []
+    entries = taken_out(entries, notes)
+    model_type = _model_type(entries, place)
+    family, config_class = family_of(model_type), class_of(_file_of(model_type))
+    entries, problems = _by_their_own_names(entries, config_class)
+    has = Settings({key: entry for key, entry in entries.items() if key not in PASSED_OVER}, config_class)
+    translated = {ours: _implied(value, config_class) for ours, value in family.implied.items()}
+    translated |= _renamed(has, family) | _worked_out(has, family, problems)
+    translated |= _named(entries)
+    problems += [*_nulls(entries, config_class), *_unrepresented(has, family, config_class)]
+    unknown = _unknown(entries, family, config_class)
+    if "model_type" not in entries:
+        problems += [_may_change(key, entries[key]) for key in unknown]
+        unknown = []
+    notes += [*has.notes, *_noted(entries, unknown, config_class, model_type)]
+    names = {ours: theirs for theirs, ours in family.keys.items()}
+    quantization = entries["quantization_config"].value if "quantization_config" in entries else None
+    return Translation(translated, problems, NAME, names, tuple(notes), quantization)
+
+
+@cache
+def known_families() -> tuple[str, ...]:
+    """Return every model_type that is read."""
+    found = (module.name for module in pkgutil.iter_modules(families.__path__) if not module.name.startswith("_"))
+    return tuple(sorted({"openai_gpt": "openai-gpt"}.get(name, name) for name in found))
+
+
+def family_of(model_type: str) -> Family:
+    """Return the family of a model_type; raises ImportError where there is none."""
+    found = importlib.import_module(f"{families.__name__}.{_file_of(model_type)}").FAMILY
+    assert isinstance(found, Family)
+    return found
+
+
+def _file_of(model_type: str) -> str:
+    return model_type.replace("-", "_")
+
+
+def _model_type(entries: Mapping[str, Entry], place: str) -> str:
+    """Return the family that a file is of.
+
+    Raises:
+        InputProblemsError: none that gptcli builds.
+    """
+    entry = entries.get("model_type")
+    if entry is None:
+        return _of_architecture(entries, place)
+    if isinstance(entry.value, str) and entry.value in known_families():
+        return entry.value
+    near = did_you_mean(entry.value.lower(), known_families()) if isinstance(entry.value, str) else ""
+    code = ", and it runs no code that comes with a model (auto_map)" if "auto_map" in entries else ""
+    raise _fatal(entry, f"{entry.key or 'model_type'} is {shortened(entry.text)}, which gptcli does not build{code}{near}; {_list()}")
+
+
+def _of_architecture(entries: Mapping[str, Entry], place: str) -> str:
+    """Return the family of a file without a model_type: that of its class, or GPT-2."""
+    entry = entries.get("architectures")
+    if entry is None or entry.value in (None, []):
+        if "auto_map" in entries:
+            raise _fatal(entries["auto_map"], f"auto_map is a mapping, and gptcli runs no code that comes with a model; add a model_type; {_list()}")
+        return _WITHOUT_TYPE
+    word = str(entry.value[0] if isinstance(entry.value, list) else entry.value)
+    names = {class_of(_file_of(each)).name.removesuffix("Config"): each for each in known_families()}
+    fitting = [name for name in names if word.startswith(name)]
+    if not fitting:
+        raise _fatal(entry, f"architectures is {shortened(word)}, which gptcli does not build; add a model_type; {_list()}")
+    return names[max(fitting, key=len)]
+
+
+def _list() -> str:
+    return f"it can be {', '.join(known_families())}"
+
+
+def _fatal(entry: Entry, message: str) -> InputProblemsError:
+    return InputProblemsError([str(Problem(entry.place, message, entry.line))])
+
+
+def _by_their_own_names(
+    entries: Mapping[str, Entry], config_class: ConfigClass
+) -> tuple[dict[str, Entry], list[Problem]]:
+    """Return the entries by the class's own names of keys; two names of one key must agree."""
+    found: dict[str, Entry] = {}
+    problems = []
+    for name, entry in entries.items():
+        key = config_class.aliases.get(name, name)
+        entry = entry if entry.key else replace(entry, key=name)
+        if key not in found:
+            found[key] = entry
+        elif found[key].value != entry.value:
+            message = f"{found[key].key} {found[key].text} and {entry.key} {entry.text} differ, but mean the same; make them equal"
+            problems.append(Problem(entry.place, message, entry.line))
+    return found, problems
+
+
+def _renamed(has: Settings, family: Family) -> dict[str, Entry]:
+    return {ours: has.entry(theirs) for theirs, ours in family.keys.items()}
+
+
+def _worked_out(has: Settings, family: Family, problems: list[Problem]) -> dict[str, Entry]:
+    found: dict[str, Entry] = {}
+    for reading in family.readings:
+        try:
+            made = reading.read(has)
+        except UnreadableError as error:
+            problems.append(error.problem)
+            continue
+        found |= {ours: has.made(value, reading.keys) for ours, value in made.items()}
+    return found
+
+
+def _named(entries: Mapping[str, Entry]) -> dict[str, Entry]:
+    """Take the last part of ``openai-community/gpt2`` or of a folder's path; an empty one names nothing."""
+    entry = entries.get("_name_or_path")
+    path = entry.value if entry is not None and isinstance(entry.value, str) else ""
+    last = path.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    return {"name": replace(entry, value=model_name(last))} if entry is not None and last.strip(". ") else {}
+
+
+def _nulls(entries: Mapping[str, Entry], config_class: ConfigClass) -> Iterable[Problem]:
+    """Refuse null where the class does not take it."""
+    for key, entry in entries.items():
+        if entry.value is None and key in config_class.keys and key not in config_class.nullable | PASSED_OVER:
+            yield Problem(entry.place, f"{entry.key} must not be null in {config_class.name}; leave it out for its default", entry.line)
+
+
+def _unrepresented(has: Settings, family: Family, config_class: ConfigClass) -> Iterable[Problem]:
+    """Refuse keys of the class that the family says nothing of, where they are not the class's default."""
+    silent = config_class.keys.keys() - family.reads() - family.nothing - PASSED_OVER
+    for key in config_class.keys:
+        if key in silent and has.gives(key) and not _same(has.value(key), config_class.keys[key]):
+            entry = has.entry(key)
+            usual = msgspec.json.encode(config_class.keys[key]).decode()
+            way = family.instead.get(key, f"write {usual} if that is so in your model too")
+            message = f"{entry.key} is {shortened(entry.text) or 'empty'}, which gptcli does not build; {way}"
+            yield Problem(entry.place, message, entry.line)
+
+
+def _same(one: object, other: object) -> bool:
+    """Return whether two values are equal; to Python 1 is True, to whoever wrote the file it is not."""
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
+
+
+def _unknown(entries: Mapping[str, Entry], family: Family, config_class: ConfigClass) -> list[str]:
+    known = config_class.keys.keys() | family.reads() | PASSED_OVER | set(_OURS_ALONE)
+    return [key for key in entries if key not in known]
+
+
+def _may_change(key: str, entry: Entry) -> Problem:
+    near = did_you_mean(key.lower(), tuple(class_of(_WITHOUT_TYPE).keys))
+    reason = near or ", which may change the network; remove it if it does not, or add a model_type"
+    return Problem(entry.place, f"unknown key '{shortened(key)}'{reason}", entry.line)
+
+
+def _noted(
+    entries: Mapping[str, Entry], unknown: list[str], config_class: ConfigClass, model_type: str
+) -> Iterable[str]:
+    """Say what was not used."""
+    for key in unknown[:_MOST_NOTED]:
+        near = did_you_mean(key.lower(), tuple(config_class.keys))
+        yield f"{entries[key].place}: {config_class.name} has no key '{shortened(key)}'; it is ignored{near}"
+    if len(unknown) > _MOST_NOTED:
+        yield f"{len(unknown) - _MOST_NOTED:,} further keys that {config_class.name} does not have are ignored"
+    if entries.get("auto_map") is not None and entries["auto_map"].value:
+        yield f"{entries['auto_map'].place}: auto_map is not used; the network is {model_type}'s of transformers"
+    if entries.get("quantization_config") is not None and entries["quantization_config"].value:
+        yield f"{entries['quantization_config'].place}: quantization_config is set; parameters are counted as before it"
+
+
+def _implied(value: object, config_class: ConfigClass) -> Entry:
+    text = msgspec.json.encode(value).decode()
+    return Entry(value, text, f"implied by Hugging Face's {config_class.name}", given=False)

@@ -1,0 +1,1 @@
+"""One file for each ``model_type``: what its keys say in ours."""
