@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager, nullcontext
 from gptcli.api.apart import checked_apart
 from gptcli.api.configs import network_of, resolve
 from gptcli.api.inputs import Given, inputs_of
-from gptcli.api.models import ChosenModel
+from gptcli.api.models import ChosenModel, folders_of
 from gptcli.api.need import refuse_too_large_twice
-from gptcli.config import ModelConfig, ResolvedConfig, config_folder
+from gptcli.config import ModelConfig, ResolvedConfig
 from gptcli.model.check.target import Target
 from gptcli.reports.check import CheckReport
 
@@ -55,11 +55,11 @@ def check_network(
     def asked(is_class: bool) -> ResolvedConfig | None:
         return resolved or (resolve(config, set_values, tied) if is_class else None)
 
-    beside = config_folder(config) if config_given else None
+    folders = folders_of(config) if config_given else ()
 
     def encode(model: ModelConfig, note: Callable[[str], None] = lambda _: None) -> list[int]:
         assert given is not None
-        chosen = ChosenModel(network_of(model), folders=() if beside is None else (beside,))
+        chosen = ChosenModel(network_of(model), folders=folders)
         inputs = inputs_of(given, chosen, tokenizer=tokenizer, allow_special=allow_special)
         for line in inputs.notes:
             note(line)

@@ -64,11 +64,9 @@ def choose_model(
     Raises:
         InputError: as `load_weights`, and where something has no meaning for stored weights.
     """
-    beside = config_folder(config)
-    config_folders = () if beside is None else (beside,)
     if weights is None:
         network = describe(resolve(config, set_values, tied, init=init).config, attention)
-        return ChosenModel(network, folders=config_folders)
+        return ChosenModel(network, folders=folders_of(config))
     if init is not None:
         raise InputError("--init says how random weights are drawn, and --weights brings others; leave one of them out")
     from gptcli.api.weights import load_weights
@@ -77,5 +75,11 @@ def choose_model(
     found = load_weights(weights, set_values=set_values or (), tied=tied, config=asked)
     assert found.recognised.network is not None
     path = found.recognised.opened.path
-    folders = (path if path.is_dir() else path.parent, *(config_folders if config_given else ()))
+    folders = (path if path.is_dir() else path.parent, *(folders_of(config) if config_given else ()))
     return ChosenModel(found.recognised.network.on(attention), found, folders)
+
+
+def folders_of(config: str) -> tuple[Path, ...]:
+    """Return where files of a config's model may lie, once the config has been read."""
+    folder = config_folder(config)
+    return () if folder is None else (folder,)

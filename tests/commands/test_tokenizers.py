@@ -87,6 +87,16 @@ class TestOwn:
             document = cli("forward", TEXT, "--weights", str(weights), "--json").json
             assert document["input_ids"] == [ids_of(own, TEXT)]
 
+    def test_beside_the_config_of_a_model_of_the_hub(
+        self, cli: Cli, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+        snapshot = tmp_path / "models--me--mine" / "snapshots" / "abc"
+        snapshot.parent.mkdir(parents=True)
+        own.rename(snapshot)
+        document = cli("forward", TEXT, "-c", "me/mine", "--json").json
+        assert document["input_ids"] == [ids_of(snapshot, TEXT)]
+
     def test_shorter_texts_are_padded_with_an_id_that_is_there(self, cli: Cli, own: Path) -> None:
         document = cli("forward", TEXT, "Hi", "-c", str(own), "--json").json
         assert document["pad_id"] == 0

@@ -118,10 +118,12 @@ def test_a_token_is_the_same_wherever_it_stands(tmp_path: Path) -> None:
     assert tokenizer.decode_bytes(ids) == b"<s> you you"
 
 
-def test_special_tokens_are_text_unless_allowed(pair: Pair) -> None:
-    special = next((s for s in ("<|im_start|>", "<|end_of_text|>", "</s>") if pair.theirs.token_to_id(s)), None)
-    if special is None or pair.kind == "unigram":  # whose model finds them in any text
-        pytest.skip("has none that could be text")
+@pytest.mark.parametrize(
+    ("kind", "special"),
+    [("byte_level", "<|im_start|>"), ("llama_3", "<|end_of_text|>"), *((kind, "</s>") for kind in LOSSLESS[2:])],
+)
+def test_special_tokens_are_text_unless_allowed(kind: str, special: str, tmp_path: Path) -> None:
+    pair = Pair(kind, tmp_path)
     token_id = pair.theirs.token_to_id(special)
     assert token_id not in pair.ours.encode(f"a{special}")
     assert token_id in pair.ours.encode(f"a{special}", allow_special=True)
@@ -129,6 +131,12 @@ def test_special_tokens_are_text_unless_allowed(pair: Pair) -> None:
     assert found is not None
     assert (found.id, found.text) == (token_id, special)
     assert pair.ours.special_in("a") is None
+
+
+def test_special_tokens_that_no_option_keeps_out_are_not_said_to_be_text(tmp_path: Path) -> None:
+    pair = Pair("unigram", tmp_path)
+    assert pair.theirs.token_to_id("</s>") in pair.ours.encode("a</s>")
+    assert pair.ours.special_in("a</s>") is None
 
 
 def test_added_tokens_spell_what_they_match(tmp_path: Path) -> None:
