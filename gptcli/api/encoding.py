@@ -2,13 +2,13 @@
 
 from gptcli.config import ModelConfig
 from gptcli.errors import InputProblemsError
-from gptcli.reports.tokens import Token
-from gptcli.tokenizer import END_OF_TEXT_ID, SIZE, encode, token_of
+from gptcli.tokenizer import END_OF_TEXT_ID, GPT2, Tokenizer
 
 
 def encode_batch(
     texts: list[str],
     config: ModelConfig,
+    tokenizer: Tokenizer = GPT2,
     *,
     allow_special: bool,
     names: list[str] | None = None,
@@ -20,7 +20,8 @@ def encode_batch(
     Args:
         texts: what to encode.
         config: the model that is to take them.
-        allow_special: read ``<|endoftext|>`` as the special token.
+        tokenizer: what encodes them.
+        allow_special: read special tokens that a text spells, such as ``<|endoftext|>``, as such.
         names: what to call the texts in messages; by default ``text 1`` and so on.
         any_length: let texts be longer than the context.
         stored: the model's weights are stored, so that no option changes its sizes.
@@ -28,34 +29,38 @@ def encode_batch(
     Raises:
         InputProblemsError: an empty text, one over the context length, a token outside the vocabulary; all of them.
     """
-    batch = [encode(text, allow_special=allow_special) for text in texts]
+    batch = [tokenizer.encode(text, allow_special=allow_special) for text in texts]
     called = names or [f"text {number}" for number in range(1, len(texts) + 1)]
     problems = []
-    for name, ids in zip(called, batch, strict=True):
-        problems += [f"{name} is empty; a forward pass needs at least one token"] if not ids else []
+    for name, text, ids in zip(called, texts, batch, strict=True):
+        problems += [] if ids else [_empty(name, text, tokenizer)]
         problems += [] if any_length else _too_long(name, ids, config, stored)
-        problems += outside_vocabulary(name, ids, config, stored)
+        problems += outside_vocabulary(name, ids, config, tokenizer, stored)
     if problems:
         raise InputProblemsError(problems)
     return batch
 
 
-def tokens_of(
-    texts: list[str], config: ModelConfig, *, allow_special: bool, names: list[str] | None = None
-) -> list[list[Token]]:
-    """Return the tokens of each text; arguments and errors as of `encode_batch`."""
-    batch = encode_batch(texts, config, allow_special=allow_special, names=names)
-    return [[token_of(token_id) for token_id in ids] for ids in batch]
+def check_lengths(batch: list[list[int]], config: ModelConfig, names: list[str], *, stored: bool) -> None:
+    """Refuse what is longer than the context.
+
+    Raises:
+        InputProblemsError: every such text.
+    """
+    problems = [line for name, ids in zip(names, batch, strict=True) for line in _too_long(name, ids, config, stored)]
+    if problems:
+        raise InputProblemsError(problems)
 
 
-def pad_id(config: ModelConfig) -> int:
-    """Return the id that fills shorter texts: the end-of-text token, or 0 where the vocabulary lacks it."""
-    return END_OF_TEXT_ID if config.vocab_size > END_OF_TEXT_ID else 0
+def pad_id(config: ModelConfig, tokenizer: Tokenizer | None = GPT2) -> int:
+    """Return the id that fills shorter texts: GPT-2's end-of-text token, or 0 with any other vocabulary."""
+    return END_OF_TEXT_ID if tokenizer is GPT2 and config.vocab_size > END_OF_TEXT_ID else 0
 
 
-def token_text(token_id: int) -> str | None:
-    """Return the text of an id, or None for the ids of a padded vocabulary that spell nothing."""
-    return token_of(token_id).text if token_id < SIZE else None
+def _empty(name: str, text: str, tokenizer: Tokenizer) -> str:
+    if not text:
+        return f"{name} is empty; a forward pass needs at least one token"
+    return f"{name} has no token in {tokenizer.name}; a forward pass needs at least one"
 
 
 def _too_long(name: str, ids: list[int], config: ModelConfig, stored: bool) -> list[str]:
@@ -65,20 +70,22 @@ def _too_long(name: str, ids: list[int], config: ModelConfig, stored: bool) -> l
     return [f"{over}; shorten it" if stored else f"{over}; shorten it, or use --set context_length={len(ids)}"]
 
 
-def outside_vocabulary(name: str, ids: list[int], config: ModelConfig, stored: bool) -> list[str]:
+def outside_vocabulary(name: str, ids: list[int], config: ModelConfig, tokenizer: Tokenizer, stored: bool) -> list[str]:
     """Return what is wrong with ids that a model does not have: nothing, or a line about the first of them.
 
     Args:
         name: what to call the text.
         ids: its tokens.
         config: the model.
+        tokenizer: whose ids they are.
         stored: as for `encode_batch`.
     """
     outside = next((position for position, token_id in enumerate(ids) if token_id >= config.vocab_size), None)
     if outside is None:
         return []
-    token = token_of(ids[outside])
+    token = tokenizer.token_of(ids[outside])
+    way_out = "leave it out" if stored else f"use --set vocab_size={tokenizer.size}"
     return [
         f"{name}: token {token.text!r} at position {outside} has id {token.id}, outside the vocabulary "
-        f"of {config.vocab_size:,} of {config.name}; {'leave it out' if stored else f'use --set vocab_size={SIZE}'}"
+        f"of {config.vocab_size:,} of {config.name}; {way_out}"
     ]

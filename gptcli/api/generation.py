@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from gptcli.api.models import ChosenModel
 from gptcli.reports.generate import GenerateReport
-from gptcli.tokenizer import TextStream
+from gptcli.tokenizer import IdStream, TextStream, Tokenizer
 
 if TYPE_CHECKING:
     from gptcli.model.generate import GenerateOptions
@@ -34,9 +34,10 @@ def built(chosen: ChosenModel, options: "GenerateOptions") -> Built:
 
 def generated(
     model: Built,
-    prompts: Sequence[tuple[str, list[int]]],
+    prompts: Sequence[tuple[str | None, list[int]]],
     options: "GenerateOptions",
     *,
+    tokenizer: Tokenizer | None,
     write: Callable[[str], None] | None = None,
 ) -> GenerateReport:
     """Continue texts.
@@ -45,6 +46,7 @@ def generated(
         model: what continues them.
         prompts: each text and its ids.
         options: how, and how far.
+        tokenizer: what spells the tokens, or None where nothing does: ids are written then.
         write: gets each piece of the text as soon as it is certain.
     """
     from gptcli.model.generate import run_generate
@@ -54,8 +56,16 @@ def generated(
         model.network,
         prompts,
         options,
-        [TextStream(options.stop, write) for _ in prompts],
+        [_speller(options, tokenizer, ids, write) for _, ids in prompts],
         build_seconds=model.seconds,
         end_ids=chosen.weights.end_ids if chosen.weights else frozenset(),
         checkpoint=chosen.checkpoint,
     )
+
+
+def _speller(
+    options: "GenerateOptions", tokenizer: Tokenizer | None, prompt: list[int], write: Callable[[str], None] | None
+) -> TextStream | IdStream:
+    if tokenizer is None:
+        return IdStream(write)
+    return TextStream(options.stop, write, tokenizer, previous=prompt[-1])

@@ -1,13 +1,14 @@
 """The model that options choose: a config's, or a checkpoint's."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from gptcli.api.configs import resolve
 from gptcli.architecture import AttentionPath, Network, describe
-from gptcli.config import ModelConfig
+from gptcli.config import ModelConfig, config_folder
 from gptcli.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,10 +17,17 @@ if TYPE_CHECKING:
 
 
 class ChosenModel(Struct, frozen=True):
-    """The model that options choose, and its checkpoint, if it comes from one."""
+    """The model that options choose, and its checkpoint, if it comes from one.
+
+    Attributes:
+        network: described.
+        weights: its checkpoint, or None for random weights.
+        folders: where files of the model may lie: those of its weights and of its config, as far as they have any.
+    """
 
     network: Network
     weights: "Weights | None" = None
+    folders: tuple[Path, ...] = ()
 
     @property
     def config(self) -> ModelConfig:
@@ -57,7 +65,8 @@ def choose_model(
         InputError: as `load_weights`, and where something has no meaning for stored weights.
     """
     if weights is None:
-        return ChosenModel(describe(resolve(config, set_values, tied, init=init).config, attention))
+        network = describe(resolve(config, set_values, tied, init=init).config, attention)
+        return ChosenModel(network, folders=folders_of(config))
     if init is not None:
         raise InputError("--init says how random weights are drawn, and --weights brings others; leave one of them out")
     from gptcli.api.weights import load_weights
@@ -65,4 +74,12 @@ def choose_model(
     asked = resolve(config, set_values, tied) if config_given else None
     found = load_weights(weights, set_values=set_values or (), tied=tied, config=asked)
     assert found.recognised.network is not None
-    return ChosenModel(found.recognised.network.on(attention), found)
+    path = found.recognised.opened.path
+    folders = (path if path.is_dir() else path.parent, *(folders_of(config) if config_given else ()))
+    return ChosenModel(found.recognised.network.on(attention), found, folders)
+
+
+def folders_of(config: str) -> tuple[Path, ...]:
+    """Return where files of a config's model may lie, once the config has been read."""
+    folder = config_folder(config)
+    return () if folder is None else (folder,)

@@ -4,7 +4,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from gptcli.errors import InputError, InputProblemsError
-from gptcli.tokenizer import check_text
+from gptcli.tokenizer import Tokenizer, check_text
 
 if TYPE_CHECKING:
     from gptcli.model.sampling import Sampling
@@ -34,7 +34,7 @@ def sampling_of(temperature: float | None, top_k: int | None, top_p: float | Non
     return Sampling(temperature, top_k, top_p)
 
 
-def check_stops(stops: list[str]) -> None:
+def check_stop_texts(stops: list[str]) -> None:
     """Refuse stop texts that every text would begin with, or that no text can hold.
 
     Raises:
@@ -45,3 +45,15 @@ def check_stops(stops: list[str]) -> None:
         if not stop:
             raise InputError(f"{name} is empty and would end every text at once; name a text, e.g. --stop '.'")
         check_text(stop, name)
+
+
+def check_stops(stops: list[str], tokenizer: Tokenizer | None) -> None:
+    """Refuse stop texts where nothing says which text tokens spell.
+
+    Raises:
+        InputError: there are such, and no tokenizer.
+    """
+    if stops and tokenizer is None:
+        raise InputError(
+            "--stop is a text, and nothing says what ids spell here; leave it out, or add --tokenizer PATH"
+        )

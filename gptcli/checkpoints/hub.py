@@ -20,7 +20,8 @@ _OPENAI = {
     **{name: f"openai-community/{name}" for name in ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl")},
 }
 _WEIGHTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
-_FILES = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json")
+_BESIDE = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+_FILES = ("*.safetensors", "*.safetensors.index.json", *_BESIDE)
 _MOST_COMPARED = 1000  # names in a directory that a missing one is compared with
 _OLDER_FILES = ("pytorch_model*.bin", "pytorch_model.bin.index.json")
 
@@ -142,5 +143,5 @@ def _snapshot(name: HubName) -> Path:
     folder = Path(snapshot_download(name.repository, revision=name.revision, allow_patterns=list(_FILES)))
     if _has_weights(folder):
         return folder
-    older = [*_OLDER_FILES, "config.json", "generation_config.json"]
+    older = [*_OLDER_FILES, *_BESIDE]
     return Path(snapshot_download(name.repository, revision=name.revision, allow_patterns=older))

@@ -1,5 +1,6 @@
 """Notes beside a result, on stderr."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from gptcli.config import ModelConfig
@@ -17,6 +18,12 @@ def note_warnings(recognised: "Recognised") -> None:
 
     for warning in warnings_of(recognised):
         print_note(warning)
+
+
+def note_all(notes: Iterable[str]) -> None:
+    """Note what was found on the way, a line each."""
+    for note in notes:
+        print_note(note)
 
 
 def note_not_finite(chosen: "ChosenModel") -> None:

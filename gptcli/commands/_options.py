@@ -55,7 +55,23 @@ AllowSpecialOption = Annotated[
     bool,
     typer.Option(
         "--allow-special",
-        help="Read <|endoftext|> as token 50256, not as text.",
+        help="Read <|endoftext|> and its like as tokens.",
+        rich_help_panel="Input",
+    ),
+]
+TokenIdsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--token-ids", metavar="IDS", help='Ids in place of texts: "1,2,3"; repeatable.', rich_help_panel="Input"
+    ),
+]
+TokenizerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--tokenizer",
+        metavar="PATH|gpt2",
+        help="A tokenizer.json or .tiktoken, if not its own.",
+        show_default=False,
         rich_help_panel="Input",
     ),
 ]

@@ -13,6 +13,8 @@ from gptcli.commands._options import (
     JsonOption,
     SetOption,
     TiedOption,
+    TokenIdsOption,
+    TokenizerOption,
     is_typed,
 )
 from gptcli.config import DEFAULT_CONFIG
@@ -37,6 +39,8 @@ def check(
             show_default="random tokens",
         ),
     ] = None,
+    token_ids: TokenIdsOption = None,
+    tokenizer: TokenizerOption = None,
     allow_special: AllowSpecialOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
     set_values: SetOption = None,
@@ -70,20 +74,23 @@ def check(
     their weights, and both run in evaluation mode.
     """
     from gptcli.api.checking import check_network
-    from gptcli.api.texts import read_texts
+    from gptcli.api.inputs import read_one
     from gptcli.model.check.target import parse_target
     from gptcli.render.emit import print_json, print_text
+    from gptcli.render.errors import print_note
     from gptcli.render.progress import working
 
     where = parse_target(target)
     report = check_network(
         where,
-        None if text is None else read_texts([text], None, config=config)[0],
+        read_one(text, token_ids, config=config),
         config,
         set_values or (),
         tied,
         config_given=is_typed(ctx, "config"),
+        tokenizer=tokenizer,
         allow_special=allow_special,
+        note=print_note,
         seed=seed,
         force=force,
         limit=time_limit or None,

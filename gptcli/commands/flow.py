@@ -14,6 +14,8 @@ from gptcli.commands._options import (
     OpenedOption,
     SetOption,
     TiedOption,
+    TokenIdsOption,
+    TokenizerOption,
     is_typed,
 )
 from gptcli.commands._run_options import BatchSizeOption, DtypeOption, SeqLenOption
@@ -37,6 +39,8 @@ def flow(
         typer.Argument(metavar="TEXT...", help="Texts to draw it for, or - for standard input.", show_default=False),
     ] = None,
     files: FileOption = None,
+    token_ids: TokenIdsOption = None,
+    tokenizer: TokenizerOption = None,
     allow_special: AllowSpecialOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
     set_values: SetOption = None,
@@ -70,25 +74,29 @@ def flow(
     from contextlib import ExitStack
 
     from gptcli.analysis.flow import flow_report
-    from gptcli.api.configs import described
+    from gptcli.api.models import choose_model
     from gptcli.files import expect_outputs, replaced_file
     from gptcli.render.emit import print_json, print_text, write_text
     from gptcli.render.flow import draw
 
-    chosen = format_named(format_, output)
+    drawing = format_named(format_, output)
     if json and (format_ is not None or output is not None):
         raise InputError("--json prints the steps, and --format and -o a drawing of them; leave one of them out")
-    if (texts or files) and (seq_len is not None or is_typed(context, "batch_size")):
+    if (texts or files or token_ids) and (seq_len is not None or is_typed(context, "batch_size")):
         raise InputError("a text has a length of its own; leave out the text, or --batch-size and --seq-len")
     expect_outputs(output)
-    network = described(config, set_values, tied, attention)
+    chosen = choose_model(config, set_values, tied, attention=attention)
+    network = chosen.network
     given = None
-    if texts or files:
-        from gptcli.api.encoding import tokens_of
-        from gptcli.api.texts import read_texts, text_names
+    if texts or files or token_ids:
+        from gptcli.api.inputs import inputs_of, read_given
+        from gptcli.commands._notes import note_all
 
-        read = read_texts(texts, files, config=config)
-        given = tokens_of(read, network.config, allow_special=allow_special, names=text_names(texts, files))
+        inputs = inputs_of(
+            read_given(texts, files, token_ids, config=config), chosen, tokenizer=tokenizer, allow_special=allow_special
+        )
+        note_all(inputs.notes)
+        given = inputs.tokens()
     tokens = max(map(len, given)) if given else seq_len or network.config.context_length
     with ExitStack() as stack:
         target = stack.enter_context(replaced_file(output)) if output is not None else None
@@ -96,7 +104,7 @@ def flow(
         if json:
             print_json(report)
             return
-        page = draw(report, depth, chosen, lambda: _studies(network, report))
+        page = draw(report, depth, drawing, lambda: _studies(network, report))
         if target is not None:
             write_text(page, target)
         else:

@@ -24,6 +24,8 @@ from gptcli.commands._options import (
     TextsArgument,
     ThreadsOption,
     TiedOption,
+    TokenIdsOption,
+    TokenizerOption,
     TopOption,
 )
 from gptcli.commands._weights_option import WeightsOption, choose_model
@@ -37,6 +39,8 @@ def forward(
     context: typer.Context,
     texts: TextsArgument = None,
     files: FileOption = None,
+    token_ids: TokenIdsOption = None,
+    tokenizer: TokenizerOption = None,
     allow_special: AllowSpecialOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
     set_values: SetOption = None,
@@ -65,12 +69,12 @@ def forward(
     [dim]$[/dim] gptcli forward "Every effort moves you" "Every day holds a" -c gpt2-medium
     """
     from gptcli.analysis.workload import Workload
-    from gptcli.api.encoding import encode_batch, pad_id, token_text
+    from gptcli.api.encoding import pad_id
+    from gptcli.api.inputs import inputs_of, read_given
     from gptcli.api.need import refuse_too_large
     from gptcli.api.outputs import check_save
     from gptcli.api.targets import wanted_targets
-    from gptcli.api.texts import read_texts, text_names
-    from gptcli.commands._notes import note_not_finite
+    from gptcli.commands._notes import note_all, note_not_finite
     from gptcli.files import expect_outputs, replaced_file
     from gptcli.model.device import resolve_device
     from gptcli.render.emit import print_json, print_text
@@ -78,15 +82,15 @@ def forward(
 
     check_save(save)
     expect_outputs(save)
-    given = read_texts(texts, files, config=config)
+    given = read_given(texts, files, token_ids, config=config)
     chosen = choose_model(context, weights, config, set_values, tied, init=init, attention=attention)
     model = chosen.config
-    names = text_names(texts, files)
-    stored = chosen.weights is not None
-    batch = encode_batch(given, model, allow_special=allow_special, names=names, stored=stored)
+    inputs = inputs_of(given, chosen, tokenizer=tokenizer, allow_special=allow_special)
+    batch = inputs.batch
     wanted = wanted_targets(
-        batch, model, loss=loss, targets=targets, allow_special=allow_special, names=names, stored=stored
+        inputs, model, loss=loss, targets=targets, allow_special=allow_special, stored=chosen.weights is not None
     )
+    note_all(inputs.notes)
     with ExitStack() as stack:
         target = stack.enter_context(replaced_file(save)) if save is not None else None
         where = resolve_device(device)
@@ -117,8 +121,8 @@ def forward(
             chosen.network,
             batch,
             options,
-            pad_id=pad_id(model),
-            token_text=token_text,
+            pad_id=pad_id(model, inputs.tokenizer),
+            token_text=inputs.token_text,
             targets=wanted,
             save=target,
             checkpoint=chosen.checkpoint,
@@ -132,6 +136,5 @@ def forward(
     else:
         from gptcli.render.forward import forward_text
         from gptcli.render.run_facts import Written
-        from gptcli.tokenizer import token_of
 
-        print_text(forward_text(report, token_of, saved=Written(save, size) if save is not None else None))
+        print_text(forward_text(report, inputs.token_of, saved=Written(save, size) if save is not None else None))

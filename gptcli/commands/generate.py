@@ -21,6 +21,8 @@ from gptcli.commands._options import (
     TextsArgument,
     ThreadsOption,
     TiedOption,
+    TokenIdsOption,
+    TokenizerOption,
 )
 from gptcli.commands._sampling_options import TemperatureOption, TopKOption, TopPOption
 from gptcli.commands._weights_option import WeightsOption, choose_model
@@ -36,6 +38,8 @@ def generate(
     context: typer.Context,
     prompts: TextsArgument = None,
     files: FileOption = None,
+    token_ids: TokenIdsOption = None,
+    tokenizer: TokenizerOption = None,
     allow_special: AllowSpecialOption = False,
     max_new_tokens: Annotated[
         int, typer.Option("--max-new-tokens", "-n", metavar="N", min=1, max=_MOST_TOKENS, help="Tokens to add.")
@@ -77,12 +81,11 @@ def generate(
     [dim]$[/dim] gptcli generate "Every effort" --temperature 0.8 --top-k 40 --stop "."
     """
     from gptcli.analysis.workload import Workload
-    from gptcli.api.encoding import encode_batch
+    from gptcli.api.inputs import inputs_of, read_given
     from gptcli.api.need import refuse_too_large
     from gptcli.api.runs import runs_of
-    from gptcli.api.sampling import check_sampling, check_stops, sampling_of
-    from gptcli.api.texts import read_texts, text_names
-    from gptcli.commands._notes import note_cropped
+    from gptcli.api.sampling import check_sampling, check_stop_texts, check_stops, sampling_of
+    from gptcli.commands._notes import note_all, note_cropped
     from gptcli.commands._streaming import continuing
     from gptcli.model.device import resolve_device
     from gptcli.render.emit import print_json, print_text
@@ -90,21 +93,21 @@ def generate(
 
     check_sampling(temperature, top_p)
     stops = stop or []
-    check_stops(stops)
-    given = read_texts(prompts, files, config=config)
+    check_stop_texts(stops)
+    given = read_given(prompts, files, token_ids, config=config)
     chosen = choose_model(context, weights, config, set_values, tied, init=init, attention=attention)
     model = chosen.config
-    names = text_names(prompts, files)
-    batch = encode_batch(
-        given, model, allow_special=allow_special, names=names, any_length=True, stored=chosen.weights is not None
-    )
+    inputs = inputs_of(given, chosen, tokenizer=tokenizer, allow_special=allow_special, any_length=True)
+    batch = inputs.batch
+    check_stops(stops, inputs.tokenizer)
+    note_all(inputs.notes)
     where = resolve_device(device)
     if not force:
         run = Workload(
             tokens=1, mode="inference" if no_cache else "generate", dtype=dtype, attention=attention, device=where
         )
         refuse_too_large(chosen.network, runs_of(run, model.context_length, batch, max_new_tokens))
-    note_cropped(names, batch, model)
+    note_cropped(inputs.names, batch, model)
     from gptcli.api.generation import built, generated
     from gptcli.model.generate import GenerateOptions
 
@@ -120,22 +123,23 @@ def generate(
         stop=tuple(stops),
         cached=not no_cache,
     )
-    streamed = len(given) == 1 and not json
-    texts = list(zip(given, batch, strict=True))
+    texts = inputs.prompts()
+    streamed = len(texts) == 1 and not json
     with working(f"Building {model.name} on {where}"):
         network = built(chosen, options)
     if streamed:
-        with continuing(given[0]) as write:
-            report = generated(network, texts, options, write=write)
+        from gptcli.render.generate import prompt_words
+
+        with continuing(prompt_words(*texts[0])) as write:
+            report = generated(network, texts, options, tokenizer=inputs.tokenizer, write=write)
     else:
         with working("Generating"):
-            report = generated(network, texts, options)
+            report = generated(network, texts, options, tokenizer=inputs.tokenizer)
     if json:
         print_json(report)
         return
     from gptcli.render.generate import generate_facts, print_texts
-    from gptcli.tokenizer import SIZE
 
     if not streamed:
         print_texts(report)
-    print_text(generate_facts(report, SIZE), stream=sys.stderr)
+    print_text(generate_facts(report, inputs.token_of), stream=sys.stderr)

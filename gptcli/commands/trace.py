@@ -26,6 +26,8 @@ from gptcli.commands._options import (
     TextsArgument,
     ThreadsOption,
     TiedOption,
+    TokenIdsOption,
+    TokenizerOption,
     TopOption,
 )
 from gptcli.commands._weights_option import WeightsOption, choose_model
@@ -42,6 +44,8 @@ def trace(
     context: typer.Context,
     texts: TextsArgument = None,
     files: FileOption = None,
+    token_ids: TokenIdsOption = None,
+    tokenizer: TokenizerOption = None,
     allow_special: AllowSpecialOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
     set_values: SetOption = None,
@@ -114,18 +118,18 @@ def trace(
     """
     from gptcli.analysis.flow import flow_report
     from gptcli.analysis.workload import Workload
-    from gptcli.api.encoding import encode_batch, pad_id, token_text
+    from gptcli.api.encoding import pad_id
+    from gptcli.api.inputs import inputs_of, read_given
     from gptcli.api.need import refuse_too_large
     from gptcli.api.outputs import check_page, check_save
     from gptcli.api.page import studies
     from gptcli.api.targets import wanted_targets
-    from gptcli.api.texts import read_texts, text_names
     from gptcli.api.trace import all_of_it, check_path, numbers_asked
+    from gptcli.commands._notes import note_all
     from gptcli.files import expect_outputs, replaced_file
     from gptcli.model.device import resolve_device
     from gptcli.render.emit import print_json, print_text, write_text
     from gptcli.render.progress import working
-    from gptcli.tokenizer import token_of
 
     check_save(save)
     check_page(html)
@@ -144,15 +148,15 @@ def trace(
         network = choose_model(context, weights, config, set_values, tied, init=init, attention=attention).network
         print_text(paths_text(flow_report(network, batch=1, tokens=1)))
         return
-    given = read_texts(texts, files, config=config)
+    given = read_given(texts, files, token_ids, config=config)
     chosen = choose_model(context, weights, config, set_values, tied, init=init, attention=attention)
     model = chosen.config
-    names = text_names(texts, files)
-    stored = chosen.weights is not None
-    batch = encode_batch(given, model, allow_special=allow_special, names=names, stored=stored)
+    inputs = inputs_of(given, chosen, tokenizer=tokenizer, allow_special=allow_special)
+    batch = inputs.batch
     wanted = wanted_targets(
-        batch, model, loss=loss, targets=targets, allow_special=allow_special, names=names, stored=stored
+        inputs, model, loss=loss, targets=targets, allow_special=allow_special, stored=chosen.weights is not None
     )
+    note_all(inputs.notes)
     blocks = numbers_asked("block", block, model.n_layers, model.name)
     heads = numbers_asked("head", head, model.n_heads, model.name)
     tokens = max(map(len, batch))
@@ -161,7 +165,7 @@ def trace(
         batch=len(batch),
         tokens=tokens,
         dtype=dtype,
-        texts=[[token_of(token_id) for token_id in ids] for ids in batch],
+        texts=inputs.tokens(),
     )
     check_path(tensor, flow)
     with ExitStack() as stack:
@@ -198,8 +202,8 @@ def trace(
             batch,
             options,
             asked,
-            pad_id=pad_id(model),
-            token_text=token_text,
+            pad_id=pad_id(model, inputs.tokenizer),
+            token_text=inputs.token_text,
             targets=wanted,
             save=target,
             checkpoint=chosen.checkpoint,
@@ -221,4 +225,4 @@ def trace(
             Written(name, size) if name is not None else None for name, size in zip((save, html), sizes, strict=True)
         )
         shown = Shown(None if block is None else blocks, depth)
-        print_text(trace_text(report, shown, token_of, saved=saved, page=drawn))
+        print_text(trace_text(report, shown, inputs.token_of, saved=saved, page=drawn))

@@ -1,5 +1,6 @@
 """Model configs: their keys, the presets, and every way to read one."""
 
+from gptcli.config.folder import config_folder
 from gptcli.config.load import (
     DEFAULT_CONFIG,
     STDIN,
@@ -21,6 +22,7 @@ __all__ = [
     "ModelConfig",
     "ResolvedConfig",
     "check_set_values",
+    "config_folder",
     "config_from_mapping",
     "lay_over",
     "load_config",

@@ -36,7 +36,10 @@ class Listener(Protocol):
 class Speller(Listener, Protocol):
     """Makes text of the tokens."""
 
-    text: str
+    @property
+    def text(self) -> str | None:
+        """What is certain of the text, or None where nothing says what tokens spell."""
+        ...
 
     def end(self) -> None:
         """Learn that no more tokens come."""
@@ -77,7 +80,7 @@ class Cost(Struct):
 
 def run_generate(
     model: GPT,
-    prompts: Sequence[tuple[str, list[int]]],
+    prompts: Sequence[tuple[str | None, list[int]]],
     options: GenerateOptions,
     spellers: Sequence[Speller],
     *,
@@ -89,7 +92,7 @@ def run_generate(
 
     Args:
         model: what `build` made of the options.
-        prompts: text and token ids of each, none empty.
+        prompts: text, or None where nothing says it, and token ids of each, none empty.
         options: how it was built, how tokens are chosen, how many; ``stop`` is only reported, spellers see to it.
         spellers: one a prompt.
         build_seconds: what building took.

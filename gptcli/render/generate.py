@@ -1,5 +1,7 @@
 """``gptcli generate`` as text: the texts on stdout, the facts beside them."""
 
+from collections.abc import Sequence
+
 from rich.console import Group
 from rich.text import Text
 
@@ -8,6 +10,7 @@ from gptcli.render.emit import print_piece
 from gptcli.render.layout import pairs
 from gptcli.render.model_line import model_line
 from gptcli.render.run_facts import weights_line
+from gptcli.render.tokens import TokenOf
 from gptcli.render.units import binary, count, seconds
 from gptcli.reports.generate import GenerateReport
 
@@ -19,21 +22,30 @@ def print_texts(report: GenerateReport) -> None:
     """Print several texts, each under its number, a prompt and what it was continued with."""
     for number, text in enumerate(report.texts, 1):
         print_piece(f"{chr(10) if number > 1 else ''}Text {number}\n")
-        print_piece(text.prompt, prominent=True)
-        print_piece(f"{text.text}\n")
+        print_piece(prompt_words(text.prompt, text.prompt_ids), prominent=True)
+        print_piece(f"{text.text}\n" if text.text is not None else f" {_ids(text.ids)}\n")
 
 
-def generate_facts(report: GenerateReport, vocabulary: int) -> Group:
+def prompt_words(prompt: str | None, ids: Sequence[int]) -> str:
+    """Return what is shown of a prompt: the text, or its ids where nothing says what they spell."""
+    return _ids(ids) if prompt is None else prompt
+
+
+def _ids(ids: Sequence[int]) -> str:
+    return " ".join(map(str, ids))
+
+
+def generate_facts(report: GenerateReport, token_of: TokenOf) -> Group:
     """Lay out what ran, how tokens were chosen, how fast they came.
 
     Args:
         report: the run.
-        vocabulary: ids from here on spell nothing.
+        token_of: looks up the token of an id, which may spell nothing.
     """
     assert report.config is not None
     device = f"{report.device} ({report.device_name})" if report.device_name else report.device
     rows: list[tuple[Text | str, Text | str]] = []
-    rows.append(("generated", _generated(report, vocabulary)))
+    rows.append(("generated", _generated(report, token_of)))
     rows.append(("chosen", _chosen(report)))
     rows.append(("speed", _speed(report)))
     rows.append(("memory", _memory(report)))
@@ -42,14 +54,14 @@ def generate_facts(report: GenerateReport, vocabulary: int) -> Group:
     return Group("", model_line(report.config), pairs(rows), "", note)
 
 
-def _generated(report: GenerateReport, vocabulary: int) -> Text:
+def _generated(report: GenerateReport, token_of: TokenOf) -> Text:
     tokens = sum(len(text.ids) for text in report.texts)
     line = Text.assemble((_many(tokens, "token"), TOTAL))
     if len(report.texts) == 1:
         line.append(f", {_ENDED[report.texts[0].finish_reason]}")
     else:
         line.append(f" in {len(report.texts)} texts")
-    silent = sum(token_id >= vocabulary for text in report.texts for token_id in text.ids)
+    silent = sum(token_of(token_id).bytes == "" for text in report.texts for token_id in text.ids)
     return line.append(f"; {count(silent)} spell nothing, no such token" if silent else "")
 
 

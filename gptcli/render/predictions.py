@@ -77,5 +77,5 @@ def _token_losses(loss: TextLoss, token_of: TokenOf) -> PlainTable:
 
 
 def spelled(candidate: NextToken, token_of: TokenOf) -> str:
-    """Return the text of a candidate made visible, or that there is no such token."""
-    return visible_token(token_of(candidate.id)) if candidate.text is not None else "(no such token)"
+    """Return the text of a candidate made visible, its id where nothing says it, or that there is no such token."""
+    return visible_token(token_of(candidate.id))

@@ -8,6 +8,7 @@ from gptcli.render.tokens import Chips, visible_token
 from gptcli.render.units import count
 from gptcli.reports.tokenize import TokenizedText, TokenizeReport
 
+_GPT2 = "r50k_base"
 _MAX_ROWS = 200  # a table of more is no longer read
 
 
@@ -31,7 +32,7 @@ def _one_text(text: TokenizedText) -> list[RenderableType]:
     table.add_column("Token", no_wrap=True)
     table.add_column("Bytes", style=QUIET)
     for position, token in enumerate(text.tokens[:_MAX_ROWS]):
-        table.add_row(str(position), str(token.id), Text(visible_token(token)), _spaced(token.bytes))
+        table.add_row(str(position), str(token.id), Text(visible_token(token)), _spaced(token.bytes or ""))
     more = len(text.tokens) - _MAX_ROWS
     note = [Text(f"... and {count(more)} more; --ids or --json prints all", style=QUIET)] if more > 0 else []
     return [Chips(text.tokens), "", table, *note, ""]
@@ -45,4 +46,5 @@ def _total(report: TokenizeReport) -> Text:
     characters = sum(len(text.text) for text in report.texts)
     unit = "token" if report.total_tokens == 1 else "tokens"
     line = Text.assemble((f"{count(report.total_tokens)} {unit}", TOTAL), f" for {count(characters)} characters")
-    return line.append(f"  ({report.encoding}, GPT-2's encoding)", style=QUIET)
+    whose = ", GPT-2's encoding" if report.encoding == _GPT2 else ""
+    return line.append(f"  ({report.encoding}{whose})", style=QUIET)

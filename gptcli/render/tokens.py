@@ -23,8 +23,10 @@ def visible(data: bytes) -> str:
 
 
 def visible_token(token: Token) -> str:
-    """Return a token's text made visible."""
-    return visible(bytes.fromhex(token.bytes))
+    """Return a token's text made visible; its id where nothing says what it spells."""
+    if token.bytes is None:
+        return f"#{token.id}"
+    return visible(bytes.fromhex(token.bytes)) if token.text is not None else "(no such token)"
 
 
 class Chips:

@@ -26,7 +26,7 @@ class LogitsReport(Struct, frozen=True):
 
 
 class NextToken(Struct, frozen=True):
-    """A candidate for the next token; ``text`` is null where the encoding has no such id."""
+    """A candidate for the next token; ``text`` is null where the encoding has no such id, or none is known."""
 
     id: int
     text: str | None

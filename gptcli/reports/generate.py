@@ -10,17 +10,18 @@ class GeneratedText(Struct, frozen=True):
     """A prompt and what it was continued with.
 
     Attributes:
-        prompt: the text as it was given.
+        prompt: the text as it was given; of given ids what they spell, or null where no tokenizer says that.
         prompt_ids: its tokens, all of them; the network sees no more than the context length of the last ones.
         ids: the tokens that were generated; one that ends a text is the last of them.
-        text: what they spell, up to a stop text; ids outside the encoding and end tokens spell nothing.
+        text: what they spell, up to a stop text; ids outside the encoding and end tokens spell nothing. Null
+            where no tokenizer says what ids spell.
         finish_reason: ``length``, ``stop`` or ``end of text``.
     """
 
-    prompt: str
+    prompt: str | None
     prompt_ids: list[int]
     ids: list[int]
-    text: str
+    text: str | None
     finish_reason: str
 
 

@@ -1,11 +1,11 @@
 """Text to token ids and back."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from gptcli.errors import InputError
-from gptcli.reports.tokenize import TokenizedText, TokenizeReport
 from gptcli.reports.tokens import Token
+from gptcli.tokenizer.tokenizer import no_such_id, token_with
 from gptcli.tokenizer.vocabulary import END_OF_TEXT, END_OF_TEXT_ID, NAME, SIZE, encoding
 
 # The pattern's engine gives up on a run of about a million whitespace characters that something follows; runs from
@@ -89,23 +89,10 @@ def decode_bytes(ids: Sequence[int]) -> bytes:
     """
     for position, token in enumerate(ids):
         if not 0 <= token < SIZE:
-            raise InputError(f"id {token} at position {position}: {NAME} has the ids 0 to {SIZE - 1}")
+            raise InputError(no_such_id(token, position, NAME, SIZE))
     return encoding().decode_bytes(ids)
 
 
 def token_of(token_id: int) -> Token:
-    """Return id, text and bytes of one token."""
-    data = encoding().decode_single_token_bytes(token_id)
-    return Token(token_id, data.decode(errors="replace"), data.hex())
-
-
-def tokenized(ids: list[int]) -> TokenizedText:
-    """Return ids with the text they spell."""
-    text = decode_bytes(ids).decode(errors="replace")
-    return TokenizedText(text, ids, [token_of(token_id) for token_id in ids])
-
-
-def tokenize_report(texts_ids: Iterable[list[int]]) -> TokenizeReport:
-    """Lay open the tokens of encoded texts."""
-    texts = [tokenized(ids) for ids in texts_ids]
-    return TokenizeReport(encoding=NAME, texts=texts, total_tokens=sum(len(text.ids) for text in texts))
+    """Return id, text and bytes of one token; an id outside the encoding spells nothing."""
+    return token_with(token_id, encoding().decode_single_token_bytes(token_id) if token_id < SIZE else None)

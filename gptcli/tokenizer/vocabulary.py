@@ -19,7 +19,7 @@ VOCABULARY_FILE = Path(__file__).parent / "data" / f"{NAME}.tiktoken"
 
 # Splits text into the pieces that are merged separately: contractions, words, numbers, punctuation, white space.
 # Radford et al. 2019 (encoder.py of GPT-2's release), in the equivalent form that tiktoken uses for r50k_base.
-_PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"
+PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"
 
 
 @cache
@@ -31,7 +31,7 @@ def encoding() -> "Encoding":
     ranks = dict(zip(map(a2b_base64, fields[::2]), map(int, fields[1::2]), strict=True))
     return Encoding(
         NAME,
-        pat_str=_PATTERN,
+        pat_str=PATTERN,
         mergeable_ranks=ranks,
         special_tokens={END_OF_TEXT: END_OF_TEXT_ID},
         explicit_n_vocab=SIZE,

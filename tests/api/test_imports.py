@@ -5,7 +5,7 @@ import sys
 
 
 def test_no_file_of_the_api_loads_torch_or_anything_of_a_screen() -> None:
-    heavy = ("torch", "rich", "typer", "tiktoken", "numpy")
+    heavy = ("torch", "rich", "typer", "tiktoken", "tokenizers", "numpy")
     code = f"""
 import pkgutil, sys
 from importlib import import_module

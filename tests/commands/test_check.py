@@ -105,11 +105,12 @@ def test_text_is_run_in_reverse_order_too(cli: Cli, tmp_path: Path, small: list[
     target = plant(tmp_path, "lecture")
     document = cli("check", target, "Every effort", *small, "--set", "vocab_size=50257", "--json").json
     assert document["input_ids"] == [[6109, 3626], [3626, 6109]]
-    one = cli("check", target, "A", *small, "--json").json
+    one = cli("check", target, "A", *small, "--tokenizer", "gpt2", "--json").json
     assert (one["ok"], one["looks_ahead"], one["input_ids"]) == (True, None, [[32], [32]])
-    outside = cli("check", target, "moves", *small)
+    outside = cli("check", target, "moves", *small, "--tokenizer", "gpt2")
     assert (outside.code, outside.out) == (2, "")
     assert "outside the vocabulary of 61" in outside.err
+    assert "61, which is not GPT-2's" in cli("check", target, "moves", *small).err
 
 
 class TestConfig:

@@ -96,14 +96,16 @@ def test_random_weights_of_a_tied_network_are_sure_of_nothing(cli: Cli) -> None:
 
 
 def test_ids_that_spell_nothing_have_no_text(cli: Cli) -> None:
-    document = cli("forward", "Hi", "-c", "tiny", "--set", "vocab_size=60000", "--top", "1000", "--json").json
+    document = cli(
+        "forward", "Hi", "-c", "tiny", "--set", "vocab_size=60000", "--tokenizer", "gpt2", "--top", "1000", "--json"
+    ).json
     outside = [c for c in document["next_tokens"][0] if c["id"] >= 50257]
     assert outside
     assert all(c["text"] is None for c in outside)
 
 
 def test_a_small_vocabulary_pads_with_zero_and_clamps_top(cli: Cli) -> None:
-    sizes = ("-c", "tiny", "--set", "vocab_size=100")
+    sizes = ("-c", "tiny", "--set", "vocab_size=100", "--tokenizer", "gpt2")
     document = cli("forward", "--top", "500", "A:", "#", *sizes, "--json").json
     assert document["pad_id"] == 0
     assert len(document["next_tokens"][0]) == 100
@@ -111,7 +113,7 @@ def test_a_small_vocabulary_pads_with_zero_and_clamps_top(cli: Cli) -> None:
 
 @pytest.mark.parametrize(("vocabulary", "ends"), [(2, (2, 0)), (4, (3, 1)), (6, (3, 3)), (60, (3, 3))])
 def test_the_preview_shows_no_column_twice(cli: Cli, tmp_path: Path, vocabulary: int, ends: tuple[int, int]) -> None:
-    options = ("-c", "tiny", "--set", f"vocab_size={vocabulary}")
+    options = ("-c", "tiny", "--set", f"vocab_size={vocabulary}", "--tokenizer", "gpt2")
     document, logits = logits_of(cli, tmp_path, "!", *options)
     preview = document["logits"]["preview"]
     assert (len(preview["first"][0]), len(preview["last"][0])) == ends
@@ -164,7 +166,12 @@ def test_a_failure_while_saving_names_the_file(cli: Cli, tmp_path: Path, monkeyp
 REFUSED = {
     "empty text": (["", "x"], 2, "text 1 is empty"),
     "too long": (["a b c", "-c", "tiny", "--set", "context_length=2"], 2, "over the context length 2 of tiny"),
-    "outside the vocabulary": (["moves you", "--set", "vocab_size=512"], 2, "token 'oves' at position 1 has id 5241"),
+    "outside the vocabulary": (
+        ["moves you", "--set", "vocab_size=512", "--tokenizer", "gpt2"],
+        2,
+        "token 'oves' at position 1 has id 5241",
+    ),
+    "another vocabulary": (["moves you", "--set", "vocab_size=512"], 2, "of 512, which is not GPT-2's"),
     "empty input": (["x", "-f", os.devnull], 2, "/dev/null is empty; a forward pass needs"),
     "no text": ([], 2, "no text given; write it after the command"),
     "no name to save under": (["x", "--save", ""], 2, "no name given for the output file"),
@@ -282,7 +289,10 @@ LOSS_REFUSED = {
     "two for one": (["a b", "--targets", "x y", "--targets", "z"], "--targets is given 2 times for 1 text"),
     "other length": (["a b c", "--targets", "x"], "--targets 1 has 1 token, text 1 has 3"),
     "no target": (["a", "--targets", ""], "--targets 1 has 0 tokens, text 1 has 1"),
-    "outside": (["!", "--targets", "you", "--set", "vocab_size=100"], "--targets 1: token 'you' at position 0"),
+    "outside": (
+        ["!", "--targets", "you", "--set", "vocab_size=100", "--tokenizer", "gpt2"],
+        "--targets 1: token 'you' at position 0",
+    ),
     "surrogate": (["a", "--targets", "\udcff"], "--targets 1: character 1: byte 0xFF is not UTF-8"),
 }
 

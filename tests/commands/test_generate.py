@@ -97,7 +97,7 @@ def test_a_prompt_over_the_context_is_cropped_and_that_is_said(cli: Cli) -> None
 
 
 def test_ids_that_spell_nothing_are_counted(cli: Cli) -> None:
-    sizes = (*TINY, "--set", "vocab_size=300000", "-n", "12")
+    sizes = (*TINY, "--set", "vocab_size=300000", "--tokenizer", "gpt2", "-n", "12")
     text = cli("generate", "Hi", *sizes, "--json").json["texts"][0]
     outside = [token_id for token_id in text["ids"] if token_id >= 50257]
     assert outside
@@ -134,7 +134,12 @@ def test_an_interrupt_leaves_what_was_printed_and_ends_with_130() -> None:
 REFUSED = {
     "no text": ([], 2, "no text given"),
     "empty text": ([""], 2, "text 1 is empty"),
-    "outside the vocabulary": (["moves you", "--set", "vocab_size=512"], 2, "token 'oves' at position 1 has id 5241"),
+    "outside the vocabulary": (
+        ["moves you", "--set", "vocab_size=512", "--tokenizer", "gpt2"],
+        2,
+        "token 'oves' at position 1 has id 5241",
+    ),
+    "another vocabulary": (["moves you", "--set", "vocab_size=512"], 2, "of 512, which is not GPT-2's"),
     "negative temperature": (["x", "--temperature", "-1"], 2, "--temperature -1 is not a number from 0 on"),
     "no temperature": (["x", "--temperature", "nan"], 2, "--temperature nan is not"),
     "infinite temperature": (["x", "--temperature", "inf"], 2, "--temperature inf is not"),
