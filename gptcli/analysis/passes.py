@@ -8,8 +8,10 @@ The step, in steady state (optimizer state exists, gradients are None)::
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
 
-``logits`` stays referenced throughout, or until the loss is there where a loss function lets them go
-(``free_logits``); ids and targets count.
+With ``accumulate`` above 1 the first three lines are a loop over so many micro-batches, and the loss is divided by
+their number; the names keep logits and loss of a micro-batch until those of the next are there. ``logits`` stays
+referenced throughout, or until the loss is there where a loss function lets them go (``free_logits``); ids and targets
+of one micro-batch count.
 """
 
 from msgspec import Struct
@@ -32,6 +34,9 @@ from gptcli.architecture.loss import loss_kernels
 # Between equal periods of a run memory moves by equal amounts, so its extremes lie at the ends: the first two and the
 # last two periods are swept, and what the others add is the change of one of them, so many times.
 _SWEPT_AT_AN_END = 2
+
+# The second micro-batch finds gradients, logits and loss of the first; all that follow find what it finds.
+_UNLIKE_MICRO_BATCHES = 2
 
 FORWARD, LOSS, BACKWARD, OPTIMIZER = "forward", "loss", "backward", "optimizer step"
 PREFILL, DECODE = "prefill", "decode"
@@ -152,35 +157,56 @@ def _training_step(sweep: Sweep, program: Program, network: Network, given: Cond
     memory = sweep.memory
     memory.add(Amount("Targets", (B, T), INDEX), 1)
     _add_optimizer_state(memory, network, options.optimizer, given.stream_item)
-    recompute = options.recompute == "block"
+    held = _Held()
+    for place in range(min(options.accumulate, _UNLIKE_MICRO_BATCHES)):
+        sweep.accumulating = place > 0
+        held = _micro_batch(sweep, program, given, options, held)
+
+    memory.begin(OPTIMIZER)
+    optimizer_step(memory, network, options)
+
+
+class _Held(Struct):
+    """What the loop's names keep of a micro-batch until the next one's are there: nothing before the first."""
+
+    logits: Buffer | None = None
+    loss: Buffer | None = None
+
+
+def _micro_batch(sweep: Sweep, program: Program, given: Conditions, options: Workload, before: _Held) -> _Held:
+    """Run a micro-batch forward and backward."""
+    memory, recompute = sweep.memory, options.recompute == "block"
     layers = _Layers(sweep, program, saving=not recompute, recompute=recompute, keeps_states=options.device == "cpu")
 
     memory.begin(FORWARD)
     x, nodes_before = sweep.forward(program.before, None, saving=True)
     x = layers.forward(x)
     logits, nodes_after = sweep.forward(program.after, x, saving=True)
+    if before.logits is not None:
+        memory.release(before.logits)
 
     memory.begin(LOSS)
-    loss_section = section_of(loss_kernels(program.after.result, given), "loss")
+    kernels = loss_kernels(program.after.result, given, shared=options.accumulate > 1)
+    loss_section = section_of(kernels, kernels[-1].outs[0])
     logits.references += 1
-    _, nodes_loss = sweep.forward(loss_section, logits, saving=True, source_name=program.after.result)
+    loss, nodes_loss = sweep.forward(loss_section, logits, saving=True, source_name=program.after.result)
     layers.leave_autocast()
     if options.free_logits:
         memory.release(logits)
+    if before.loss is not None:
+        memory.release(before.loss)
 
     memory.begin(BACKWARD)
     root = memory.allocate(Amount("Gradient of the loss", (ONE,), given.stream_item))
     root.references += 1
-    gradients = {"loss": root}
+    gradients = {loss_section.result: root}
     sweep.backward(nodes_loss, gradients)
     sweep.backward(nodes_after, gradients)
     layers.backward(gradients)
     gradients[program.before.result] = gradients.pop(SOURCE)
     sweep.backward(nodes_before, gradients)
     memory.release(root)
-
-    memory.begin(OPTIMIZER)
-    optimizer_step(memory, network, options)
+    return _Held(None if options.free_logits else logits, loss)
 
 
 class _Layers:

@@ -28,6 +28,7 @@ def run_facts(options: Workload, report: type[Report]) -> dict[str, Any]:
         "optimizer_package": optimizer_named(options.optimizer).installed if training else None,
         "recompute": options.recompute if training else None,
         "free_logits": options.free_logits if training else None,
+        "accumulate": options.accumulate if training else None,
     }
     return {key: value for key, value in facts.items() if key in report.__struct_fields__}
 

@@ -65,9 +65,9 @@ class Memory:
         self._phase = ""
 
     def begin(self, phase: str) -> None:
-        """Enter a phase."""
+        """Enter a phase, or enter it again."""
         self._phase = phase
-        self.phases[phase] = 0
+        self.phases.setdefault(phase, 0)
         self.notice()
 
     def bytes_of(self, amount: Amount) -> int:
@@ -157,12 +157,14 @@ class Sweep:
 
     Attributes:
         cached: buffers that autocast keeps until `release_cached`.
+        accumulating: whether parameters have a gradient already: a new one is added to it in place, and goes.
     """
 
     def __init__(self, memory: Memory, *, tied: tuple[str, ...] = ()) -> None:
         self.memory = memory
         self._tied = tied
         self.cached: list[Buffer] = []
+        self.accumulating = False
 
     def forward(
         self, section: Section, source: Buffer | None, *, saving: bool, source_name: str = SOURCE
@@ -276,11 +278,12 @@ class Sweep:
         kernel = node.kernel
         incoming = [gradients.pop(name) for name in kernel.outs if name in gradients]
         new: dict[str, Buffer] = {}
+        arrived: list[Buffer] = []
         temporaries: dict[str | None, list[Buffer]] = {}
-        self._make_all(kernel, new, temporaries, late=False)
+        self._make_all(kernel, new, arrived, temporaries, late=False)
         if saved_go_early:
             self._release_all([*node.saved, *node.extras])
-        self._make_all(kernel, new, temporaries, late=True)
+        self._make_all(kernel, new, arrived, temporaries, late=True)
         made_for = {each.of for each in kernel.gradients if isinstance(each, Gradient)}
         for name in kernel.reads:
             if name not in made_for and (name in produced or name == SOURCE):
@@ -291,9 +294,17 @@ class Sweep:
         self._release_all(incoming)
         for name, buffer in new.items():
             self._accumulate(gradients, name, buffer)
+        if self.accumulating:
+            self._release_all(arrived)
 
     def _make_all(
-        self, kernel: Kernel, new: dict[str, Buffer], temporaries: dict[str | None, list[Buffer]], *, late: bool
+        self,
+        kernel: Kernel,
+        new: dict[str, Buffer],
+        arrived: list[Buffer],
+        temporaries: dict[str | None, list[Buffer]],
+        *,
+        late: bool,
     ) -> None:
         """Make what belongs to the kernel's own part or to the engine's; ``temporaries`` lie by what they wait for."""
         for each in kernel.gradients:
@@ -303,18 +314,21 @@ class Sweep:
                 temporaries.setdefault(each.until, []).append(self.memory.allocate(each.amount))
                 made = each.name
             else:
-                self._make(each, new)
+                self._make(each, new, arrived)
                 made = each.of
             self._release_all(temporaries.pop(made, []))
         self._release_all(temporaries.pop(None, []))
 
-    def _make(self, gradient: Gradient, new: dict[str, Buffer]) -> None:
+    def _make(self, gradient: Gradient, new: dict[str, Buffer], arrived: list[Buffer]) -> None:
+        """Make a gradient: of a value, of a weight that two share, or of a parameter, where it has arrived."""
         buffer = self.memory.allocate(gradient.amount)
         buffer.viewed = gradient.viewed
         if not gradient.parameter:
             new[gradient.of] = buffer
         elif gradient.of in self._tied:
             new[_SHARED_WEIGHT] = buffer
+        else:
+            arrived.append(buffer)
 
     def _accumulate(self, gradients: dict[str, Buffer], name: str, buffer: Buffer) -> None:
         """Sum two gradients of one value as autograd's engine does: into the first where nothing else holds it."""
@@ -324,9 +338,11 @@ class Sweep:
         first = gradients[name]
         if first.references == 1 and not first.viewed:
             self.memory.release(buffer)
-            return
-        gradients[name] = self.memory.allocate(buffer.amount)
-        self._release_all([first, buffer])
+        else:
+            gradients[name] = self.memory.allocate(buffer.amount)
+            self._release_all([first, buffer])
+        if self.accumulating and name == _SHARED_WEIGHT:
+            self.memory.release(gradients.pop(name))
 
     def _let_go(self, values: dict[str, Buffer], names: list[str]) -> None:
         for name in names:

@@ -12,7 +12,8 @@ class Workload(Struct, frozen=True, kw_only=True):
 
     ``dropout`` is on in training whatever it says here; ``widens`` says that the processor has no instructions for the
     dtype's products (`gptcli.processor`). ``dtype`` may name a format of weights (`gptcli.architecture.formats`);
-    ``kv_dtype`` is that of the KV cache, where it is not that of the products.
+    ``kv_dtype`` is that of the KV cache, where it is not that of the products. ``accumulate`` is how many
+    micro-batches of ``batch`` texts a training step has.
     """
 
     batch: int = 1
@@ -28,4 +29,5 @@ class Workload(Struct, frozen=True, kw_only=True):
     device: str = "cpu"
     widens: bool = False
     free_logits: bool = False
+    accumulate: int = 1
     kv_dtype: str | None = None

@@ -42,6 +42,7 @@ def measured_run(options: Workload, *, fake: bool) -> "MeasuredRun":
         optimizer_impl=implementation(options.optimizer_impl, options.device, options.optimizer),
         recompute=options.recompute == "block",
         free_logits=options.free_logits,
+        accumulate=options.accumulate,
         device=options.device,
         fake=fake,
     )

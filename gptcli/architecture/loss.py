@@ -4,8 +4,11 @@ from gptcli.architecture.axes import ONE, B, T, V
 from gptcli.architecture.books import Amount, Conditions, Gradient, Kernel, Value, cast
 
 
-def loss_kernels(logits: str, given: Conditions) -> list[Kernel]:
-    """Return the kernels of ``cross_entropy(logits.flatten(0, 1), targets.flatten())``; autocast runs it in fp32."""
+def loss_kernels(logits: str, given: Conditions, *, shared: bool = False) -> list[Kernel]:
+    """Return the kernels of ``cross_entropy(logits.flatten(0, 1), targets.flatten())``; autocast runs it in fp32.
+
+    ``shared`` among micro-batches, it is divided by their number.
+    """
     whole = (B, T, V)
     item = given.stream_item
     casts, source = [], logits
@@ -28,4 +31,9 @@ def loss_kernels(logits: str, given: Conditions) -> list[Kernel]:
         saves=("log_softmax",),
         gradients=(Gradient(Amount("Gradient of the log-softmax", whole, item), "log_softmax"),),
     )
-    return [*casts, log_softmax, nll]
+    return [*casts, log_softmax, nll, *([_share(item)] if shared else [])]
+
+
+def _share(item: int) -> Kernel:
+    back = Gradient(Amount("Gradient of the loss", (ONE,), item), "loss")
+    return Kernel(outs=("share",), made=(Amount("Loss", (ONE,), item),), reads=("loss",), gradients=(back,))

@@ -91,6 +91,17 @@ FreeLogitsOption = Annotated[
         rich_help_panel="Run",
     ),
 ]
+AccumulateOption = Annotated[
+    int,
+    typer.Option(
+        "--accumulate",
+        metavar="N",
+        min=1,
+        max=MAX_BATCH,
+        help="Micro-batches whose gradients a training step adds up.",
+        rich_help_panel="Run",
+    ),
+]
 RulesDeviceOption = Annotated[
     str,
     typer.Option(
@@ -153,7 +164,7 @@ HeadroomOption = Annotated[
 ]
 
 # What only a training step has, by the name of its parameter.
-_OF_TRAINING = ("optimizer", "optimizer_impl", "recompute", "free_logits")
+_OF_TRAINING = ("optimizer", "optimizer_impl", "recompute", "free_logits", "accumulate")
 
 
 def refuse_training_options(context: typer.Context, mode: str) -> None:

@@ -7,6 +7,7 @@ import typer
 from gptcli.commands._app import command_app, common
 from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption, is_typed
 from gptcli.commands._run_options import (
+    AccumulateOption,
     AmpOption,
     BatchSizeOption,
     FreeLogitsOption,
@@ -61,6 +62,7 @@ def fit(
     optimizer_impl: OptimizerImplOption = "auto",
     recompute: RecomputeOption = "none",
     free_logits: FreeLogitsOption = False,
+    accumulate: AccumulateOption = 1,
     device: RulesDeviceOption = "cpu",
     json: JsonOption = False,
 ) -> None:
@@ -95,6 +97,7 @@ def fit(
         optimizer_impl=optimizer_impl,
         recompute=recompute,
         free_logits=free_logits,
+        accumulate=accumulate,
         device=device,
     )
     request = FitRequest(

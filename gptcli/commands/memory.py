@@ -5,6 +5,7 @@ import typer
 from gptcli.commands._app import command_app, common
 from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption
 from gptcli.commands._run_options import (
+    AccumulateOption,
     AmpOption,
     BatchSizeOption,
     BudgetOption,
@@ -43,6 +44,7 @@ def memory(
     optimizer_impl: OptimizerImplOption = "auto",
     recompute: RecomputeOption = "none",
     free_logits: FreeLogitsOption = False,
+    accumulate: AccumulateOption = 1,
     device: RulesDeviceOption = "cpu",
     explain: ExplainOption = False,
     budget: BudgetOption = None,
@@ -80,6 +82,7 @@ def memory(
         optimizer_impl=optimizer_impl,
         recompute=recompute,
         free_logits=free_logits,
+        accumulate=accumulate,
         device=device,
     )
     report = memory_report(network, options, explain=explain)

@@ -8,6 +8,7 @@ from gptcli.commands._app import command_app, common
 from gptcli.commands._asked import asked_for
 from gptcli.commands._options import AttentionOption, ConfigOption, DeviceOption, JsonOption, SetOption, TiedOption
 from gptcli.commands._run_options import (
+    AccumulateOption,
     AmpOption,
     BatchSizeOption,
     DtypeOption,
@@ -44,6 +45,7 @@ def verify(
     optimizer_impl: OptimizerImplOption = "auto",
     recompute: RecomputeOption = "none",
     free_logits: FreeLogitsOption = False,
+    accumulate: AccumulateOption = 1,
     witness: Annotated[
         Literal["plain", "transformers"],
         typer.Option(
@@ -92,6 +94,7 @@ def verify(
             optimizer_impl=optimizer_impl,
             recompute=recompute,
             free_logits=free_logits,
+            accumulate=accumulate,
             device=where,
         ),
     )

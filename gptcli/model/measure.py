@@ -49,6 +49,7 @@ class MeasuredRun(Struct, frozen=True, kw_only=True):
     optimizer_impl: str = "for-loop"
     recompute: bool = False
     free_logits: bool = False
+    accumulate: int = 1
     device: str = "cpu"
     fake: bool = False
 
@@ -137,15 +138,16 @@ def training_step(network: Network, run: MeasuredRun) -> MeasuredStep:
             if isinstance(kept, Tensor)
         ]
         with _reading([*model.parameters(), *state, ids, targets], run) as reading:
-            reading.mark("forward")
-            with _autocast(run):
-                logits = model(ids)
-                reading.mark("loss")
-                loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
-                if run.free_logits:
-                    del logits
-            reading.mark("backward")
-            loss.backward()  # type: ignore[no-untyped-call]
+            for _ in range(run.accumulate):
+                reading.mark("forward")
+                with _autocast(run):
+                    logits = model(ids)
+                    reading.mark("loss")
+                    loss = _shared(F.cross_entropy(logits.flatten(0, 1), targets.flatten()), run)
+                    if run.free_logits:
+                        del logits
+                reading.mark("backward")
+                loss.backward()  # type: ignore[no-untyped-call]
             gradients = storage_bytes(p.grad for p in model.parameters() if p.grad is not None)
             reading.mark("optimizer step")
             _step(optimizers)
@@ -252,6 +254,11 @@ def _built_to_infer(network: Network, run: MeasuredRun) -> GPT:
     return model
 
 
+def _shared(loss: Tensor, run: MeasuredRun) -> Tensor:
+    """Return a micro-batch's share of the loss."""
+    return loss / run.accumulate if run.accumulate > 1 else loss
+
+
 def _token_ids(network: Network, run: MeasuredRun, amount: int) -> list[Tensor]:
     shape = (run.batch, run.tokens)
     return [torch.zeros(shape, dtype=torch.long, device=run.device) for _ in range(amount)]
@@ -311,7 +318,7 @@ class _Reading:
     Attributes:
         peak: the most bytes that were alive at once.
         scratch: what the kernels' own memory adds to it, where the instrument sees that.
-        phases: the peak from each `mark` to the next.
+        phases: the peak from each `mark` to the next; of one name the highest.
     """
 
     def __init__(self) -> None:
@@ -390,4 +397,4 @@ class _Stepwise(_Reading):
         now = self._read()
         self.peak = max(self.peak, now)
         if self._phase is not None:
-            self.phases[self._phase] = now
+            self.phases[self._phase] = max(now, self.phases.get(self._phase, 0))

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -41,12 +40,12 @@ class Recording:
 
     Attributes:
         changes: in order of time.
-        marks: the moments that `mark` named, in order of time.
+        marks: the names that `mark` gave to moments and the moments, in order of time.
     """
 
     def __init__(self) -> None:
         self.changes: list[Change] = []
-        self.marks: dict[str, int] = {}
+        self.marks: list[tuple[str, int]] = []
 
     def mark(self, name: str) -> None:
         """Name this moment."""
@@ -58,12 +57,18 @@ class Recording:
         return max(live for _, live in self._live(existing, scratch=scratch))
 
     def phases(self, existing: int) -> dict[str, int]:
-        """Return the peak from each mark to the next, under the mark's name; what was before is not reported."""
+        """Return the peak from each mark to the next, under the mark's name, of one name the highest; what was before
+        is not reported.
+        """
         peaks: dict[str, int] = {}
-        starts = list(self.marks.items())
-        for (name, start), (_, end) in pairwise([*starts, ("", sys.maxsize)]):
-            at_start = [live for at, live in self._live(existing) if at <= start][-1]
-            peaks[name] = max([at_start, *(live for at, live in self._live(existing) if start < at <= end)])
+        phase, now, waiting = "", existing, list(reversed(self.marks))
+        for at, live in [*self._live(existing), (sys.maxsize, 0)]:
+            while waiting and waiting[-1][1] < at:
+                phase, _ = waiting.pop()
+                peaks[phase] = max(now, peaks.get(phase, 0))
+            now = live
+            if phase:
+                peaks[phase] = max(now, peaks[phase])
         return peaks
 
     def _live(self, existing: int, *, scratch: bool = False) -> Iterator[tuple[int, int]]:
@@ -87,11 +92,11 @@ def recorded() -> Iterator[Recording]:
     assert profiler.profiler.kineto_results is not None
     events = list(_walk(profiler.profiler.kineto_results.experimental_event_tree()))
     recording.changes = _changes([event for event in events if event.tag == _EventType.Allocation])
-    recording.marks = {
-        event.name.removeprefix(_MARK): event.start_time_ns
+    recording.marks = [
+        (event.name.removeprefix(_MARK), event.start_time_ns)
         for event in sorted(events, key=lambda event: event.start_time_ns)
         if event.name.startswith(_MARK)
-    }
+    ]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def run_line(report: "MemoryReport | FitReport", more: Sequence[str] = ()) -> str:
     """Return size, format, optimizer, and whatever ``more`` there is; the way through attention last."""
-    facts = [f"{report.batch_size} x {report.seq_len} tokens"]
+    facts = [f"{_micro_batches(report.accumulate)}{report.batch_size} x {report.seq_len} tokens"]
     facts.append("autocast to bf16" if report.amp else f"{report.activation_dtype} activations")
     if report.mode == "training":
         facts += [f"{report.optimizer} ({report.optimizer_impl})"]
@@ -21,3 +21,7 @@ def run_line(report: "MemoryReport | FitReport", more: Sequence[str] = ()) -> st
     facts += more
     facts.append(f"{attention_words(report.attention)} on {report.device}")
     return ", ".join(facts)
+
+
+def _micro_batches(accumulate: int | None) -> str:
+    return f"{accumulate} micro-batches of " if accumulate is not None and accumulate > 1 else ""

@@ -8,6 +8,7 @@ class RunReport(Report, frozen=True, kw_only=True):
 
     Attributes:
         optimizer_package: what to install for the optimizer: ``torch``, or what else has it.
+        accumulate: how many micro-batches of ``batch_size`` texts a step has.
     """
 
     mode: str
@@ -24,3 +25,4 @@ class RunReport(Report, frozen=True, kw_only=True):
     optimizer_package: str | None
     recompute: str | None
     free_logits: bool | None
+    accumulate: int | None

@@ -192,7 +192,13 @@ def test_compare(cli: Cli) -> None:
 
 @pytest.mark.parametrize(
     "typed",
-    [["--free-logits"], ["--recompute", "block"], ["--optimizer", "sgd"], ["--optimizer-impl", "fused"]],
+    [
+        ["--free-logits"],
+        ["--accumulate", "2"],
+        ["--recompute", "block"],
+        ["--optimizer", "sgd"],
+        ["--optimizer-impl", "fused"],
+    ],
     ids=lambda typed: typed[0],
 )
 @pytest.mark.parametrize("command", [["memory"], ["fit", "--budget", "8GiB"]], ids=["memory", "fit"])
@@ -220,3 +226,10 @@ def test_what_is_special_about_an_optimizer_is_said(
     assert said in " ".join(cli(*run).out.split())
     assert cli(*run, "--json").json["optimizer_package"] == package
     assert said not in " ".join(cli(*command, "-c", "tiny").out.split())
+
+
+def test_micro_batches_are_said(cli: Cli) -> None:
+    run = ("memory", "-c", "tiny", "--mode", "training", "-b", "2", "-t", "8")
+    assert "4 micro-batches of 2 x 8 tokens, fp32" in cli(*run, "--accumulate", "4").out
+    assert cli(*run, "--accumulate", "4", "--json").json["accumulate"] == 4
+    assert "micro-batches" not in cli(*run).out

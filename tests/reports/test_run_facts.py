@@ -30,6 +30,7 @@ def test_both_reports_of_a_peak_say_all_of_the_run_and_alike() -> None:
         "optimizer_package": "torch",
         "recompute": "none",
         "free_logits": True,
+        "accumulate": 1,
     }
 
 
@@ -38,7 +39,7 @@ def test_what_only_a_training_step_has_is_null_elsewhere(mode: str) -> None:
     facts = run_facts(Workload(tokens=8, mode=mode, optimizer="sgd"), MemoryReport)  # type: ignore[arg-type]
     without_cache = {"kv_dtype"} if mode == "inference" else set()
     assert {key for key, value in facts.items() if value is None} == {
-        "optimizer", "optimizer_impl", "optimizer_package", "recompute", "free_logits", *without_cache,
+        "optimizer", "optimizer_impl", "optimizer_package", "recompute", "free_logits", "accumulate", *without_cache,
     }  # fmt: skip
 
 
