@@ -118,6 +118,8 @@ def conventions_in_use(config: ModelConfig) -> dict[Convention, str]:
     found: dict[Convention, str] = {}
     for listed, used_by in _in_use(config):
         convention = _normal(config, listed)
+        if listed.active and not convention.active:  # all parameters are active without routed experts
+            continue
         found[convention] = f"{found[convention]}; {used_by}" if convention in found else used_by
     return found
 

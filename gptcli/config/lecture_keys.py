@@ -1,4 +1,4 @@
-"""How a dictionary of the lecture's author for a later model is told from a config in our own keys, which share names."""
+"""Tells a dictionary of the lecture's author for a later model from a config in our own keys: they share names."""
 
 from collections.abc import Set
 
@@ -16,7 +16,7 @@ _GPT2_WITH_EXPERTS = _SIZES | _GPT2 | {"name", "hidden_dim", "num_experts", "num
 
 def is_lectures(keys: Set[str]) -> bool:
     """Return whether keys that are all ours are those of a dictionary of the author's for a later model."""
-    if not _SIZES <= keys or "hidden_dim" not in keys:
+    if not keys >= _SIZES or "hidden_dim" not in keys:
         return False
     if "num_experts" in keys and keys >= _GPT2:
         return keys <= _GPT2_WITH_EXPERTS

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from gptcli.config.entries import OUR_DIALECT, Entry, Problem, Translation
 from gptcli.config.input_text import MAX_BYTES
+from gptcli.config.lecture_keys import is_lectures
 from gptcli.config.model_config import KEYS, ModelConfig
 from gptcli.config.names import HUB_FILE, model_name, name_from_path
 from gptcli.config.presets import preset_named, preset_paths, preset_spellings
@@ -151,7 +152,7 @@ def check_set_values(set_values: Iterable[str]) -> None:
 
 
 def _translated(entries: dict[str, Entry], place: str) -> Translation:
-    if entries.keys() <= set(KEYS):
+    if entries.keys() <= set(KEYS) and not is_lectures(entries.keys()):
         return Translation(entries, [])
     from gptcli.config.dialects import translate  # files in our own keys start faster without it
 

@@ -24,7 +24,7 @@ def _assert_same_parameters(config: ModelConfig) -> None:
         assert model.get_parameter(path) is model.get_parameter(target)
 
 
-@pytest.mark.parametrize("name", [n for n in preset_paths() if n != "gpt3-175b"])
+@pytest.mark.parametrize("name", [n for n in preset_paths() if n not in ("gpt3-175b", "llama-3.1-405b", "deepseek-v3")])
 @pytest.mark.parametrize("tied", [True, False])
 def test_parameters_of_the_presets(name: str, tied: bool) -> None:
     _assert_same_parameters(load_config(name, flags={"weight_tying": tied}, environ={}).config)

@@ -11,11 +11,13 @@ from msgspec.structs import replace
 from gptcli.config.dialects._dialect import Dialect, DialectKey, Entries
 from gptcli.config.dialects._recognise import listed, recognise, unknown_keys
 from gptcli.config.entries import OUR_DIALECT, Entry, Problem, Translation
+from gptcli.config.lecture_keys import is_lectures
 from gptcli.config.model_config import KEYS, ModelConfig
 from gptcli.config.printable import shortened
 from gptcli.config.validate import check_entry
 from gptcli.errors import InputProblemsError
 
+LECTURE = "the lecture's author"
 _OURS = Dialect(
     name=OUR_DIALECT, defaults=OUR_DIALECT, marker="n_layers: 12", keys={key: DialectKey((key,)) for key in KEYS}
 )
@@ -31,7 +33,8 @@ def translate(entries: Entries, place: str) -> Translation:
     Raises:
         InputProblemsError: the keys belong to several dialects alike, or describe a network that is no GPT-2.
     """
-    dialect = recognise(entries, _dialects(), place)
+    lectures = is_lectures(entries.keys())
+    dialect = _named(LECTURE) if lectures else recognise(entries, _dialects(), place)
     if dialect.translate is not None:
         return dialect.translate(entries, place)
     unknown = unknown_keys(entries, dialect, _dialects())

@@ -1,8 +1,8 @@
 """The dictionaries of the lecture's author (Raschka, LLMs-from-scratch) for models after GPT-2.
 
-They say sizes alone: what else the network has is said by his code for it, and which code that is by the keys that the
-dictionary has. Llama 2, 3, 3.1 and 3.2, Qwen3 with and without experts, Gemma 3, OLMo 3, Tiny Aya (chapter 5), and GPT-2
-with grouped heads, latent attention, windows or experts (chapter 4).
+They say sizes alone. His code for a model says what else it has; the keys of a dictionary tell which code it is for:
+Llama 2, 3, 3.1 and 3.2, Qwen3 with and without experts, Gemma 3, OLMo 3 and Tiny Aya of chapter 5, or GPT-2 with
+grouped heads, latent attention, windows or experts of chapter 4.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,9 +36,10 @@ _RENAMED = {
     "rope_type": "rope_scaling",
 }
 _SAME = (
-    "name vocab_size context_length emb_dim n_heads n_layers drop_rate qkv_bias hidden_dim n_kv_groups head_dim "
-    "rope_base rope_local_base sliding_window num_experts num_experts_per_tok rope_attention_factor logit_scale"
-).split()
+    *("name", "vocab_size", "context_length", "emb_dim", "n_heads", "n_layers", "drop_rate", "qkv_bias"),
+    *("hidden_dim", "n_kv_groups", "head_dim", "rope_base", "rope_local_base", "sliding_window"),
+    *("num_experts", "num_experts_per_tok", "rope_attention_factor", "logit_scale"),
+)
 _READ_APART = ("qk_norm", "rope_freq", "layer_types", "sliding_window_stride", "query_pre_attn_scalar")
 _PASSED_OVER = frozenset({"dtype", "bos_token_id", "eos_token_id", "pad_token_id"})
 

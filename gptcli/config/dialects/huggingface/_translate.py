@@ -82,7 +82,10 @@ def _model_type(entries: Mapping[str, Entry], place: str) -> str:
         return entry.value
     near = did_you_mean(entry.value.lower(), known_families()) if isinstance(entry.value, str) else ""
     code = ", and it runs no code that comes with a model (auto_map)" if "auto_map" in entries else ""
-    raise _fatal(entry, f"{entry.key or 'model_type'} is {shortened(entry.text)}, which gptcli does not build{code}{near}; {_list()}")
+    raise _fatal(
+        entry,
+        f"{entry.key or 'model_type'} is {shortened(entry.text)}, which gptcli does not build{code}{near}; {_list()}",
+    )
 
 
 def _of_architecture(entries: Mapping[str, Entry], place: str) -> str:
@@ -90,13 +93,18 @@ def _of_architecture(entries: Mapping[str, Entry], place: str) -> str:
     entry = entries.get("architectures")
     if entry is None or entry.value in (None, []):
         if "auto_map" in entries:
-            raise _fatal(entries["auto_map"], f"auto_map is a mapping, and gptcli runs no code that comes with a model; add a model_type; {_list()}")
+            raise _fatal(
+                entries["auto_map"],
+                f"auto_map is a mapping, and gptcli runs no code that comes with a model; add a model_type; {_list()}",
+            )
         return _WITHOUT_TYPE
     word = str(entry.value[0] if isinstance(entry.value, list) else entry.value)
     names = {class_of(_file_of(each)).name.removesuffix("Config"): each for each in known_families()}
     fitting = [name for name in names if word.startswith(name)]
     if not fitting:
-        raise _fatal(entry, f"architectures is {shortened(word)}, which gptcli does not build; add a model_type; {_list()}")
+        raise _fatal(
+            entry, f"architectures is {shortened(word)}, which gptcli does not build; add a model_type; {_list()}"
+        )
     return names[max(fitting, key=len)]
 
 
@@ -153,7 +161,11 @@ def _nulls(entries: Mapping[str, Entry], config_class: ConfigClass) -> Iterable[
     """Refuse null where the class does not take it."""
     for key, entry in entries.items():
         if entry.value is None and key in config_class.keys and key not in config_class.nullable | PASSED_OVER:
-            yield Problem(entry.place, f"{entry.key} must not be null in {config_class.name}; leave it out for its default", entry.line)
+            yield Problem(
+                entry.place,
+                f"{entry.key} must not be null in {config_class.name}; leave it out for its default",
+                entry.line,
+            )
 
 
 def _unrepresented(has: Settings, family: Family, config_class: ConfigClass) -> Iterable[Problem]:
