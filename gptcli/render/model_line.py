@@ -9,12 +9,19 @@ from gptcli.render.console import QUIET, TITLE
 
 def model_line(config: ModelConfig) -> Text:
     """``gpt2-124m  12 layers, 12 heads, 768 wide, context 1024, vocabulary 50257, untied``."""
-    facts = (
-        f"{_many(config.n_layers, 'layer')}, {_many(config.n_heads, 'head')}, {config.emb_dim} wide, "
-        f"context {config.context_length}, "
-        f"{_biases(config)}{_norm(config)}{_activation(config)}, {'tied' if config.weight_tying else 'untied'}"
-    )
-    return Text.assemble((config.name, TITLE), "  ", (facts, QUIET))
+    facts = [
+        _many(config.n_layers, "layer"),
+        _heads(config),
+        f"{config.emb_dim} wide",
+        f"context {config.context_length}",
+        *_attention(config),
+        *_experts(config),
+        *_biases(config),
+        *_norm(config),
+        *_activation(config),
+        "tied" if config.weight_tying else "untied",
+    ]
+    return Text.assemble((config.name, TITLE), "  ", (", ".join(facts), QUIET))
 
 
 def attention_words(path: str) -> str:
@@ -23,20 +30,49 @@ def attention_words(path: str) -> str:
 
 
 _ATTENTION = {"sdpa": "fused attention", "explicit": "explicit attention"}
+_POSITIONS = {
+    "learned": [],
+    "rotary": ["rotary positions"],
+    "alibi": ["ALiBi"],
+    "sinusoidal": ["sinusoidal positions"],
+    "none": ["no positions"],
+}
 
 
-def _biases(config: ModelConfig) -> str:
+def _heads(config: ModelConfig) -> str:
+    heads, shared = _many(config.n_heads, "head"), config.n_kv_groups
+    return heads if shared in (None, config.n_heads) or config.kv_lora_rank else f"{heads} on {shared}"
+
+
+def _attention(config: ModelConfig) -> list[str]:
+    """Say what attention has that GPT-2's has not, and how positions are known."""
+    found = ["latent attention"] if config.kv_lora_rank else []
+    if "L" in config.layer_pattern:
+        found.append(f"window {config.sliding_window}")
+    if "C" in config.layer_pattern:
+        found.append(f"chunks of {config.attention_chunk}")
+    return found + _POSITIONS[config.positions]
+
+
+def _experts(config: ModelConfig) -> list[str]:
+    return [f"{config.num_experts_per_tok} of {config.num_experts} experts"] if config.num_experts else []
+
+
+def _biases(config: ModelConfig) -> list[str]:
+    """Say which biases there are: of a later decoder only where there are some, which is rare."""
+    if config.positions != "learned":
+        return ["QKV bias"] if config.qkv_bias else []
     if not config.bias:
-        return "no biases"
-    return "QKV bias" if config.qkv_bias else "no QKV bias"
+        return ["no biases"]
+    return ["QKV bias" if config.qkv_bias else "no QKV bias"]
 
 
-def _norm(config: ModelConfig) -> str:
-    return "" if config.norm == "layer_norm" else f", {part_kind(config.norm).called}"
+def _norm(config: ModelConfig) -> list[str]:
+    return [] if config.norm == "layer_norm" or config.positions != "learned" else [part_kind(config.norm).called]
 
 
-def _activation(config: ModelConfig) -> str:
-    return ", exact GELU" if config.activation == "gelu" else ""
+def _activation(config: ModelConfig) -> list[str]:
+    return ["exact GELU"] if config.activation == "gelu" and config.positions == "learned" else []
 
 
 def _many(number: int, thing: str) -> str:
