@@ -21,6 +21,9 @@ class Dim(Struct, frozen=True, cache_hash=True):
         shared = _shared_last_axis(self.terms)
         if shared:
             return f"({' + '.join(_written(factor, axes[:-1]) for factor, axes in self.terms)}){shared}"
+        first = _shared_first_axis(self.terms)
+        if first:
+            return f"{first}({' + '.join(_written(factor, axes[1:]) for factor, axes in self.terms)})"
         return " + ".join(_written(*term) for term in self.terms)
 
     def __rmul__(self, factor: int) -> "Dim":
@@ -42,6 +45,12 @@ def _shared_last_axis(terms: tuple[Term, ...]) -> str:
     """Return the axis that ends every term of a sum, or nothing."""
     last = {axes[-1] if axes else "" for _, axes in terms}
     return last.pop() if len(terms) > 1 and len(last) == 1 else ""
+
+
+def _shared_first_axis(terms: tuple[Term, ...]) -> str:
+    """Return the axis that begins every term of a sum, or nothing."""
+    first = {axes[0] if axes else "" for _, axes in terms}
+    return first.pop() if len(terms) > 1 and len(first) == 1 else ""
 
 
 def _collected(terms: Iterable[Term]) -> Dim:
