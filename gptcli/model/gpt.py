@@ -17,7 +17,7 @@ from gptcli.model.parts import leaf_class
 from gptcli.model.parts.leaf import Leaf
 from gptcli.model.tap import Tap
 
-# Gives the parameter of a path and of a symbolic shape, whose axes have these sizes.
+# Gives the parameter of a path and of a symbolic shape, whose axes have these sizes; a buffer's numbers likewise.
 Source = Callable[[str, Shape, Sizes], nn.Parameter]
 Parts = Iterable[tuple[str, Node]]
 
@@ -89,14 +89,14 @@ class Runner(nn.Module):
         taken = [values.pop(name) if last else values[name] for name, last in call.reads]
         module: Any = self._modules[call.name]
         if call.group:
-            out = module(*taken, cache=cache)
+            out = module(*taken) if cache is None else module(*taken, cache=cache)
         elif call.consumes:
             out = module(taken)
         else:
             out = module(*taken)
         if self.tap.listener is not None:
             self.tap.listener(call.path, out)
-        return module.for_readers(out, cache) if call.cached else out
+        return module.for_readers(out, cache and cache[call.path]) if call.cached else out
 
 
 def _module(node: Node, path: str, sizes: Sizes, source: Source, tap: Tap) -> nn.Module:
@@ -139,9 +139,9 @@ class _Allocated:
         return self._known[path]
 
 
-def existing(parameters: Mapping[str, nn.Parameter]) -> Source:
-    """Return a source of parameters that are there already, by their paths."""
-    return lambda path, _shape, _sizes: parameters[path]
+def existing(tensors: Mapping[str, Any]) -> Source:
+    """Return a source of parameters and buffers that are there already, by their paths."""
+    return lambda path, _shape, _sizes: tensors[path]
 
 
 class GPT(Runner):
@@ -170,6 +170,9 @@ class GPT(Runner):
         super().__init__(network.parts, "", network.sizes, source or _Allocated(dtype, device), Tap())
         self.network = network
         self.recompute = recompute
+        for module in self.modules():
+            if isinstance(module, Leaf):
+                module.stream = self.dtype
         self._random = [_draws(layer.body) for layer in network.stack.layers()]
         names = [name for name, _ in network.parts]
         place = network.place_of_stack

@@ -6,6 +6,9 @@ from gptcli.architecture.axes import ONE, Shape
 from gptcli.architecture.parts.part import Draw, Family, Part
 from gptcli.architecture.products import MatrixProduct
 
+XIELU_BETA = 0.5  # what x is multiplied with; Huang and Schlag 2024, section 4
+XIELU_EPS = -1e-6  # what is exponentiated is at most this
+
 
 class Silu(Part, frozen=True, kw_only=True):
     """``x * sigmoid(x)`` (Hendrycks and Gimpel 2016; Ramachandran et al. 2017, as Swish)."""

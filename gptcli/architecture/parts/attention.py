@@ -30,6 +30,9 @@ class SplitHeads(Part, frozen=True, kw_only=True):
     def cached(self) -> tuple[Shape, ...]:  # noqa: D102
         return ((B, T, G * D), (B, T, G * D))  # keys and values
 
+    def cached_as(self) -> tuple[Shape, ...]:  # noqa: D102
+        return ((B, G, T, D), (B, G, T, D))
+
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()
 

@@ -43,6 +43,7 @@ class Part(Struct, frozen=True, kw_only=True):
         tied_to: path of the weight that it shares instead of owning one.
         kept: whether its output, of every token, is kept in a KV cache.
         kept_of: the most tokens whose output is kept: a window's width. None for all.
+        kept_chunked: whether those are the tokens of a chunk, not the last ones.
         kind: the name of this kind of part.
         called: what people call it, where that is not said by ``label`` alone.
         family: of the kind: kinds of one family share a colour.
@@ -61,6 +62,7 @@ class Part(Struct, frozen=True, kw_only=True):
     tied_to: str | None = None
     kept: bool = False
     kept_of: Dim | None = None
+    kept_chunked: bool = False
 
     def weights(self) -> dict[str, Shape]:
         """Return the part's own parameters by name, in the order torch registers them."""
@@ -123,6 +125,10 @@ class Part(Struct, frozen=True, kw_only=True):
     def cached(self) -> tuple[Shape, ...]:
         """Return what it keeps of B texts of T tokens in a KV cache, tensor by tensor."""
         return (self.shape,) if self.kept else ()
+
+    def cached_as(self) -> tuple[Shape, ...]:
+        """Return the same tensors with their dimensions as they lie in the cache."""
+        return self.cached()
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:
         """Return the calls that it makes, in order.

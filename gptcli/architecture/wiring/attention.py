@@ -36,7 +36,11 @@ def attention(plan: LayerPlan, path: AttentionPath, reads: str) -> Group:
         taken = tuple(_last(parts, letter) for letter in "qkv")
     else:
         split = SplitHeads(
-            label="Split into heads", reads=("c_attn",), shape=(number(3), B, H, T, D), kept_of=seen(has)
+            label="Split into heads",
+            reads=("c_attn",),
+            shape=(number(3), B, H, T, D),
+            kept_of=seen(has),
+            kept_chunked=has.look == "chunk",
         )
         parts.append(("heads", split))
         taken = ("heads",)
@@ -92,6 +96,7 @@ def _values(has: AttentionPlan) -> Parts:
             width=D,
             kept=True,
             kept_of=seen(has),
+            kept_chunked=has.look == "chunk",
         )
         return [("v", heads)]
     piece = Piece(label="Values", reads=("c_attn",), shape=(B, T, G * D), start=start, width=G * D)
@@ -105,6 +110,7 @@ def _values(has: AttentionPlan) -> Parts:
         width=D,
         kept=True,
         kept_of=seen(has),
+        kept_chunked=has.look == "chunk",
     )
     return [("v_flat", piece), ("v_clip", cut), ("v", heads)]
 
@@ -136,7 +142,7 @@ def _prepared(plan: LayerPlan, letter: str, label: str, start: Dim, amount: Dim,
         name, last = parts[-1]
         from msgspec.structs import replace
 
-        parts[-1] = (name, replace(last, kept=True, kept_of=seen(has)))
+        parts[-1] = (name, replace(last, kept=True, kept_of=seen(has), kept_chunked=has.look == "chunk"))
     return parts
 
 

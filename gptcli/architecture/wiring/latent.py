@@ -78,6 +78,7 @@ def _rotary(plan: LayerPlan, label: str, reads: str, amount: Dim, *, kept: bool 
         reversed=has.reversed,
         kept=kept,
         kept_of=seen(has) if kept else None,
+        kept_chunked=kept and has.look == "chunk",
     )
 
 
@@ -92,7 +93,7 @@ def _keys_and_values(plan: LayerPlan, *, rotated: bool) -> Parts:
     from msgspec.structs import replace
 
     name, last = parts[-1]
-    parts[-1] = (name, replace(last, kept=True, kept_of=seen(has)))
+    parts[-1] = (name, replace(last, kept=True, kept_of=seen(has), kept_chunked=has.look == "chunk"))
     if rotated:
         pe = Heads(label="Key to rotate", reads=("kv_a_proj",), shape=(B, ONE, T, R), start=J, amount=ONE, width=R)
         parts += [("k_pe", pe), ("k_rot", _rotary(plan, "Key rotation", "k_pe", ONE, kept=True))]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
+from typing import Any
 
 import torch
 from msgspec import Struct
@@ -50,7 +51,8 @@ class Rerun:
         self._listed = listed
         self._ours = ours
         self._ids = ids
-        known = existing(dict(model.named_parameters(remove_duplicate=False)))
+        tensors: dict[str, Any] = dict(model.named_parameters(remove_duplicate=False))
+        known = existing(tensors | dict(model.named_buffers(remove_duplicate=False)))
 
         def source(path: str, shape: Shape, sizes: Sizes) -> torch.nn.Parameter:
             return known(owner(path), shape, sizes)

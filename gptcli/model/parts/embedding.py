@@ -15,4 +15,4 @@ class Embedding(Leaf):
 
     def forward(self, index: Tensor) -> Tensor:
         """(...) integers -> (..., C)."""
-        return F.embedding(index, self.weight)
+        return F.embedding(index + self.part.offset if self.part.offset else index, self.weight)

@@ -3,24 +3,30 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gptcli.architecture import Sizes
+from gptcli.architecture import Sizes, size
 from gptcli.architecture.parts import layer_norm
 from gptcli.model.parts.leaf import Leaf, Parameters, leaf_of
+from gptcli.model.parts.norm_scale import scale_of
 
 
 @leaf_of(layer_norm.LayerNorm)
 class LayerNorm(Leaf):
     """Zero mean, unit variance, scale and shift, over the last dimension."""
 
-    weight: nn.Parameter
+    weight: nn.Parameter | None
     bias: nn.Parameter | None
 
     def __init__(self, part: layer_norm.LayerNorm, sizes: Sizes, parameters: Parameters) -> None:
         super().__init__(part, sizes, parameters)
-        if not part.bias:
-            self.register_parameter("bias", None)
+        self.features = (size(part.features, sizes),)
+        for name in {"weight", "bias"} - set(part.weights()):
+            self.register_parameter(name, None)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., C) -> (..., C)."""
-        weight = self.weight
-        return F.layer_norm(x, weight.shape, weight, self.bias, self.part.eps)
+        """(..., C) -> (..., C); of each head with weights of its own (..., H, T, D)."""
+        scale = scale_of(self.weight, self.part.scale)
+        if self.part.heads is None:
+            return F.layer_norm(x, self.features, scale, self.bias, self.part.eps)
+        assert scale is not None
+        normed = F.layer_norm(x, self.features, None, None, self.part.eps) * scale.unsqueeze(1)  # (..., H, T, D)
+        return normed if self.bias is None else normed + self.bias

@@ -1,12 +1,13 @@
 """What every leaf is: a torch module that computes one part from the tensors it reads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from gptcli.architecture import Part, Shape, Sizes
-from gptcli.model.cache import LayerCache
+from gptcli.model.cache import Kept
 
 # Gives the parameter of a name and a symbolic shape.
 Parameters = Callable[[str, Shape], nn.Parameter]
@@ -24,9 +25,11 @@ class Leaf(nn.Module):
 
     Attributes:
         consumes: whether ``forward`` takes a list of what the part reads, to let go of it before it returns.
+        stream: the dtype of the residual stream; the network says it to its leaves.
     """
 
     consumes: ClassVar[bool] = False
+    stream: torch.dtype = torch.float32
 
     def __init__(self, part: Any, sizes: Sizes, parameters: Parameters) -> None:
         super().__init__()
@@ -34,10 +37,18 @@ class Leaf(nn.Module):
         self.sizes = sizes
         for name, shape in part.weights().items():
             self.register_parameter(name, parameters(name, shape))
+        for name, shape in part.buffers().items():
+            own = parameters(name, shape).detach()
+            self.register_buffer(name, own.to(torch.promote_types(own.dtype, torch.float32)))
 
-    def for_readers(self, out: Tensor, cache: LayerCache | None) -> Any:
-        """Return what the readers of this part get, for a part that keeps something in a KV cache."""
-        raise NotImplementedError(self.part.kind)
+    def for_readers(self, out: Tensor, kept: Sequence[Kept] | None) -> Any:
+        """Return what the readers of this part get, for a part that keeps something in a KV cache.
+
+        Args:
+            out: what ``forward`` gave.
+            kept: what the cache keeps of it, or None without a cache.
+        """
+        return out if kept is None else kept[0].extend(out)
 
 
 def leaf_of(part: type[Part]) -> Callable[[type[Leaf]], type[Leaf]]:

@@ -1,6 +1,6 @@
 """A part that computes what no real part does, from the weights of the one in whose place it stands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from msgspec.structs import replace
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gptcli.architecture import Part, Shape, Sizes
 from gptcli.architecture.parts.part import Family
-from gptcli.model.cache import LayerCache
+from gptcli.model.cache import Kept
 from gptcli.model.parts import leaf_class
 from gptcli.model.parts.leaf import Leaf, Parameters, leaf_of
 
@@ -64,6 +64,6 @@ class InsteadLeaf(Leaf):
         out: Tensor = self.part.compute(self.right, *reads)
         return out
 
-    def for_readers(self, out: Tensor, cache: LayerCache | None) -> Any:  # noqa: D102  # as in the base class
+    def for_readers(self, out: Tensor, kept: Sequence[Kept] | None) -> Any:  # noqa: D102  # as in the base class
         assert self.right is not None
-        return self.right.for_readers(out, cache)
+        return self.right.for_readers(out, kept)
