@@ -1,7 +1,7 @@
 """The config classes of transformers as data: ``python -m tools.huggingface_classes --write``.
 
-gptcli reads a ``config.json`` as transformers does, without importing it: which keys a ``model_type`` has, what an absent
-one is, and which may be null.
+gptcli reads a ``config.json`` as transformers does, without importing it: which keys a ``model_type`` has, what an
+absent one is, and which may be null.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ def families() -> list[str]:
 
 
 def described(model_type: str) -> dict[str, Any]:
-    """Return the class of a model type: its name, its keys with their defaults, other names of keys, what may be null."""
+    """Return the class of a model type: name, keys with defaults, other names of keys, what may be null."""
     from transformers import PretrainedConfig
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 

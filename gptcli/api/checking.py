@@ -40,7 +40,7 @@ def check_network(
         config_given: whether the config was asked for; where not, a function's sizes are read off its parameters.
         tokenizer: what ``--tokenizer`` says.
         allow_special: read special tokens that the text spells as such.
-        note: takes what is worth knowing about the text, where its model is known beforehand.
+        note: takes what is worth knowing about the config, and about the text where its model is known beforehand.
         seed: of the weights it draws, and of random tokens.
         force: run even if the memory seems too small.
         limit: seconds that it may take, or None.
@@ -50,10 +50,10 @@ def check_network(
         InputError: the text or the config cannot be used, or their code cannot be run.
         GptcliError: it was not done in time, or takes too much memory.
     """
-    resolved = resolve(config, set_values, tied) if config_given else None
+    resolved = resolve(config, set_values, tied, note=note) if config_given else None
 
     def asked(is_class: bool) -> ResolvedConfig | None:
-        return resolved or (resolve(config, set_values, tied) if is_class else None)
+        return resolved or (resolve(config, set_values, tied, note=note) if is_class else None)
 
     folders = folders_of(config) if config_given else ()
 

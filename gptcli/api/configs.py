@@ -1,6 +1,6 @@
 """Configs: one that options choose, all presets, and files to validate."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from gptcli.config import STDIN, ModelConfig, ResolvedConfig, load_config, preset_paths, preset_summary
@@ -12,8 +12,20 @@ if TYPE_CHECKING:
     from gptcli.reports.config import ConfigListReport, ConfigValidateReport
 
 
+Note = Callable[[str], None]
+
+
+def _unheard(_: str) -> None:
+    """Let a note go."""
+
+
 def resolve(
-    config: str, set_values: Sequence[str] | None = None, tied: bool | None = None, *, init: str | None = None
+    config: str,
+    set_values: Sequence[str] | None = None,
+    tied: bool | None = None,
+    *,
+    init: str | None = None,
+    note: Note = _unheard,
 ) -> ResolvedConfig:
     """Load a config and what lies over it.
 
@@ -22,11 +34,15 @@ def resolve(
         set_values: ``key=value``, as ``--set`` has them.
         tied: whether the head is the embedding; None for what the config says.
         init: how weights are drawn; likewise.
+        note: takes what a config says that was taken otherwise than somebody may expect, or not at all.
 
     Raises:
         InputError: there is no such config, or it is invalid.
     """
-    return load_config(config, set_values=set_values or (), flags={"weight_tying": tied, "init": init})
+    resolved = load_config(config, set_values=set_values or (), flags={"weight_tying": tied, "init": init})
+    for each in resolved.notes:
+        note(each)
+    return resolved
 
 
 def described(
@@ -34,9 +50,11 @@ def described(
     set_values: Sequence[str] | None = None,
     tied: bool | None = None,
     attention: "AttentionPath" = "explicit",
+    *,
+    note: Note = _unheard,
 ) -> "Network":
     """Load a config as `resolve` and describe its network: the one value that a command passes on."""
-    return network_of(resolve(config, set_values, tied).config, attention)
+    return network_of(resolve(config, set_values, tied, note=note).config, attention)
 
 
 def network_of(config: ModelConfig, attention: "AttentionPath" = "explicit") -> "Network":

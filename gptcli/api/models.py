@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from gptcli.api.configs import resolve
+from gptcli.api.configs import Note, resolve
 from gptcli.architecture import AttentionPath, Network, describe
 from gptcli.config import ModelConfig, config_folder
 from gptcli.errors import InputError
@@ -49,6 +49,7 @@ def choose_model(
     init: str | None = None,
     config_given: bool = True,
     attention: AttentionPath = "explicit",
+    note: Note,
 ) -> ChosenModel:
     """Return the model of a config, or of a checkpoint where one is named.
 
@@ -60,18 +61,19 @@ def choose_model(
         init: how random weights are drawn.
         attention: the path of attention that it is described on.
         config_given: whether the config was asked for; a checkpoint brings its own, which a default must not replace.
+        note: as for `resolve`.
 
     Raises:
         InputError: as `load_weights`, and where something has no meaning for stored weights.
     """
     if weights is None:
-        network = describe(resolve(config, set_values, tied, init=init).config, attention)
+        network = describe(resolve(config, set_values, tied, init=init, note=note).config, attention)
         return ChosenModel(network, folders=folders_of(config))
     if init is not None:
         raise InputError("--init says how random weights are drawn, and --weights brings others; leave one of them out")
     from gptcli.api.weights import load_weights
 
-    asked = resolve(config, set_values, tied) if config_given else None
+    asked = resolve(config, set_values, tied, note=note) if config_given else None
     found = load_weights(weights, set_values=set_values or (), tied=tied, config=asked)
     assert found.recognised.network is not None
     path = found.recognised.opened.path

@@ -40,10 +40,11 @@ def choose_model(
     """
     from gptcli.api import models
     from gptcli.commands._notes import note_warnings
+    from gptcli.render.errors import print_note
 
     given = is_typed(context, "config")
     chosen = models.choose_model(
-        config, set_values, tied, weights=weights, init=init, config_given=given, attention=attention
+        config, set_values, tied, weights=weights, init=init, config_given=given, attention=attention, note=print_note
     )
     if chosen.checkpoint is not None:
         note_warnings(chosen.checkpoint)

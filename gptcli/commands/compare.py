@@ -48,12 +48,13 @@ def compare(
     from gptcli.api.configs import described
     from gptcli.api.runs import on_this_processor
     from gptcli.render.emit import print_json, print_text
+    from gptcli.render.errors import print_note
 
     if len(configs) < 2:
         raise InputError(f"compare takes two models or more, e.g. gptcli compare {configs[0]} gpt2-medium")
     if configs.count(STDIN) > 1:
         raise InputError("standard input can be read only once; name a file for one of the '-'")
-    models = [described(config, set_values, tied, attention) for config in configs]
+    models = [described(config, set_values, tied, attention, note=print_note) for config in configs]
     options = Workload(
         batch=batch_size,
         tokens=1,

@@ -62,11 +62,12 @@ def show(
     """
     from gptcli.api.configs import resolve
     from gptcli.render.emit import print_json, print_text
+    from gptcli.render.errors import print_note
     from gptcli.reports.config import ConfigShowReport
 
     if name is not None and is_typed(context, "config"):
         raise InputError("the config is given twice, as an argument and with --config; give it once")
-    resolved = resolve(config if name is None else name, set_values, tied)
+    resolved = resolve(config if name is None else name, set_values, tied, note=print_note)
     report = ConfigShowReport(config=resolved.config, sources=resolved.sources)
 
     if json:

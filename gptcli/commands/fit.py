@@ -77,12 +77,13 @@ def fit(
     from gptcli.api.runs import step_options
     from gptcli.commands._budget import memory_limit
     from gptcli.render.emit import print_json, print_text
+    from gptcli.render.errors import print_note
 
     _refuse_what_is_solved_for(context, solve, set_values)
     refuse_training_options(context, mode)
     limit, free = memory_limit(budget, headroom, device)
     assert limit is not None
-    resolved = resolve(config, set_values, tied)
+    resolved = resolve(config, set_values, tied, note=print_note)
     network = network_of(resolved.config, attention)
     options = step_options(
         network.config,

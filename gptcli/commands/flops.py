@@ -53,13 +53,14 @@ def flops(
     from gptcli.api.configs import described
     from gptcli.api.quantities import parse_flops, parse_peak, parse_speed
     from gptcli.render.emit import print_json, print_text
+    from gptcli.render.errors import print_note
     from gptcli.render.units import FLOP_SCALES
 
     limit = None if budget is None else parse_flops(budget, "--budget")
     speed = None if tokens_per_second is None else parse_speed(tokens_per_second, "--tokens-per-second")
     peak = None if peak_tflops is None else parse_peak(peak_tflops, "--peak-tflops")
     reached = throughput(speed, peak)
-    network = described(config, set_values, tied, attention)
+    network = described(config, set_values, tied, attention, note=print_note)
     tokens = network.config.context_length if seq_len is None else seq_len
     report = flops_report(network, batch=batch_size, tokens=tokens, reached=reached, explain=explain)
     report = replace(report, budget=hold(limit, report.training_flops))

@@ -77,6 +77,7 @@ def flow(
     from gptcli.api.models import choose_model
     from gptcli.files import expect_outputs, replaced_file
     from gptcli.render.emit import print_json, print_text, write_text
+    from gptcli.render.errors import print_note
     from gptcli.render.flow import draw
 
     drawing = format_named(format_, output)
@@ -85,7 +86,7 @@ def flow(
     if (texts or files or token_ids) and (seq_len is not None or is_typed(context, "batch_size")):
         raise InputError("a text has a length of its own; leave out the text, or --batch-size and --seq-len")
     expect_outputs(output)
-    chosen = choose_model(config, set_values, tied, attention=attention)
+    chosen = choose_model(config, set_values, tied, attention=attention, note=print_note)
     network = chosen.network
     given = None
     if texts or files or token_ids:

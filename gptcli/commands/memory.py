@@ -64,11 +64,12 @@ def memory(
     from gptcli.api.runs import step_options
     from gptcli.commands._budget import memory_limit
     from gptcli.render.emit import print_json, print_text
+    from gptcli.render.errors import print_note
     from gptcli.render.units import BYTE_SCALES
 
     refuse_training_options(context, mode)
     limit, free = memory_limit(budget, headroom, device)
-    network = described(config, set_values, tied, attention)
+    network = described(config, set_values, tied, attention, note=print_note)
     options = step_options(
         network.config,
         seq_len,

@@ -47,10 +47,11 @@ def params(
     from gptcli.api.params import counted
     from gptcli.api.quantities import parse_count, parse_rounded_count
     from gptcli.render.emit import print_json, print_text
+    from gptcli.render.errors import print_note
     from gptcli.render.units import COUNT_SCALES
 
     limit = None if budget is None else parse_count(budget, "--budget")
-    network = described(config, set_values, tied)
+    network = described(config, set_values, tied, note=print_note)
     number = None if why is None else parse_rounded_count(why, "--why")
     report = counted(network, list_weights=json, conventions=conventions, why=number, explain=explain)
     report = replace(report, budget=hold(limit, report.total))

@@ -33,7 +33,7 @@ class Family(Struct, frozen=True, kw_only=True):
         implied: our key -> what every network of the family has.
         nothing: keys of the class that change no figure and no result.
         run_only: keys of the class that change what the network computes, but no count.
-        instead: key -> what would work, for the message that refuses it.
+        instead: key -> why it is refused and what would work; goes on from ``KEY is VALUE,``.
     """
 
     keys: Mapping[str, str]

@@ -15,12 +15,15 @@ _NOT_THE_NETWORK = {
         attention_softmax_in_fp32 scale_attention_softmax_in_fp32 ep_size use_flash_attn flash_attention
         use_flash_attention_2
     """,
+    "how layer_types came about": "_sliding_window_pattern",
     "how random weights are drawn": "initializer_range init_std initializer_factor init_method_std",
     "heads for other tasks than the next token": """
         summary_type summary_use_proj summary_activation summary_proj_to_labels summary_first_dropout id2label label2id
         num_labels _num_labels problem_type classifier_dropout n_special predict_special_tokens task_specific_params
     """,
-    "what tokens mean": "bos_token_id eos_token_id pad_token_id sep_token_id unk_token_id decoder_start_token_id eod_token_id",
+    "what tokens mean": """
+        bos_token_id eos_token_id pad_token_id sep_token_id unk_token_id decoder_start_token_id eod_token_id
+    """,
     "how text is generated, which older versions kept in the same file": """
         assistant_confidence_threshold assistant_lookbehind bad_words_ids begin_suppress_tokens diversity_penalty
         do_sample early_stopping encoder_no_repeat_ngram_size encoder_repetition_penalty epsilon_cutoff eta_cutoff

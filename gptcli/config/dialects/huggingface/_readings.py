@@ -1,9 +1,9 @@
 """Readings that families share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from gptcli.config.dialects.huggingface._family import Reading, reads
-from gptcli.config.dialects.huggingface._settings import Settings
+from gptcli.config.dialects.huggingface._settings import Settings, UnreadableError
 
 # transformers' names of activations; gelu_fast is the tanh form with its constant written out.
 ACTIVATIONS = {
@@ -29,7 +29,7 @@ def activation(key: str, meanings: Mapping[str, str] = ACTIVATIONS) -> Reading:
     def read(has: Settings) -> dict[str, object]:
         word = has.value(key)
         if not isinstance(word, str) or word not in meanings:
-            raise has.refused(key, f"which gptcli does not have; it can be {', '.join(meanings)}")
+            raise has.refused(key, f"but gptcli does not have it; it can be {', '.join(meanings)}")
         return {"activation": meanings[word]}
 
     return Reading((key,), read)
@@ -49,16 +49,29 @@ def dropout(*streams: str, attention: str | None = None) -> Reading:
     """Read the rates of dropout: of what goes to the residual stream, and of attention's shares."""
 
     def read(has: Settings) -> dict[str, object]:
-        rates = [has.number(key) for key in streams] or [0.0]
-        if len(set(rates)) > 1:
-            told = ", ".join(f"{key} {has.value(key)}" for key in streams)
-            raise has.refused(streams[-1], f"but gptcli has one rate for {told}; make them equal")
-        found: dict[str, object] = {"drop_rate": rates[0]}
-        if attention is not None and has.number(attention) != rates[0]:
-            found["attention_drop_rate"] = has.number(attention)
+        entries = [has.entry(key) for key in streams]
+        if any(entry.value != entries[0].value for entry in entries):
+            raise _differing(has, streams)
+        found: dict[str, object] = {"drop_rate": entries[0] if entries else 0.0}
+        if attention is not None and has.value(attention) != (entries[0].value if entries else 0.0):
+            found["attention_drop_rate"] = has.entry(attention)
         return found
 
     return Reading((*streams, *([attention] if attention else [])), read)
+
+
+def _differing(has: Settings, keys: Sequence[str]) -> UnreadableError:
+    told = " and ".join(f"{key} {has.entry(key).text}{'' if has.gives(key) else ' (default)'}" for key in keys)
+    at = next(key for key in reversed(keys) if has.gives(key))
+    return has.problem(at, f"{told} differ, but gptcli has one drop_rate for them; make them equal")
+
+
+@reads("n_ctx", "n_positions")
+def older_length(has: Settings) -> dict[str, object]:
+    """Note a length that today's transformers does not read."""
+    if has.gives("n_ctx") and has.value("n_ctx") != has.value("n_positions"):
+        has.notes.append(f"n_ctx {has.entry('n_ctx').text} is not used: transformers reads n_positions alone")
+    return {}
 
 
 def biases(qkv: str = "", out: str = "", mlp: str = "") -> Reading:

@@ -48,6 +48,8 @@ class Settings:
 
     def made(self, value: object, keys: tuple[str, ...]) -> Entry:
         """Return an entry for what was worked out from keys: it stands where the first of them does that is there."""
+        if isinstance(value, Entry):
+            return value
         key = next((key for key in keys if key in self._entries), None)
         if key is None:
             return self.ungiven(value, keys[0])
@@ -109,14 +111,17 @@ class Settings:
     def wrong(self, key: str, must: str) -> UnreadableError:
         """Return the error for a value of the wrong kind."""
         entry = self.entry(key)
-        message = f"{entry.key or key} {must}, got {shortened(entry.text) or 'nothing'}"
+        return self.problem(key, f"{entry.key or key} {must}, got {shortened(entry.text) or 'nothing'}")
+
+    def problem(self, key: str, message: str) -> UnreadableError:
+        """Return the error that stands where a key does."""
+        entry = self.entry(key)
         return UnreadableError(Problem(entry.place, message, entry.line))
 
     def refused(self, key: str, reason: str) -> UnreadableError:
         """Return the error for a value that cannot be represented; the reason goes on from ``KEY is VALUE``."""
         entry = self.entry(key)
-        message = f"{entry.key or key} is {shortened(entry.text) or 'empty'}, {reason}"
-        return UnreadableError(Problem(entry.place, message, entry.line))
+        return self.problem(key, f"{entry.key or key} is {shortened(entry.text) or 'empty'}, {reason}")
 
 
 def written(value: object) -> str:

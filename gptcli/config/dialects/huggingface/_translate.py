@@ -23,6 +23,11 @@ NAME = "Hugging Face"
 _WITHOUT_TYPE = "gpt2"  # files of GPT-2 that say nothing else
 _OURS_ALONE = ("model_type", "architectures", "auto_map", "_name_or_path", "quantization_config", "text_config")
 _MOST_NOTED = 8
+# Keys of every class that may only be empty.
+_EMPTY = {
+    "pruned_heads": "but gptcli's layers have all their heads; write {}",
+    "per_layer_config": "but gptcli's layers have no configs of their own; write {}",
+}
 
 
 def translate(entries: Mapping[str, Entry], place: str) -> Translation:
@@ -36,11 +41,14 @@ def translate(entries: Mapping[str, Entry], place: str) -> Translation:
     model_type = _model_type(entries, place)
     family, config_class = family_of(model_type), class_of(_file_of(model_type))
     entries, problems = _by_their_own_names(entries, config_class)
+    nulls = _nulls(entries, config_class)
+    problems += nulls.values()
+    entries = {key: entry for key, entry in entries.items() if key not in nulls}
     has = Settings({key: entry for key, entry in entries.items() if key not in PASSED_OVER}, config_class)
     translated = {ours: _implied(value, config_class) for ours, value in family.implied.items()}
     translated |= _renamed(has, family) | _worked_out(has, family, problems)
     translated |= _named(entries)
-    problems += [*_nulls(entries, config_class), *_unrepresented(has, family, config_class)]
+    problems += [*_unrepresented(has, family, config_class)]
     unknown = _unknown(entries, family, config_class)
     if "model_type" not in entries:
         problems += [_may_change(key, entries[key]) for key in unknown]
@@ -82,10 +90,8 @@ def _model_type(entries: Mapping[str, Entry], place: str) -> str:
         return entry.value
     near = did_you_mean(entry.value.lower(), known_families()) if isinstance(entry.value, str) else ""
     code = ", and it runs no code that comes with a model (auto_map)" if "auto_map" in entries else ""
-    raise _fatal(
-        entry,
-        f"{entry.key or 'model_type'} is {shortened(entry.text)}, which gptcli does not build{code}{near}; {_list()}",
-    )
+    what = f"{entry.key or 'model_type'} is {shortened(entry.text)}"
+    raise _fatal(entry, f"{what}, but gptcli does not build it{code}{near}")
 
 
 def _of_architecture(entries: Mapping[str, Entry], place: str) -> str:
@@ -93,27 +99,21 @@ def _of_architecture(entries: Mapping[str, Entry], place: str) -> str:
     entry = entries.get("architectures")
     if entry is None or entry.value in (None, []):
         if "auto_map" in entries:
-            raise _fatal(
-                entries["auto_map"],
-                f"auto_map is a mapping, and gptcli runs no code that comes with a model; add a model_type; {_list()}",
-            )
+            code = "auto_map is a mapping, and gptcli runs no code that comes with a model"
+            raise _fatal(entries["auto_map"], f"{code}; add a model_type")
         return _WITHOUT_TYPE
     word = str(entry.value[0] if isinstance(entry.value, list) else entry.value)
     names = {class_of(_file_of(each)).name.removesuffix("Config"): each for each in known_families()}
     fitting = [name for name in names if word.startswith(name)]
     if not fitting:
-        raise _fatal(
-            entry, f"architectures is {shortened(word)}, which gptcli does not build; add a model_type; {_list()}"
-        )
+        raise _fatal(entry, f"architectures is {shortened(word)}, but gptcli does not build it; add a model_type")
     return names[max(fitting, key=len)]
 
 
-def _list() -> str:
-    return f"it can be {', '.join(known_families())}"
-
-
 def _fatal(entry: Entry, message: str) -> InputProblemsError:
-    return InputProblemsError([str(Problem(entry.place, message, entry.line))])
+    """Return the error for a file of no family, with those that there are."""
+    families = f"{message}; it can be {', '.join(known_families())}"
+    return InputProblemsError([str(Problem(entry.place, families, entry.line))])
 
 
 def _by_their_own_names(
@@ -122,13 +122,14 @@ def _by_their_own_names(
     """Return the entries by the class's own names of keys; two names of one key must agree."""
     found: dict[str, Entry] = {}
     problems = []
-    for name, entry in entries.items():
+    for name, given in entries.items():
         key = config_class.aliases.get(name, name)
-        entry = entry if entry.key else replace(entry, key=name)
+        entry = given if given.key else replace(given, key=name)
         if key not in found:
             found[key] = entry
         elif found[key].value != entry.value:
-            message = f"{found[key].key} {found[key].text} and {entry.key} {entry.text} differ, but mean the same; make them equal"
+            both = f"{found[key].key} {found[key].text} and {entry.key} {entry.text}"
+            message = f"{both} differ, but mean the same; make them equal"
             problems.append(Problem(entry.place, message, entry.line))
     return found, problems
 
@@ -157,26 +158,31 @@ def _named(entries: Mapping[str, Entry]) -> dict[str, Entry]:
     return {"name": replace(entry, value=model_name(last))} if entry is not None and last.strip(". ") else {}
 
 
-def _nulls(entries: Mapping[str, Entry], config_class: ConfigClass) -> Iterable[Problem]:
+def _nulls(entries: Mapping[str, Entry], config_class: ConfigClass) -> dict[str, Problem]:
     """Refuse null where the class does not take it."""
-    for key, entry in entries.items():
-        if entry.value is None and key in config_class.keys and key not in config_class.nullable | PASSED_OVER:
-            yield Problem(
-                entry.place,
-                f"{entry.key} must not be null in {config_class.name}; leave it out for its default",
-                entry.line,
-            )
+    strict = config_class.keys.keys() - config_class.nullable - PASSED_OVER
+    way_out = f"must not be null in {config_class.name}; leave it out for the default"
+    return {
+        key: Problem(entry.place, f"{entry.key} {way_out}", entry.line)
+        for key, entry in entries.items()
+        if entry.value is None and key in strict
+    }
 
 
 def _unrepresented(has: Settings, family: Family, config_class: ConfigClass) -> Iterable[Problem]:
     """Refuse keys of the class that the family says nothing of, where they are not the class's default."""
+    for key, reason in _EMPTY.items():
+        if has.value(key):
+            yield has.refused(key, reason).problem
     silent = config_class.keys.keys() - family.reads() - family.nothing - PASSED_OVER
     for key in config_class.keys:
         if key in silent and has.gives(key) and not _same(has.value(key), config_class.keys[key]):
             entry = has.entry(key)
             usual = msgspec.json.encode(config_class.keys[key]).decode()
-            way = family.instead.get(key, f"write {usual} if that is so in your model too")
-            message = f"{entry.key} is {shortened(entry.text) or 'empty'}, which gptcli does not build; {way}"
+            reason = family.instead.get(
+                key, f"but gptcli builds {usual} alone; write that if it is so in your model too"
+            )
+            message = f"{entry.key} is {shortened(entry.text) or 'empty'}, {reason}"
             yield Problem(entry.place, message, entry.line)
 
 
@@ -186,7 +192,7 @@ def _same(one: object, other: object) -> bool:
 
 
 def _unknown(entries: Mapping[str, Entry], family: Family, config_class: ConfigClass) -> list[str]:
-    known = config_class.keys.keys() | family.reads() | PASSED_OVER | set(_OURS_ALONE)
+    known = config_class.keys.keys() | family.reads() | PASSED_OVER | {*_OURS_ALONE, *_EMPTY}
     return [key for key in entries if key not in known]
 
 

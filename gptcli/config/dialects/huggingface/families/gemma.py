@@ -19,5 +19,5 @@ FAMILY = but(
     root_of_width,
     activation("hidden_act", {**ACTIVATIONS, "gelu": "gelu_tanh"}),
     implied={"norm_scale": "one_plus_weight"},
-    instead={"use_bidirectional_attention": "every token attends to earlier ones alone; write false"},
+    instead={"use_bidirectional_attention": "but gptcli's tokens attend to earlier ones alone; write false"},
 )

@@ -1,7 +1,7 @@
 """GPT-2 (Radford et al. 2019)."""
 
 from gptcli.config.dialects.huggingface._family import Family
-from gptcli.config.dialects.huggingface._readings import activation, dropout
+from gptcli.config.dialects.huggingface._readings import activation, dropout, older_length
 
 FAMILY = Family(
     keys={
@@ -17,12 +17,13 @@ FAMILY = Family(
     readings=(
         activation("activation_function"),
         dropout("embd_pdrop", "resid_pdrop", attention="attn_pdrop"),
+        older_length,
     ),
     implied={"bias": True, "qkv_bias": True, "init": "gpt2"},
     run_only=frozenset({"scale_attn_weights", "scale_attn_by_inverse_layer_idx"}),
     instead={
-        "scale_attn_weights": "gptcli's attention always scales its scores; write true",
-        "scale_attn_by_inverse_layer_idx": "gptcli's attention scales its scores alike in every layer; write false",
-        "add_cross_attention": "gptcli's networks have no encoder to attend to; write false",
+        "scale_attn_weights": "but gptcli's attention always scales its scores; write true",
+        "scale_attn_by_inverse_layer_idx": "but gptcli's attention scales its scores alike in every layer; write false",
+        "add_cross_attention": "but gptcli's networks have no encoder to attend to; write false",
     },
 )
