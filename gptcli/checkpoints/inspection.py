@@ -21,7 +21,7 @@ def inspect(
     other: Recognised | None = None,
     counted: Counted = lambda tensors, _total: tensors,
 ) -> CheckpointReport:
-    """Read the data as far as asked and report.
+    """Read the data as far as asked, if they are here, and report.
 
     Args:
         recognised: the checkpoint.
@@ -32,6 +32,8 @@ def inspect(
     Raises:
         OSError: a file cannot be read.
     """
+    if recognised.opened.headers_only:
+        return _report(recognised, list(recognised.findings), None, 0)
     from gptcli.checkpoints.content import Summary, content_findings, read_whole, stats_of, summarise
 
     opened, matched = recognised.opened, recognised.matched
@@ -90,6 +92,7 @@ def _report(
         buffer_bytes=sum(t.nbytes for t in buffers),
         total_bytes=opened.total_bytes,
         read_bytes=read_bytes,
+        headers_only=opened.headers_only,
         findings=sorted(findings, key=lambda finding: order[finding.severity]),
         stats=stats,
         ok=not any(finding.severity == "error" for finding in findings),

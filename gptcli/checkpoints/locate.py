@@ -16,7 +16,7 @@ WHOLE = ("model.safetensors", "pytorch_model.bin")
 SHARDED = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 _INDEX = ".index.json"
-_MAX_JSON = 64 * 2**20
+MAX_JSON = 64 * 2**20  # bytes of an index
 _LOOK = 512
 
 # How files begin that people take for a checkpoint, and what they are.
@@ -78,7 +78,7 @@ def read_json(path: Path) -> dict[str, object]:
         OSError: the file cannot be read.
     """
     place = printable(str(path))
-    if path.stat().st_size > _MAX_JSON:
+    if path.stat().st_size > MAX_JSON:
         raise BrokenFileError("bad-index", place, "is too large for a JSON index")
     try:
         with open_input(path) as file:
@@ -120,16 +120,13 @@ def _note(folder: Path, sooner: tuple[str, ...], endings: tuple[str, ...] = ()) 
 def _sharded(index: Path, folder: Path) -> Located:
     """Read which tensor lies in which file; an index may name files beside it and nowhere else."""
     place = printable(str(index))
-    names = read_json(index).get("weight_map")
-    if not isinstance(names, dict) or not all(isinstance(file, str) for file in names.values()):
-        raise BrokenFileError("bad-index", place, "has no weight_map from tensors to files")
-    outside = next((file for file in names.values() if Path(file).name != file), None)
-    if outside is not None:
-        raise BrokenFileError("bad-index", place, f"names a file outside its directory: {shortened(outside)}")
+    names = shards_of(read_json(index), place)
     shards = sorted({folder / file for file in names.values()})
     missing = [shard for shard in shards if not shard.is_file()]
     findings = [
-        Finding("error", "missing-shard", printable(str(shard)), f"shard is missing; {_held(names, shard)} are in it")
+        Finding(
+            "error", "missing-shard", printable(str(shard)), f"shard is missing; {held(names, shard.name)} are in it"
+        )
         for shard in missing
     ]
     present = [shard for shard in shards if shard not in missing]
@@ -139,8 +136,24 @@ def _sharded(index: Path, folder: Path) -> Located:
     return _with_config(located, folder, standard=True)
 
 
-def _held(names: dict[str, str], shard: Path) -> str:
-    amount = sum(file == shard.name for file in names.values())
+def shards_of(index: dict[str, object], place: str) -> dict[str, str]:
+    """Return the file of each tensor by an index.
+
+    Raises:
+        BrokenFileError: it says none, or names files in other directories.
+    """
+    names = index.get("weight_map")
+    if not isinstance(names, dict) or not all(isinstance(file, str) for file in names.values()):
+        raise BrokenFileError("bad-index", place, "has no weight_map from tensors to files")
+    outside = next((file for file in names.values() if Path(file).name != file), None)
+    if outside is not None:
+        raise BrokenFileError("bad-index", place, f"names a file outside its directory: {shortened(outside)}")
+    return names
+
+
+def held(names: dict[str, str], shard: str) -> str:
+    """Say how many tensors an index places in a file."""
+    amount = sum(file == shard for file in names.values())
     return f"{amount} tensors" if amount > 1 else "1 tensor"
 
 

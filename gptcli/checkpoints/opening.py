@@ -1,10 +1,11 @@
 """Opening a checkpoint: headers and settings, no data."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gptcli.checkpoints.locate import SHARDED, WHOLE, Located, read_json
-from gptcli.checkpoints.safetensors_file import BrokenFileError, SafetensorsSource, read_header
-from gptcli.checkpoints.stored import Opened, StoredTensor
+from gptcli.checkpoints.safetensors_file import BrokenFileError, Header, SafetensorsSource, read_header
+from gptcli.checkpoints.stored import Opened, Source, StoredTensor
 from gptcli.config.names import model_name
 from gptcli.config.printable import printable
 from gptcli.reports.finding import Finding
@@ -20,11 +21,34 @@ def open_safetensors(path: Path, located: Located) -> Opened:
         BrokenFileError: a header cannot be read.
         OSError: a file cannot be read.
     """
+    headers = [(file, read_header(file)) for file in located.files]
+    total_bytes = sum(file.stat().st_size for file in located.files)
+    return opened_headers(path, located, headers, total_bytes, SafetensorsSource)
+
+
+def opened_headers(
+    path: Path,
+    located: Located,
+    headers: Sequence[tuple[Path, Header]],
+    total_bytes: int,
+    source: Callable[[dict[str, StoredTensor]], Source],
+) -> Opened:
+    """Put together what the headers of one or more files say.
+
+    Args:
+        path: what the user named.
+        located: its files.
+        headers: of each file.
+        total_bytes: of all files.
+        source: makes the source of the tensors.
+
+    Raises:
+        BrokenFileError: the config beside them is no JSON object.
+    """
     tensors: dict[str, StoredTensor] = {}
     findings = list(located.findings)
     metadata: dict[str, str] = {}
-    for file in located.files:
-        header = read_header(file)
+    for file, header in headers:
         metadata |= header.metadata
         findings += header.findings
         findings += [
@@ -41,10 +65,10 @@ def open_safetensors(path: Path, located: Located) -> Opened:
         path=path,
         files=located.files,
         kind="safetensors",
-        source=SafetensorsSource(tensors),
+        source=source(tensors),
         settings=settings,
         settings_place=place,
-        total_bytes=sum(file.stat().st_size for file in located.files),
+        total_bytes=total_bytes,
         findings=findings,
     )
 

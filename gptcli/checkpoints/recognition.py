@@ -95,9 +95,7 @@ def _unknown_layout(opened: Opened) -> Finding:
 
 
 def _find_config(opened: Opened, matched: Matched) -> tuple[ModelConfig | None, str | None, list[Finding]]:
-    from gptcli.checkpoints.content import head_is_copy  # brings NumPy
-
-    name = name_of(opened.path)
+    name = opened.name or name_of(opened.path)
     findings: list[Finding] = []
     if opened.settings is not None:
         try:
@@ -108,8 +106,19 @@ def _find_config(opened: Opened, matched: Matched) -> tuple[ModelConfig | None, 
             findings.append(Finding("error", "bad-config", opened.settings_place, str(error)))
         else:
             return _as_run(matched, config), opened.settings_place, findings
-    config_or_none, guesses = infer_config(matched, name, head_is_copy(matched, opened.source))
+    config_or_none, guesses = infer_config(matched, name, _head_is_copy(opened, matched))
     return config_or_none, None if config_or_none is None else SHAPES, findings + guesses
+
+
+def _head_is_copy(opened: Opened, matched: Matched) -> bool | None:
+    """Return whether the stored head holds the embedding's numbers; None where none is stored."""
+    if not matched.outside(HEAD):
+        return None
+    if opened.headers_only:  # transformers does not store a tied head
+        return False
+    from gptcli.checkpoints.content import head_is_copy  # brings NumPy
+
+    return head_is_copy(matched, opened.source)
 
 
 def _as_run(matched: Matched, config: ModelConfig) -> ModelConfig:

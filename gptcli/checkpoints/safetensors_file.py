@@ -75,12 +75,24 @@ def read_header(path: Path) -> Header:
     """
     place, size = printable(str(path)), path.stat().st_size
     with open_input(path) as file:
-        length = int.from_bytes(file.read(LENGTH_BYTES), "little")
-        _check_length(length, size, place)
-        raw = file.read(length)
+        raw = file.read(header_length(file.read(LENGTH_BYTES), size, place))
+    return parse_header(raw, path, size)
+
+
+def parse_header(raw: bytes, path: Path, size: int) -> Header:
+    """Read what a header says, and hold it against the size of its file.
+
+    Args:
+        raw: the header, without the length before it.
+        path: the file, which need not be here.
+        size: its bytes.
+
+    Raises:
+        BrokenFileError: it is no header.
+    """
+    place, begin = printable(str(path)), LENGTH_BYTES + len(raw)
     entries = _decode(raw, place)
     metadata = _metadata(entries.pop(_METADATA, {}))
-    begin = LENGTH_BYTES + length
     tensors: list[StoredTensor] = []
     findings: list[Finding] = []
     for name, entry in entries.items():
@@ -90,7 +102,18 @@ def read_header(path: Path) -> Header:
     return Header(complete, metadata, findings + data_findings)
 
 
-def _check_length(length: int, size: int, place: str) -> None:
+def header_length(first: bytes, size: int, place: str) -> int:
+    """Return how many bytes a header takes, by the first bytes of its file.
+
+    Args:
+        first: they, or more.
+        size: of the file, in bytes.
+        place: the file, for messages.
+
+    Raises:
+        BrokenFileError: no header can be so long.
+    """
+    length = int.from_bytes(first[:LENGTH_BYTES], "little")
     if size < LENGTH_BYTES:
         raise BrokenFileError("truncated", place, f"truncated: {size} bytes, too short for a safetensors header")
     if length > MAX_HEADER:
@@ -99,6 +122,7 @@ def _check_length(length: int, size: int, place: str) -> None:
     if LENGTH_BYTES + length > size:
         lie = f"header lies or the file is truncated: the header claims {length:,} bytes, the file has {size:,} in all"
         raise BrokenFileError("bad-header", place, lie)
+    return length
 
 
 def _decode(raw: bytes, place: str) -> dict[str, Any]:

@@ -76,6 +76,8 @@ class Opened(Struct, frozen=True, kw_only=True):
         total_bytes: size of the files.
         findings: what is wrong with the files themselves.
         extras: bytes beside the weights, by what they are: an optimizer's state.
+        name: what to call the model, where the path does not say.
+        headers_only: whether the numbers are out of reach: the files are not here.
     """
 
     path: Path
@@ -87,3 +89,5 @@ class Opened(Struct, frozen=True, kw_only=True):
     total_bytes: int
     findings: list[Finding] = []
     extras: dict[str, int] = {}
+    name: str = ""
+    headers_only: bool = False

@@ -65,16 +65,16 @@ def inspect_(
     [dim]$[/dim] gptcli checkpoint my_model/ --stats
     """
     from gptcli.api.checkpoint import inspected
-    from gptcli.checkpoints.hub import find_weights
     from gptcli.render.emit import print_json, print_text
-    from gptcli.render.progress import counted
+    from gptcli.render.progress import counted, working
 
     report = inspected(
-        find_weights(path),
+        path,
         stats=stats,
         set_values=set_values or (),
         against=against,
         counted=lambda items, total: counted(items, total, "Reading"),
+        fetching=working,
     )
 
     if json:

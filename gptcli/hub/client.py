@@ -1,11 +1,13 @@
 """Single small files of the Hub, fetched into its cache by its own client, which is imported only then."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from gptcli.hub.cache import cache_directory
@@ -61,6 +63,15 @@ def fetch_file(name: HubName, file: str, limit: int) -> Path:
                 endpoint=endpoint(),
             )
         )
+
+
+def download_command(name: HubName) -> str:
+    """Return the command of the client that fetches all files of a model, as it can be typed here."""
+    from shutil import which
+
+    program = "hf" if which("hf") else quote(str(Path(sys.executable).with_name("hf")))
+    revision = "" if name.revision is None else f" --revision {name.revision}"
+    return f"{program} download {name.repository}{revision}"
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from gptcli.hub.place import model_page
 # What the Hub says in a header beside the status (huggingface_hub/utils/_http.py, ``hf_raise_for_status``).
 CODE_HEADER = "X-Error-Code"
 _GATED, _NO_FILE, _NO_REVISION, _NO_MODEL = "GatedRepo", "EntryNotFound", "RevisionNotFound", "RepoNotFound"
+_FIRST_ERROR = 400
 
 
 class HubError(Exception):
@@ -106,7 +107,7 @@ def _explanation(name: HubName, file: str, error: BaseException) -> HubError:
     cause: BaseException | None = error
     while cause is not None:  # the client wraps what happened in advice of its own
         response = getattr(cause, "response", None)
-        if response is not None:
+        if response is not None and response.status_code >= _FIRST_ERROR:  # too many redirects have an answer too
             return answered(name, file, response.status_code, response.headers.get(CODE_HEADER))
         last, cause = cause, cause.__cause__
     return unreachable(last)

@@ -80,7 +80,7 @@ def _answer(address: str, start: int, stop: int) -> Iterator[tuple[Any, Iterable
     # Of compressed bytes nobody knows which of the file they are.
     headers = {**utils.build_hf_headers(), "Range": f"bytes={start}-{stop - 1}", "Accept-Encoding": "identity"}
     session = utils.get_session()
-    if hasattr(session, "stream"):  # httpx, from version 1.0 of the client on
+    if callable(session.stream):  # httpx, from version 1.0 of the client on; of requests it is a setting
         with session.stream("GET", address, headers=headers, timeout=TIMEOUT) as response:
             yield response, response.iter_raw(_CHUNK)
     else:  # requests

@@ -44,7 +44,7 @@ def _facts(report: CheckpointReport) -> Group:
     rows.append(("weights", both(report.weights_bytes)))
     if report.buffer_bytes:
         rows.append(("mask buffers", both(report.buffer_bytes)))
-    rows.append(("size on disk", both(report.total_bytes)))
+    rows.append(("size of files" if report.headers_only else "size on disk", both(report.total_bytes)))
     return pairs(rows)
 
 
@@ -91,9 +91,11 @@ def _findings(report: CheckpointReport) -> list[RenderableType]:
     if errors:
         verdict = Text(f"Cannot be used as it is: {errors} error{'s' if errors > 1 else ''}.", style=STYLES["error"])
     else:
-        verdict = Text("Can be used.", style=TOTAL)
+        verdict = Text("Can be used, by its headers." if report.headers_only else "Can be used.", style=TOTAL)
     lines.append(verdict)
-    if report.total_bytes and report.read_bytes < report.weights_bytes:
+    if report.headers_only:
+        lines.append(Text("Only headers were read, at the Hub: what the numbers hold was not looked at.", style=QUIET))
+    elif report.total_bytes and report.read_bytes < report.weights_bytes:
         message = f"Of the numbers only a sample was looked at ({both(report.read_bytes)}); --stats reads all."
         lines.append(Text(message, style=QUIET))
     return lines

@@ -31,6 +31,7 @@ class CheckpointReport(Report, frozen=True, kw_only=True):
         config_source: where the config is from: a file, a key in one, or ``shapes``.
         parameters: numbers in weights; a tied head that is stored as well counts once.
         read_bytes: how much of the data was looked at for findings.
+        headers_only: whether the data are elsewhere and were not looked at, so that no finding is about numbers.
         ok: whether no finding is an error.
     """
 
@@ -48,6 +49,7 @@ class CheckpointReport(Report, frozen=True, kw_only=True):
     buffer_bytes: int
     total_bytes: int
     read_bytes: int
+    headers_only: bool = False
     findings: list[Finding]
     stats: list[TensorStats] | None = None
     ok: bool

@@ -124,7 +124,7 @@ class TestFetched:
             (lambda h: h.refuse(403), 2, "the Hub refuses access to me/x"),
             (lambda h: h.refuse(429), 1, "too many requests"),
             (lambda h: h.refuse(500), 1, "answers with status 500; try again later, or fetch .*/config.json yourself"),
-            (lambda h: h.connection.close(), 1, "the connection to the Hub failed: "),
+            (lambda h: h.hang_up(), 1, "the connection to the Hub failed: "),
             (lambda h: h.head(200, MAX_BYTES + 1, ETag='"a"', X_Repo_Commit=COMMIT), 1, "are the most that are read"),
         ],
     )

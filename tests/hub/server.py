@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import SHUT_RDWR
 from threading import Thread
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -17,6 +18,7 @@ class Asked(NamedTuple):
 
     method: str
     file: str
+    revision: str
     range: str | None
     authorization: str | None
 
@@ -65,7 +67,7 @@ class Handler(BaseHTTPRequestHandler):
         found = _RESOLVE.fullmatch(unquote(self.path) if "%2F" not in self.path else self.path)
         model, revision, file = (unquote(part) for part in found.groups()) if found else ("", "", self.path)
         authorization = self.headers.get("Authorization")
-        self.hub.asked.append(Asked(self.command, file, self.headers.get("Range"), authorization))
+        self.hub.asked.append(Asked(self.command, file, revision, self.headers.get("Range"), authorization))
         fault = self.hub.faults.get(file) or self.hub.faults.get("*")
         if fault is not None and fault(self) is not True:
             return
@@ -82,6 +84,11 @@ class Handler(BaseHTTPRequestHandler):
     def refuse(self, status: int, code: str | None = None, **headers: str) -> None:
         """Answer with a status alone."""
         self.head(status, 0, **({"X-Error-Code": code} if code else {}), **headers)
+
+    def hang_up(self) -> None:
+        """End the connection without an answer."""
+        self.connection.shutdown(SHUT_RDWR)
+        self.close_connection = True
 
     def head(self, status: int, length: int | None, **headers: str) -> None:
         """Send the status and the headers; underscores stand for the hyphens of a name."""
@@ -112,20 +119,26 @@ class Handler(BaseHTTPRequestHandler):
         if self.command == "HEAD":
             return
         for start in range(0, len(content), 2**16):
+            self.hub.sent += len(content[start : start + 2**16])
             try:
                 self.wfile.write(content[start : start + 2**16])
             except OSError:
                 self.close_connection = True
                 return
-            self.hub.sent += len(content[start : start + 2**16])
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of connections that the other side has ended."""
 
 
 @contextmanager
 def running_hub() -> Iterator[Hub]:
     """Run a Hub until the block ends."""
     handler = type("HubHandler", (Handler,), {})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
+    with _Server(("127.0.0.1", 0), handler) as server:
         hub = handler.hub = Hub(server.server_port)  # type: ignore[attr-defined]
         Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         try:
