@@ -94,7 +94,7 @@ def checks(network: Network, inference: Workload, training: Workload, *, fake: b
 def stored_parameters(network: Network, checkpoint: Recognised) -> Check:
     """Compare the count with the numbers that a checkpoint's file holds; a tied head that is stored too counts once."""
     assert checkpoint.matched is not None
-    stored = sum(part.tensor.numbers for part in checkpoint.matched.parts()) - checkpoint.counted_twice()
+    stored = sum(tensor.numbers for tensor in checkpoint.matched.parameters()) - checkpoint.counted_twice()
     return check("parameters in the checkpoint", count_parameters(network), stored, "parameters")
 
 

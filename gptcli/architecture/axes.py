@@ -90,7 +90,7 @@ E = axis("E")
 I = axis("I")  # noqa: E741  # an axis is one letter
 J = axis("J")
 M = axis("M")
-N = axis("N")
+P = axis("P")
 Q = axis("Q")
 R = axis("R")
 U = axis("U")
@@ -116,7 +116,7 @@ MEANING = {
     "M": "width of a routed expert",
     "Y": "width of the shared expert",
     "R": "width of a head that is rotated",
-    "N": "width of a head that is not rotated",
+    "P": "width of a head that is not rotated",
     "U": "width of a head's values",
     "Q": "width of the queries' latent",
     "J": "width of the latent of keys and values",

@@ -1,6 +1,6 @@
 """The tree read as lists: every weight, every step. Shapes are written as people read them (`axes.plain`)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -162,27 +162,38 @@ def weights(network: Network) -> list[Weight]:
 
 def each_weight(network: Network, sizes: Sizes) -> Iterator[Weight]:
     """Yield every weight of every layer, by the names and in the order of ``named_parameters()``."""
+    return _each(network, lambda part: part.weights())
+
+
+def each_buffer(network: Network) -> Iterator[Weight]:
+    """Yield what every layer keeps beside its weights, by the names of ``named_buffers()``."""
+    return _each(network, lambda part: part.buffers())
+
+
+def _each(network: Network, of: Callable[[Part], Mapping[str, Shape]]) -> Iterator[Weight]:
     for name, node in network.parts:
         if isinstance(node, Stack):
             of_layer: dict[int, list[Weight]] = {}
             for index, layer in enumerate(node.layers()):
                 known = of_layer.get(id(layer))
                 if known is None:
-                    known = of_layer[id(layer)] = list(_own_weights(network, layer.body, "", layer))
+                    known = of_layer[id(layer)] = list(_own(network, layer.body, "", layer, of))
                 for weight in known:
                     yield Weight(f"{name}.{index}.{weight.path}", weight.shape, weight.tied_to, None, weight.role)
         else:
-            yield from _own_weights(network, node, name, None)
+            yield from _own(network, node, name, None, of)
 
 
-def _own_weights(network: Network, node: Part | Group, path: str, layer: Layer | None) -> Iterator[Weight]:
+def _own(
+    network: Network, node: Part | Group, path: str, layer: Layer | None, of: Callable[[Part], Mapping[str, Shape]]
+) -> Iterator[Weight]:
     if isinstance(node, Part):
-        for name, shape in node.weights().items():
+        for name, shape in of(node).items():
             yield Weight(f"{path}.{name}", read_shape(network, layer, shape), node.shared(name), None, node.role)
         return
     for name, child in node.parts:
         assert not isinstance(child, Stack)
-        yield from _own_weights(network, child, f"{path}.{name}" if path else name, layer)
+        yield from _own(network, child, f"{path}.{name}" if path else name, layer, of)
 
 
 def steps(network: Network, sizes: Sizes) -> list[Step]:

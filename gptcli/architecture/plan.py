@@ -49,7 +49,7 @@ def sizes_of(config: ModelConfig, batch: int | None = None, tokens: int | None =
     }
     if config.kv_lora_rank:
         sizes["G"] = config.n_heads
-        sizes |= {"N": config.qk_nope_head_dim, "J": config.kv_lora_rank, "U": config.v_head_dim or width}
+        sizes |= {"P": config.qk_nope_head_dim, "J": config.kv_lora_rank, "U": config.v_head_dim or width}
         if config.q_lora_rank:
             sizes["Q"] = config.q_lora_rank
     if config.positions == "rotary":

@@ -137,7 +137,7 @@ def content_findings(
         *_untrained(parts, summaries),
         *_repeated(parts, summaries),
         *_head_copy(matched, config, source),
-        *_swapped(matched, source),
+        *(_swapped(matched, source) if config is None or _cancels_key_bias(config) else ()),
     ]
 
 
@@ -167,7 +167,7 @@ def _constant(parts: list[Part], summaries: dict[str, Summary]) -> Iterator[Find
 def _untrained(parts: list[Part], summaries: dict[str, Summary]) -> Iterator[Finding]:
     """Name norms that are exactly as initialised: one step of any optimizer would have moved them."""
     norms = [part for part in parts if part.place.family == "norm"]
-    untouched = [p for p in norms if summaries[p.tensor.name].constant == (1.0 if p.place.name == "weight" else 0.0)]
+    untouched = [p for p in norms if summaries[p.tensor.name].constant == p.place.untrained]
     if norms and len(untouched) == len(norms):
         message = "untrained-looking: every norm is exactly as initialised, so no training step has been taken"
         yield Finding("warning", "untrained", printable(untouched[0].tensor.name), message)
@@ -224,6 +224,12 @@ def _head_copy(matched: Matched, config: ModelConfig | None, source: Source) -> 
         yield Finding("warning", "untied-head", name, message)
 
 
+def _cancels_key_bias(config: ModelConfig) -> bool:
+    """Return whether a key's bias adds one number to all scores of a query: not where keys are turned or normed."""
+    as_many = config.n_kv_groups in (None, config.n_heads)
+    return config.positions != "rotary" and config.qk_norm == "none" and not config.clip_qkv and as_many
+
+
 def _swapped(matched: Matched, source: Source) -> Iterator[Finding]:
     """Name blocks in which another bias than the key's is the negligible one.
 
@@ -232,7 +238,7 @@ def _swapped(matched: Matched, source: Source) -> Iterator[Finding]:
     """
     for rows in matched.weights.values():
         place = rows[min(rows)].place
-        if place.role != QUERY_KEY_VALUE or place.name != "bias" or place.stacked != len(_STACKED):
+        if place.role != QUERY_KEY_VALUE or place.name != "bias" or place.order != "in order":
             continue
         sizes = _bias_sizes(rows, source)
         least = min(range(len(sizes)), key=sizes.__getitem__)

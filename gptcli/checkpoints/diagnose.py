@@ -3,23 +3,18 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from gptcli.architecture import Network, Weight, each_weight, shape_sizes
+from gptcli.architecture import Network, Weight, each_buffer, each_weight, shape_sizes
 from gptcli.architecture.network import INDEX
 from gptcli.architecture.roles import HEAD, QUERY_KEY_VALUE, TOKEN_TABLE
 from gptcli.checkpoints.layouts import split_index
-from gptcli.checkpoints.matching import Matched, Part
+from gptcli.checkpoints.matching import Matched, Part, sizes_in
+from gptcli.checkpoints.pieces import EACH, Place, same_numbers, stored_shape
 from gptcli.checkpoints.stored import COMMON_NAMES, COMPLEX, WEIGHT_DTYPES, StoredTensor
 from gptcli.config import ModelConfig
 from gptcli.config.printable import printable
 from gptcli.reports.finding import Finding
 
 _MOST_TOLD = 20  # findings of one kind; the rest is counted
-
-
-def expected_shape(part: Part, described: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape in which a part of a weight should be stored."""
-    rows = (described[0] // part.place.parts, *described[1:])
-    return rows[::-1] if part.place.transposed else rows
 
 
 def structure_findings(matched: Matched, network: Network, encoding_size: int) -> list[Finding]:
@@ -30,16 +25,18 @@ def structure_findings(matched: Matched, network: Network, encoding_size: int) -
         network: what they should be.
         encoding_size: tokens of the encoding, beyond which rows of the vocabulary spell nothing.
     """
-    weights = list(each_weight(network, network.sizes))
+    weights = [*each_weight(network, network.sizes), *each_buffer(network)]
     described = {weight.path: shape_sizes(weight.shape, network.sizes) for weight in weights}
     return [
-        *limited(list(_missing(matched, network.config, weights)), "missing"),
+        *limited(list(_missing(matched, network, weights, described)), "missing"),
+        *_quantised(matched),
         *limited(list(_unexpected(matched, network.config, described)), "unexpected"),
-        *limited(list(_misshaped(matched, network.config, described)), "misshaped"),
+        *limited(list(_misshaped(matched, network, described)), "misshaped"),
         *_head(matched, network),
         *_padding(network, encoding_size),
         *_dtypes(matched),
         *_buffers(matched),
+        *_left_out(matched),
     ]
 
 
@@ -51,32 +48,45 @@ def limited(findings: list[Finding], kind: str) -> list[Finding]:
     return [*findings[:_MOST_TOLD], Finding(findings[0].severity, kind, "", more)]
 
 
-def _missing(matched: Matched, config: ModelConfig, weights: list[Weight]) -> Iterator[Finding]:
-    wanted: dict[int | None, list[str]] = defaultdict(list)
+def _missing(
+    matched: Matched, network: Network, weights: list[Weight], described: dict[str, tuple[int, ...]]
+) -> Iterator[Finding]:
+    wanted: dict[int | None, set[str]] = defaultdict(set)
     lost: dict[int | None, list[str]] = defaultdict(list)
     shifts: set[str] = set()
-    names, places = matched.layout.names(), matched.layout.places()
+    ways = matched.layout.ways(network)
     for weight in weights:
         pattern, block = split_index(weight.path)
-        for part, name in enumerate(names[pattern]):
+        held = matched.weights.get(weight.path, {})
+        way = next((part.place.spelling for part in held.values()), 0)
+        for number, (name, place) in enumerate(_tensors(ways[pattern][way], described[weight.path])):
             stored = matched.wrapper + name.replace(INDEX, str(block))
-            wanted[block].append(stored)
-            place = places[name.removeprefix(matched.layout.prefix)]
+            wanted[block].add(stored)
             if place.family == "norm" and place.name == "bias":
                 shifts.add(stored)
-            if part not in matched.weights.get(weight.path, {}) and not weight.tied_to:
+            if number not in held and not weight.tied_to:
                 lost[block].append(stored)
+    lost = {block: list(dict.fromkeys(names)) for block, names in lost.items()}  # a tensor may hold two weights
     # Just the shifts of all norms are missing: so it is in a network with RMSNorm.
     only_shifts = shifts and shifts == {name for each in lost.values() for name in each}
     way_out = "; if its norms are RMSNorm, --set norm=rms_norm" if only_shifts else ""
     for block, stored_names in lost.items():
         if block is not None and len(stored_names) == len(wanted[block]):
-            message = f"block {block} of {config.n_layers} is missing, all {len(stored_names)} tensors of it"
+            amount = f"all {len(stored_names)} tensors of it"
+            message = f"block {block} of {network.config.n_layers} is missing, {amount}"
             yield Finding("error", "missing", f"{_block_path(stored_names[0])}", message)
         else:
             for stored in stored_names:
                 message = f"missing: {_expectation(matched)} has such a tensor"
                 yield Finding("error", "missing", stored, message + way_out)
+
+
+def _tensors(way: list[tuple[str, Place]], described: tuple[int, ...]) -> Iterator[tuple[str, Place]]:
+    """Yield the stored names of a weight, in the order of its rows; those of each expert where each has its own."""
+    amount = described[0] if any(place.each for _, place in way) else 1
+    for number in range(amount):
+        for name, place in way:
+            yield name.replace(EACH, str(number)), place
 
 
 def _block_path(name: str) -> str:
@@ -90,8 +100,11 @@ def _expectation(matched: Matched) -> str:
 
 
 def _unexpected(matched: Matched, config: ModelConfig, described: dict[str, tuple[int, ...]]) -> Iterator[Finding]:
+    model = matched.layout.family or "GPT-2"
     for tensor in matched.unexpected:
-        yield Finding("warning", "unexpected", printable(tensor.name), "unexpected: belongs to no part of a GPT-2")
+        if not tensor.name.endswith(_QUANTISED):
+            message = f"unexpected: belongs to no part of a {model}"
+            yield Finding("warning", "unexpected", printable(tensor.name), message)
     for part in matched.parts():
         if part.path in described:
             continue
@@ -104,18 +117,25 @@ def _unexpected(matched: Matched, config: ModelConfig, described: dict[str, tupl
 
 def _denied_by(part: Part, config: ModelConfig) -> str:
     """Return the key and the value by which the config has no such bias."""
+    if part.place.name != "bias":
+        return "that there is no such weight"
     if part.place.role == QUERY_KEY_VALUE:
         return "qkv_bias: false"
     return f"norm: {config.norm}" if part.place.family == "norm" and config.bias else "bias: false"
 
 
-def _misshaped(matched: Matched, config: ModelConfig, described: dict[str, tuple[int, ...]]) -> Iterator[Finding]:
+def _misshaped(matched: Matched, network: Network, described: dict[str, tuple[int, ...]]) -> Iterator[Finding]:
     for part in matched.parts():
         if part.path not in described:
             continue
-        expected, found = expected_shape(part, described[part.path]), part.tensor.shape
-        if found != expected:
-            yield _shape_finding(part, expected, config, matched)
+        expected = stored_shape(part.place, described[part.path], sizes_in(network, part.block))
+        if not same_numbers(part.tensor.shape, expected):
+            yield _shape_finding(part, expected, network.config, matched)
+        elif part.place.each and part.expert is not None and part.expert >= described[part.path][0]:
+            message = f"unexpected: the config has {described[part.path][0]:,} of these, 0 to "
+            yield Finding(
+                "error", "unexpected", printable(part.tensor.name), f"{message}{described[part.path][0] - 1:,}"
+            )
 
 
 def _shape_finding(part: Part, expected: tuple[int, ...], config: ModelConfig, matched: Matched) -> Finding:
@@ -161,14 +181,38 @@ def _padding(network: Network, encoding_size: int) -> Iterator[Finding]:
         )
 
 
+def _quantised(matched: Matched) -> Iterator[Finding]:
+    """Say of numbers that belong to packed or scaled weights what they are: nothing here undoes it."""
+    found = [tensor for tensor in matched.unexpected if tensor.name.endswith(_QUANTISED)]
+    if found:
+        message = f"{len(found):,} tensors hold scales or packed numbers of quantised weights; dequantise them first"
+        yield Finding("error", "quantised", printable(found[0].name), message)
+
+
+# Of DeepSeek's FP8, MXFP4, GPTQ and AWQ, compressed-tensors, bitsandbytes.
+_QUANTISED = (
+    ".weight_scale_inv", "_blocks", "_scales", ".qweight", ".qzeros", ".scales", ".g_idx", ".weight_packed",
+    ".weight_scale", ".weight_shape", ".input_scale", ".SCB", ".absmax", ".quant_map",
+)  # fmt: skip
+
+
+def _left_out(matched: Matched) -> Iterator[Finding]:
+    for what, tensors in matched.left_out.items():
+        bytes_ = sum(tensor.nbytes for tensor in tensors)
+        message = f"{len(tensors):,} tensors of {bytes_:,} bytes belong to {what}, which are not run: left out"
+        yield Finding("note", "left-out", printable(tensors[0].name), message)
+
+
 def _dtypes(matched: Matched) -> Iterator[Finding]:
     by_dtype: dict[str, list[StoredTensor]] = defaultdict(list)
-    for part in matched.parts():
-        by_dtype[part.tensor.dtype].append(part.tensor)
+    for tensor in matched.parameters():
+        by_dtype[tensor.dtype].append(tensor)
     for dtype, tensors in by_dtype.items():
         if dtype not in WEIGHT_DTYPES:
             amount = f"{len(tensors)} tensors are" if len(tensors) > 1 else "it is"
-            message = f"{amount} {dtype}, which is no format of GPT-2 weights; {_cure(dtype)}"
+            message = (
+                f"{amount} {dtype}, which is no format of {matched.layout.family or 'GPT-2'} weights; {_cure(dtype)}"
+            )
             yield Finding("error", "dtype", printable(tensors[0].name), message)
     if len(by_dtype) > 1:
         kinds = sorted(by_dtype.items(), key=lambda item: -len(item[1]))
@@ -184,5 +228,6 @@ def _cure(dtype: str) -> str:
 def _buffers(matched: Matched) -> Iterator[Finding]:
     if matched.buffers:
         bytes_ = sum(tensor.nbytes for tensor in matched.buffers)
-        message = f"{len(matched.buffers)} mask buffers of {bytes_:,} bytes in all: no parameters, skipped"
+        what = "buffers of masks and rotation" if matched.layout.family else "mask buffers"
+        message = f"{len(matched.buffers)} {what} of {bytes_:,} bytes in all: no parameters, skipped"
         yield Finding("note", "mask-buffers", printable(matched.buffers[0].name), message)

@@ -75,7 +75,11 @@ def _report(
     opened, matched = recognised.opened, recognised.matched
     tensors = opened.source.tensors.values()
     buffers = matched.buffers if matched else []
-    weights = [t for t in tensors if t not in buffers]
+    skipped = {t.name for t in buffers}
+    if matched is not None:
+        skipped |= {t.name for left in matched.left_out.values() for t in left}
+        skipped |= {part.tensor.name for part in matched.parts() if part.place.buffer}
+    weights = [t for t in tensors if t.name not in skipped]
     order = {"error": 0, "warning": 1, "note": 2}
     return CheckpointReport(
         config=recognised.config,

@@ -1,21 +1,20 @@
-"""The layouts in which GPT-2's weights are stored: one row each.
+"""Layouts in which weights are stored. GPT-2's are a row each here; later families' are in `gptcli.checkpoints.naming`.
 
 A layout gives other names to the described modules, may lay matrices the other way round, and may keep the rows of one
 weight in several tensors. Which weights there are, and of what shape, is said by `gptcli.architecture` alone.
 """
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gptcli.architecture import Shape, reference
+from gptcli.architecture import Network, Part, reference
 from gptcli.architecture.listing import parts_of
 from gptcli.architecture.network import INDEX
 from gptcli.architecture.parts.linear import Linear
-from gptcli.architecture.parts.part import Family
-from gptcli.architecture.roles import HEAD, Role
+from gptcli.architecture.roles import HEAD
+from gptcli.checkpoints.pieces import EACH, Place, Stored
 from gptcli.config import ModelConfig
 from gptcli.config.entries import OUR_DIALECT
 
@@ -23,76 +22,108 @@ from gptcli.config.entries import OUR_DIALECT
 WRAPPERS = ("_orig_mod.", "module.")
 
 
-class Place(Struct, frozen=True, kw_only=True):
-    """Where a described weight, or some of its rows, is stored; and what is described of it.
-
-    Attributes:
-        path: the weight, with ``{i}`` where it stands in every block.
-        part: which of the equal portions of its rows.
-        parts: how many portions there are.
-        transposed: whether it is stored as (in, out).
-        name: of the weight within its part of the network: ``weight`` or ``bias``.
-        shape: of the whole weight, symbolic, in torch's order.
-        role: of its part of the network.
-        family: likewise.
-        stacked: how many projections its rows are made of: three where query, key and value are one weight.
-    """
-
-    path: str
-    part: int
-    parts: int
-    transposed: bool
-    name: str
-    shape: Shape
-    role: Role | None
-    family: Family
-    stacked: int
-
-
 class Layout(Struct, frozen=True, kw_only=True):
-    """How one program stores GPT-2.
+    """How one program stores a network.
 
     Attributes:
-        name: what people type after ``--to``.
+        name: what people type after ``--to``; of a later family's, which is only read, ``huggingface-`` and the family.
         label: what people read.
         prefix: stands before every name but the head's.
+        prefixes: what may stand there instead.
         modules: stored names of the modules that are called otherwise than described; several where rows are apart.
+        stored: the same of modules, or of single weights, that are not stored plainly or not in one way alone.
         norm_names: stored names of a norm's weight and bias.
         transposed: whether the linear layers of a block are stored as (in, out).
         buffers: names that belong to no parameter and are skipped.
+        buffers_end: likewise, with any block and module before them.
         fixed: what the layout's own program computes whatever its config says.
         one_bias: whether all biases are there or none is.
         stores_tied_head: whether a tied head is stored a second time.
         mask: the buffer with the causal mask that its program's state_dict has in every block, or None.
         settings_key: the key under which a pickle holds the model's settings, if it does.
         dialect: whose keys the settings beside its weights are in, or None where its program keeps none.
+        family: of networks, by ``model_type``, or "" for GPT-2.
+        beside: what names begin with that belong to other networks in the same files, for images.
     """
 
     name: str
     label: str
     prefix: str = ""
+    prefixes: tuple[str, ...] = ()
     modules: Mapping[str, tuple[str, ...]] = {}
+    stored: Mapping[str, tuple[Stored, ...]] = {}
     norm_names: Mapping[str, str] = {}
     transposed: bool = False
     buffers: tuple[str, ...] = ()
+    buffers_end: tuple[str, ...] = ()
     fixed: Mapping[str, object] = {}
     one_bias: bool = False
     stores_tied_head: bool = False
     mask: str | None = None
     settings_key: str | None = None
     dialect: str | None = None
+    family: str = ""
+    beside: tuple[str, ...] = ()
 
-    def places(self) -> dict[str, Place]:
-        """Return by stored name, without prefix and with ``{i}`` for the block, which weight it holds."""
-        return _places(self.name)
+    def places(self, network: Network | None = None) -> dict[str, tuple[Place, ...]]:
+        """Return by stored name, without prefix and with ``{i}`` for the block, which weights it holds.
 
-    def names(self) -> dict[str, tuple[str, ...]]:
-        """Return the stored names of each described weight, with prefix and ``{i}``."""
-        found: dict[str, tuple[str, ...]] = {}
-        for name, place in self.places().items():
-            prefix = "" if place.role == HEAD else self.prefix
-            found[place.path] = (*found.get(place.path, ()), prefix + name)
+        Args:
+            network: whose weights; without one, those of every GPT-2.
+        """
+        found: dict[str, tuple[Place, ...]] = {}
+        for name, place in self._each_place(network):
+            found[name] = (*found.get(name, ()), place)
         return found
+
+    def ways(self, network: Network | None = None) -> dict[str, dict[int, list[tuple[str, Place]]]]:
+        """Return for each described weight, with ``{i}``, the ways in which it is stored."""
+        found: dict[str, dict[int, list[tuple[str, Place]]]] = {}
+        for name, place in self._each_place(network):
+            prefix = "" if place.role == HEAD else self.prefix
+            found.setdefault(place.path, {}).setdefault(place.spelling, []).append((prefix + name, place))
+        return found
+
+    def names(self, network: Network | None = None) -> dict[str, tuple[str, ...]]:
+        """Return the usual stored names of each described weight, with prefix and ``{i}``."""
+        return {path: tuple(name for name, _ in ways[0]) for path, ways in self.ways(network).items()}
+
+    def bare(self, name: str) -> str:
+        """Return a stored name without the prefix."""
+        prefix = next((each for each in (*self.prefixes, self.prefix) if each and name.startswith(each)), "")
+        return name.removeprefix(prefix)
+
+    def _each_place(self, network: Network | None) -> Iterator[tuple[str, Place]]:
+        """Yield each place once, though several kinds of layer have it."""
+        networks = [*([] if self.family else [reference()]), *([network] if network is not None else [])]
+        seen: set[tuple[str, str]] = set()
+        for found, part in (each for one in networks for each in parts_of(one)):
+            path = found.path if found.kind is None else found.path.replace(found.kind.index, INDEX, 1)
+            for name, place in _places_of(self, path, part, inside=found.kind is not None):
+                if (name, place.path) not in seen:
+                    seen.add((name, place.path))
+                    yield name, place
+
+    def ways_of(self, path: str, part: Part, name: str, *, inside: bool) -> tuple[Stored, ...]:
+        """Return the ways in which a weight is stored.
+
+        Args:
+            path: of its part, with ``{i}``.
+            part: what it belongs to.
+            name: of the weight.
+            inside: whether the part stands in a block.
+        """
+        if f"{path}.{name}" in self.stored:
+            return self.stored[f"{path}.{name}"]
+        called = (self.norm_names if part.family == "norm" else {}).get(name, name)
+        turned = self.transposed and inside and part.family == "linear" and name == "weight"
+        ways = self.stored.get(path, (Stored(self.modules.get(path, (path,)), turned),))
+        return tuple(
+            replace(
+                way, names=tuple(f"{module}.{called}" for module in way.names), turned=way.turned and name != "bias"
+            )
+            for way in ways
+        )
 
     def as_computed(self, config: ModelConfig) -> ModelConfig:
         """Return the model as the layout's own program runs it."""
@@ -100,6 +131,7 @@ class Layout(Struct, frozen=True, kw_only=True):
         return replace(found, qkv_bias=found.bias) if self.one_bias else found
 
 
+HUGGING_FACE = "huggingface"
 _LECTURE_BLOCK = f"trf_blocks.{INDEX}"
 _LECTURE_MASK = f"{_LECTURE_BLOCK}.att.mask"
 _BLOCK = f"h.{INDEX}"
@@ -108,7 +140,7 @@ LAYOUTS: dict[str, Layout] = {
     layout.name: layout
     for layout in (
         Layout(
-            name="huggingface",
+            name=HUGGING_FACE,
             label="Hugging Face (transformers)",
             prefix="transformer.",
             transposed=True,
@@ -159,38 +191,59 @@ LAYOUTS: dict[str, Layout] = {
 }
 
 
-@cache
-def _places(layout_name: str) -> dict[str, Place]:
-    """Put the layout's names to every weight that a described network can have."""
-    layout = LAYOUTS[layout_name]
-    found: dict[str, Place] = {}
-    for place, node in parts_of(reference()):
-        path = place.path
-        stored = layout.modules.get(path, (path,))
-        norm_names = layout.norm_names if node.family == "norm" else {}
-        for name, shape in node.weights().items():
-            turned = layout.transposed and place.kind is not None and node.family == "linear" and len(shape) > 1
-            for part, module in enumerate(stored):
-                found[f"{module}.{norm_names.get(name, name)}"] = Place(
-                    path=f"{path}.{name}",
-                    part=part,
-                    parts=len(stored),
-                    transposed=turned,
-                    name=name,
-                    shape=shape,
-                    role=node.role,
-                    family=node.family,
-                    stacked=len(node.outputs) if isinstance(node, Linear) else 1,
+def _places_of(layout: Layout, path: str, part: Part, *, inside: bool) -> Iterator[tuple[str, Place]]:
+    """Yield the stored names of a part's weights, with their places."""
+    outputs = part.outputs if isinstance(part, Linear) else ()
+    shapes = {**part.weights(), **part.buffers()}
+    if isinstance(part, Linear) and layout.family:
+        shapes.setdefault("bias", (part.width,))  # to say of one that is stored that the config has none
+    around_one = getattr(part, "scale", None) == "one_plus_weight"
+    for name, shape in shapes.items():
+        for spelling, way in enumerate(layout.ways_of(path, part, name, inside=inside)):
+            for piece, stored in enumerate(way.names):
+                yield (
+                    stored,
+                    Place(
+                        path=f"{path}.{name}",
+                        part=piece,
+                        parts=len(way.names),
+                        transposed=way.turned,
+                        name=name,
+                        shape=shape,
+                        role=part.role,
+                        family=part.family,
+                        outputs=outputs,
+                        spelling=spelling,
+                        each=EACH in stored,
+                        order=way.order,
+                        buffer=name in part.buffers(),
+                        untrained=1.0 if name == "weight" and not around_one else 0.0,
+                    ),
                 )
-    return found
+
+
+def label_of(name: str) -> str:
+    """Return what people read of a layout, by its name."""
+    if name in LAYOUTS:
+        return LAYOUTS[name].label
+    return f"{LAYOUTS[HUGGING_FACE].label}, {name.removeprefix(f'{HUGGING_FACE}-')}"
 
 
 def split_index(name: str) -> tuple[str, int | None]:
     """``trf_blocks.3.ff.layers.0.weight`` -> the name with ``{i}`` for its first number, and that number."""
+    return _split(name, INDEX)
+
+
+def split_expert(pattern: str) -> tuple[str, int | None]:
+    """``layers.{i}.mlp.experts.3.up_proj.weight`` -> the name with ``{e}`` for the number, and that number."""
+    return _split(pattern, EACH)
+
+
+def _split(name: str, sign: str) -> tuple[str, int | None]:
     pieces = name.split(".")
     for position, piece in enumerate(pieces):
         if piece.isascii() and piece.isdecimal() and len(piece) < _LONGEST_INDEX:
-            return ".".join([*pieces[:position], INDEX, *pieces[position + 1 :]]), int(piece)
+            return ".".join([*pieces[:position], sign, *pieces[position + 1 :]]), int(piece)
     return name, None
 
 

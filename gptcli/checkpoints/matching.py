@@ -1,26 +1,42 @@
 """Stored names to described weights: which layout a file follows, and which of its tensors is which weight."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
-from gptcli.architecture.network import INDEX
+from gptcli.architecture import Network
+from gptcli.architecture.axes import Sizes
+from gptcli.architecture.network import INDEX, sizes_of_layer
 from gptcli.architecture.roles import TO_RESIDUAL, Role
-from gptcli.checkpoints.layouts import LAYOUTS, WRAPPERS, Layout, Place, split_index
+from gptcli.checkpoints.layouts import LAYOUTS, WRAPPERS, Layout, split_expert, split_index
+from gptcli.checkpoints.pieces import Place
 from gptcli.checkpoints.stored import StoredTensor
 
 
 class Part(Struct, frozen=True):
-    """A stored tensor that holds a weight or some of its rows."""
+    """A stored tensor that holds a weight or some of its rows.
+
+    Attributes:
+        tensor: it.
+        place: what it holds.
+        block: the number of its block, or None outside the blocks.
+        expert: the number of its expert or head, where each has tensors of its own.
+    """
 
     tensor: StoredTensor
     place: Place
     block: int | None
+    expert: int | None = None
 
     @property
     def path(self) -> str:
         """The weight's path in the network."""
         return self.place.path if self.block is None else self.place.path.replace(INDEX, str(self.block))
+
+    @property
+    def number(self) -> int:
+        """Where it stands among the tensors of its weight."""
+        return (self.expert or 0) * self.place.parts + self.place.part
 
 
 class Matched(Struct, frozen=True):
@@ -33,6 +49,7 @@ class Matched(Struct, frozen=True):
         unexpected: tensors that belong to nothing.
         wrapper: the prefix of a training wrapper that every name carries, or "".
         prefixed: whether the names carry the layout's own prefix.
+        left_out: tensors that belong to what is not run, by what that is.
     """
 
     layout: Layout
@@ -41,11 +58,16 @@ class Matched(Struct, frozen=True):
     unexpected: list[StoredTensor]
     wrapper: str
     prefixed: bool
+    left_out: dict[str, list[StoredTensor]] = {}
 
     def parts(self) -> Iterable[Part]:
-        """Yield every stored tensor that belongs to a weight."""
+        """Yield every stored tensor that belongs to a weight, once."""
+        seen: set[str] = set()
         for found in self.weights.values():
-            yield from found.values()
+            for part in found.values():
+                if part.tensor.name not in seen:
+                    seen.add(part.tensor.name)
+                    yield part
 
     def outside(self, role: Role) -> dict[int, Part]:
         """Return the tensors of the weight that stands outside the blocks and has a role; none where it is missing."""
@@ -55,19 +77,42 @@ class Matched(Struct, frozen=True):
                 return found
         return {}
 
+    def parameters(self) -> list[StoredTensor]:
+        """Return the stored tensors that are parameters of the network."""
+        return [part.tensor for part in self.parts() if not part.place.buffer]
 
-def match(tensors: Mapping[str, StoredTensor], *, said: str | None = None) -> Matched | None:
+
+def sizes_in(network: Network, block: int | None) -> Sizes:
+    """Return the value of each axis in a block of a network, or outside the blocks."""
+    if block is None or not any(layer.sizes for run in network.stack.runs for layer in run.once()):
+        return network.sizes
+    layers = dict(enumerate(network.stack.layers()))
+    return sizes_of_layer(network.sizes, layers[block]) if block in layers else network.sizes
+
+
+def match(
+    tensors: Mapping[str, StoredTensor],
+    *,
+    said: str | None = None,
+    network: Network | None = None,
+    family: Layout | None = None,
+    ahead: int = 0,
+) -> Matched | None:
     """Find the layout that explains most names, and which tensor is which weight.
 
     Args:
         tensors: by stored name.
         said: the layout that the file's own settings name, which then settles what names leave open.
+        network: that they say, if it is known.
+        family: the layout of its family.
+        ahead: layers after the last one that the settings name, which only predict further tokens.
 
     Returns:
         None where no layout knows even one of the names.
     """
     wrapper = _wrapper(tensors)
-    candidates = [_match_layout(layout, tensors, wrapper) for layout in LAYOUTS.values()]
+    layouts = [*LAYOUTS.values(), *([family] if family is not None and network is not None else [])]
+    candidates = [_match_layout(layout, tensors, wrapper, network, ahead) for layout in layouts]
     best = max(candidates, key=lambda matched: (_known(matched), *_preference(matched, said)))
     return best if _known(best) else None
 
@@ -85,7 +130,7 @@ def _wrapper(tensors: Mapping[str, StoredTensor]) -> str:
 
 
 def _known(matched: Matched) -> int:
-    return sum(len(parts) for parts in matched.weights.values())
+    return sum(1 for _ in matched.parts())
 
 
 def _preference(matched: Matched, said: str | None) -> tuple[bool, int, bool]:
@@ -110,22 +155,51 @@ def _lying_right(matched: Matched) -> int:
     return right
 
 
-def _match_layout(layout: Layout, tensors: Mapping[str, StoredTensor], wrapper: str) -> Matched:
-    places = layout.places()
+def _match_layout(
+    layout: Layout, tensors: Mapping[str, StoredTensor], wrapper: str, network: Network | None, ahead: int
+) -> Matched:
+    places = layout.places(network)
     prefixed = bool(layout.prefix) and any(name.startswith(wrapper + layout.prefix) for name in tensors)
-    matched = Matched(layout, {}, [], [], wrapper, prefixed)
+    matched = Matched(layout, {}, [], [], wrapper, prefixed, {})
+    depth = network.stack.depth if network is not None else 0
     for name, tensor in tensors.items():
-        bare = name.removeprefix(wrapper)
-        pattern, block = split_index(bare.removeprefix(layout.prefix))
-        place = places.get(pattern)
-        if place is not None and (INDEX in place.path) == (block is not None):
-            part = Part(tensor, place, block)
-            rows = matched.weights.setdefault(part.path, {})
-            if place.part not in rows:
-                rows[place.part] = part
-                continue
-        if pattern in layout.buffers:
+        full = name.removeprefix(wrapper)
+        bare = layout.bare(full)
+        pattern, block = split_index(bare)
+        found = list(_parts(tensor, places, bare))
+        if ahead and block is not None and depth <= block < depth + ahead:
+            matched.left_out.setdefault(_AHEAD, []).append(tensor)
+        elif found and sum(_taken(part, matched.weights) for part in found) == len(found):
+            continue
+        elif pattern in layout.buffers or pattern.endswith(layout.buffers_end):
             matched.buffers.append(tensor)
+        elif layout.beside and full.startswith(layout.beside):
+            matched.left_out.setdefault(_BESIDE, []).append(tensor)
         else:
             matched.unexpected.append(tensor)
     return matched
+
+
+_AHEAD = "layers that predict tokens further ahead"
+_BESIDE = "networks beside the decoder"
+
+
+def _parts(tensor: StoredTensor, places: Mapping[str, tuple[Place, ...]], bare: str) -> Iterator[Part]:
+    """Yield what a tensor holds, by its name without prefixes."""
+    pattern, block = split_index(bare)
+    expert = None
+    if pattern not in places:
+        pattern, expert = split_expert(pattern)
+    for place in places.get(pattern, ()):
+        if (INDEX in place.path) == (block is not None) and place.each == (expert is not None):
+            yield Part(tensor, place, block, expert)
+
+
+def _taken(part: Part, weights: dict[str, dict[int, Part]]) -> bool:
+    """Put a tensor to its weight, unless that has it already, or is stored in another way."""
+    rows = weights.setdefault(part.path, {})
+    first = next(iter(rows.values()), part)
+    if part.number in rows or first.place.spelling != part.place.spelling:
+        return False
+    rows[part.number] = part
+    return True

@@ -1,5 +1,7 @@
 """Which layout a checkpoint is in and which config it has, and what is wrong with its names and shapes."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -7,8 +9,9 @@ from gptcli.architecture import Network, reference
 from gptcli.architecture.roles import HEAD
 from gptcli.checkpoints.diagnose import structure_findings
 from gptcli.checkpoints.infer import infer_config
-from gptcli.checkpoints.layouts import LAYOUTS
+from gptcli.checkpoints.layouts import LAYOUTS, Layout
 from gptcli.checkpoints.matching import Matched, match
+from gptcli.checkpoints.naming import family_layout, family_of, likely_families
 from gptcli.checkpoints.opening import name_of
 from gptcli.checkpoints.stored import Opened
 from gptcli.config import ModelConfig, config_from_mapping
@@ -61,23 +64,62 @@ def recognise(opened: Opened, encoding_size: int) -> Recognised:
         opened: the files.
         encoding_size: tokens of the encoding.
     """
-    tensors = opened.source.tensors
-    matched = match(tensors, said=_layout_said(opened))
     findings = list(opened.findings)
-    if matched is None:
-        findings.append(_unknown_layout(opened))
+    said, problems = _said_config(opened)
+    findings += problems
+    network = None if said is None else reference().of(said)
+    name = family_of(opened.settings)
+    family = None if name is None else family_layout(name)
+    matched = match(
+        opened.source.tensors,
+        said=_layout_said(opened, family),
+        network=network,
+        family=family,
+        ahead=_layers_ahead(opened.settings),
+    )
+    foreign = None if network is not None else _foreign(opened, matched, name)
+    if matched is None or foreign is not None:
+        if foreign is None or not problems:  # problems of a config that is there say more
+            findings.append(foreign or _unknown_layout(opened))
         return Recognised(opened=opened, matched=None, network=None, config_source=None, findings=findings)
-    config, source, config_findings = _find_config(opened, matched)
-    findings += config_findings
-    network = None
+    config: ModelConfig | None
+    source: str | None
+    if said is not None:
+        config, source = _as_run(matched, said), opened.settings_place
+    else:
+        config, source, guesses = _inferred(opened, matched)
+        findings += guesses
     if config is not None:
         network = reference().of(config)
         findings += structure_findings(matched, network, encoding_size)
     return Recognised(opened=opened, matched=matched, network=network, config_source=source, findings=findings)
 
 
-def _layout_said(opened: Opened) -> str | None:
+def _layers_ahead(settings: Mapping[str, object] | None) -> int:
+    """Return how many layers follow the last one that only predict further tokens (DeepSeek-AI 2024, section 2.2)."""
+    value = (settings or {}).get("num_nextn_predict_layers")
+    return value if isinstance(value, int) else 0
+
+
+def _foreign(opened: Opened, matched: Matched | None, family: str | None) -> Finding | None:
+    """Say of tensors of a later family that only a config says what they are, where there is none."""
+    names = list(opened.source.tensors)
+    likely = [family] if family is not None else likely_families(names)
+    known = 0 if matched is None else len(list(matched.parts()))
+    if not likely or 2 * known > len(names):
+        return None
+    called = ", ".join(likely[:_MOST_NAMES]) + (" or others" if len(likely) > _MOST_NAMES else "")
+    message = (
+        f"config.json is missing: its tensors are named as {called} are in transformers, and their shapes do not say "
+        "how they are computed with; put the model's config.json beside it"
+    )
+    return Finding("error", "no-config", "", message)
+
+
+def _layout_said(opened: Opened, family: Layout | None) -> str | None:
     """Return the layout that the settings beside the tensors belong to."""
+    if family is not None:
+        return family.name
     if not opened.settings:
         return None
     from gptcli.config.dialects import marker_key
@@ -91,23 +133,26 @@ def _unknown_layout(opened: Opened) -> Finding:
     if not names:
         return Finding("error", "no-layout", "", "holds no tensors")
     shown = ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
-    return Finding("error", "no-layout", "", f"not a GPT-2 layout that is known here; its tensors are {shown}")
+    return Finding("error", "no-layout", "", f"not a layout that is known here; its tensors are {shown}")
 
 
-def _find_config(opened: Opened, matched: Matched) -> tuple[ModelConfig | None, str | None, list[Finding]]:
-    name = opened.name or name_of(opened.path)
-    findings: list[Finding] = []
-    if opened.settings is not None:
-        try:
-            config = config_from_mapping(opened.settings, opened.settings_place, name=name)
-        except InputProblemsError as error:
-            findings += [Finding("error", "bad-config", opened.settings_place, problem) for problem in error.problems]
-        except InputError as error:
-            findings.append(Finding("error", "bad-config", opened.settings_place, str(error)))
-        else:
-            return _as_run(matched, config), opened.settings_place, findings
-    config_or_none, guesses = infer_config(matched, name, _head_is_copy(opened, matched))
-    return config_or_none, None if config_or_none is None else SHAPES, findings + guesses
+def _said_config(opened: Opened) -> tuple[ModelConfig | None, list[Finding]]:
+    """Read the settings beside the tensors, if there are any."""
+    if opened.settings is None:
+        return None, []
+    place = opened.settings_place
+    try:
+        return config_from_mapping(opened.settings, place, name=opened.name or name_of(opened.path)), []
+    except InputProblemsError as error:
+        return None, [Finding("error", "bad-config", place, problem) for problem in error.problems]
+    except InputError as error:
+        return None, [Finding("error", "bad-config", place, str(error))]
+
+
+def _inferred(opened: Opened, matched: Matched) -> tuple[ModelConfig | None, str | None, list[Finding]]:
+    """Read a config off the shapes."""
+    config, guesses = infer_config(matched, opened.name or name_of(opened.path), _head_is_copy(opened, matched))
+    return config, None if config is None else SHAPES, guesses
 
 
 def _head_is_copy(opened: Opened, matched: Matched) -> bool | None:

@@ -9,16 +9,17 @@ import msgspec
 import torch
 from torch import Tensor
 
-from gptcli.architecture import each_weight, shape_sizes
+from gptcli.architecture import Sizes, each_buffer, each_weight, shape_sizes
 from gptcli.architecture.network import INDEX
 from gptcli.architecture.roles import HEAD, TOKEN_TABLE
 from gptcli.checkpoints import Layout, Recognised
 from gptcli.checkpoints.content import head_is_copy
 from gptcli.checkpoints.layouts import split_index
 from gptcli.checkpoints.opening import CONFIG_KEY
+from gptcli.checkpoints.pieces import Place, piece_shape, stored_shape
 from gptcli.checkpoints.target import DIRECTORY_LAYOUT, SAFETENSORS_SUFFIX
 from gptcli.checkpoints.writing import Planned, write_safetensors
-from gptcli.config import ModelConfig
+from gptcli.config import KEYS, ModelConfig
 from gptcli.config.dialects import settings_in
 from gptcli.config.printable import printable
 from gptcli.errors import GptcliError
@@ -26,6 +27,14 @@ from gptcli.files import WriteError
 from gptcli.model.load import TORCH_DTYPES, WeightReader
 from gptcli.reports.checkpoint import ConvertReport
 from gptcli.reports.finding import DEPARTS, Finding
+
+_GENERAL = "gptcli"  # the layout that holds every network
+_GPT2 = ModelConfig(vocab_size=1, context_length=1, emb_dim=1, n_heads=1, n_layers=1)
+# What a GPT-2 may have in one way or another.
+_GPT2_KEYS = (
+    "name", "vocab_size", "context_length", "emb_dim", "n_heads", "n_layers", "drop_rate", "qkv_bias", "bias",
+    "activation", "weight_tying", "norm", "norm_eps", "init",
+)  # fmt: skip
 
 Counted = Callable[[Iterable[Planned], int], Iterable[Planned]]
 
@@ -70,6 +79,12 @@ def convert_checkpoint(
 def _their_config(recognised: Recognised, config: ModelConfig, layout: Layout) -> ModelConfig:
     """Return the model as the layout's program will run it."""
     assert recognised.matched is not None
+    own = next((key for key in KEYS if key not in _GPT2_KEYS and getattr(config, key) != getattr(_GPT2, key)), None)
+    if layout.name != _GENERAL and own is not None:
+        raise GptcliError(
+            f"{layout.label} is written for GPT-2 alone, and this model has {own} {getattr(config, own)}; "
+            f"--to {_GENERAL} keeps it"
+        )
     their = layout.as_computed(config)
     if their.norm != config.norm:
         raise GptcliError(
@@ -102,9 +117,9 @@ def _plan(recognised: Recognised, their: ModelConfig, layout: Layout) -> Iterato
     assert recognised.matched is not None
     assert recognised.network is not None
     network = recognised.network.of(their)
-    names = layout.names()
+    ways = layout.ways(network)
     reader = WeightReader(recognised)
-    for weight in each_weight(network, network.sizes):
+    for weight in [*each_weight(network, network.sizes), *each_buffer(network)]:
         if weight.tied_to and not layout.stores_tied_head:
             continue
         pattern, block = split_index(weight.path)
@@ -112,12 +127,10 @@ def _plan(recognised: Recognised, their: ModelConfig, layout: Layout) -> Iterato
         path = weight.path if weight.path in held or weight.role != HEAD else network.weight_of(TOKEN_TABLE)
         dtype = held[path][min(held[path])].tensor.dtype if path in held else _usual_dtype(recognised)
         shape = shape_sizes(weight.shape, network.sizes)
-        for part, name in enumerate(names[pattern]):
-            place = layout.places()[name.removeprefix(layout.prefix)]
-            rows = (shape[0] // place.parts, *shape[1:])
-            stored_shape = rows[::-1] if place.transposed else rows
-            make = _maker(reader, path if path in held else None, shape, dtype, part, place.parts, place.transposed)
-            yield Planned(name.replace(INDEX, str(block)), dtype, stored_shape, make)
+        for name, place in ways[pattern][0]:
+            make = _maker(reader, path if path in held else None, shape, dtype, place, network.sizes)
+            lying = stored_shape(place, shape, network.sizes)
+            yield Planned(name.replace(INDEX, str(block)), dtype, lying, make)
     if layout.mask is not None:
         for block in range(their.n_layers):
             yield _mask(layout.mask.replace(INDEX, str(block)), their.context_length)
@@ -129,13 +142,14 @@ def _usual_dtype(recognised: Recognised) -> str:
 
 
 def _maker(
-    reader: WeightReader, path: str | None, shape: tuple[int, ...], dtype: str, part: int, parts: int, transposed: bool
+    reader: WeightReader, path: str | None, shape: tuple[int, ...], dtype: str, place: Place, sizes: Sizes
 ) -> Callable[[], memoryview]:
     def make() -> memoryview:
         if path is None:
-            return _bytes(torch.zeros(shape[0] // parts, *shape[1:], dtype=TORCH_DTYPES[dtype]))
-        rows = reader.read(path, shape, TORCH_DTYPES[dtype]).chunk(parts)[part]
-        return _bytes(rows.t() if transposed else rows)
+            return _bytes(torch.zeros(piece_shape(place, shape, sizes), dtype=TORCH_DTYPES[dtype]))
+        whole = reader.read(path, shape, TORCH_DTYPES[dtype])
+        rows = whole.chunk(place.parts)[place.part] if place.parts > 1 else whole
+        return _bytes(rows.t() if place.transposed else rows)
 
     return make
 

@@ -5,7 +5,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from gptcli.architecture import AttentionPath
+from gptcli.architecture import AttentionPath, each_buffer, shape_sizes
+from gptcli.checkpoints.matching import sizes_in
+from gptcli.checkpoints.pieces import views
 from gptcli.checkpoints.recognition import Recognised
 from gptcli.checkpoints.stored import BITS, StoredTensor
 from gptcli.model.gpt import GPT
@@ -21,8 +23,9 @@ def load_model(
     """Build the network of a checkpoint around the stored numbers.
 
     On the CPU and in the file's own dtype no weight is copied: a parameter is a view of the mapped file, of which the
-    system reads the pages that are used; a matrix that is stored as (in, out) is viewed the other way round. Query,
-    key and value that are stored apart are copied into one weight, block by block.
+    system reads the pages that are used; a matrix that is stored as (in, out) is viewed the other way round, and half
+    of a stored tensor is a view too. What is stored in several tensors, or with its rows in another order, is copied
+    into one weight, tensor by tensor.
 
     Args:
         recognised: a checkpoint with a config and without errors.
@@ -44,6 +47,10 @@ def load_model(
             filled[id(empty)] = nn.Parameter(tensor, requires_grad=False)
         module_path, _, name = path.rpartition(".")
         setattr(model.get_submodule(module_path), name, filled[id(empty)])
+    for buffer in each_buffer(recognised.network):
+        module_path, _, name = buffer.path.rpartition(".")
+        shape = shape_sizes(buffer.shape, recognised.network.sizes)
+        setattr(model.get_submodule(module_path), name, reader.read(buffer.path, shape, torch.float32, device))
     return model.eval()
 
 
@@ -52,6 +59,8 @@ class WeightReader:
 
     def __init__(self, recognised: Recognised) -> None:
         assert recognised.matched is not None
+        assert recognised.network is not None
+        self._network = recognised.network
         self._source = recognised.opened.source
         self._weights = recognised.matched.weights
         self._maps: dict[Path, Tensor] = {}
@@ -63,18 +72,26 @@ class WeightReader:
             OSError: a file cannot be mapped.
         """
         parts = [part for _, part in sorted(self._weights[path].items())]
-        if len(parts) == 1:
-            stored = self._stored(parts[0].tensor)
-            lying = stored.t() if parts[0].place.transposed else stored
-            tensor = lying.to(device=device, dtype=dtype)
-            if tensor.data_ptr() != stored.data_ptr():
-                give_back(stored)
+        stored = [self._stored(part.tensor) for part in parts]
+        cut = [
+            views(part.place, tensor, shape, sizes_in(self._network, part.block))
+            for part, tensor in zip(parts, stored, strict=True)
+        ]
+        if len(parts) == 1 and len(cut[0]) == 1 and not parts[0].place.each:
+            (view,) = cut[0]
+            tensor: Tensor = view.to(device=device, dtype=dtype)
+            if tensor.untyped_storage().data_ptr() != view.untyped_storage().data_ptr():
+                give_back(stored[0])
             return tensor
         tensor = torch.empty(shape, dtype=dtype, device=device)
-        for part, rows in zip(parts, tensor.chunk(len(parts)), strict=True):
-            stored = self._stored(part.tensor)
-            rows.copy_(stored.t() if part.place.transposed else stored)
-            give_back(stored)
+        start = 0
+        for part, given, pieces in zip(parts, stored, cut, strict=True):
+            whole, axis = (tensor if part.expert is None else tensor[part.expert]), part.place.rows_axis
+            start = 0 if part.place.part == 0 else start
+            for view in pieces:
+                whole.narrow(axis, start, view.shape[axis]).copy_(view)
+                start += view.shape[axis]
+            give_back(given)
         return tensor
 
     def _stored(self, tensor: StoredTensor) -> Tensor:

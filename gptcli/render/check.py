@@ -7,7 +7,7 @@ from itertools import groupby
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from gptcli.checkpoints.layouts import LAYOUTS
+from gptcli.checkpoints.layouts import label_of
 from gptcli.config.printable import printable
 from gptcli.render.console import ACCENT, PATH, QUIET, TITLE, TOTAL, plain_table
 from gptcli.render.findings import findings_text
@@ -38,7 +38,7 @@ def check_text(report: CheckReport) -> Group:
 
 
 def _facts(report: CheckReport) -> Text:
-    names = f"names as in {LAYOUTS[report.layout].label}"
+    names = f"names as in {label_of(report.layout)}"
     tokens = len(report.input_ids[0])
     run = f"{tokens} token{'s' if tokens > 1 else ''}, and in reverse order, in {report.dtype}, seed {report.seed}"
     facts = f"{count(report.parameters)} parameters, {names}; run on {run}"

@@ -6,7 +6,7 @@ from functools import partial
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from gptcli.checkpoints.layouts import LAYOUTS
+from gptcli.checkpoints.layouts import label_of
 from gptcli.config.printable import printable
 from gptcli.render.console import PATH, QUIET, TOTAL, plain_table
 from gptcli.render.findings import STYLES, findings_text
@@ -35,7 +35,7 @@ def _facts(report: CheckpointReport) -> Group:
     rows: list[tuple[Text | str, Text | str]] = []
     files = f" in {len(report.files)} files" if len(report.files) > 1 else ""
     rows.append(("checkpoint", Text(f"{report.path}  ({report.format}{files})")))
-    rows.append(("layout", LAYOUTS[report.layout].label if report.layout else "unknown"))
+    rows.append(("layout", label_of(report.layout) if report.layout else "unknown"))
     if report.layout:
         rows.append(("matrices", "(in, out), as Conv1D" if report.transposed else "(out, in), as torch.nn.Linear"))
     rows.append(("config", _config_source(report)))
@@ -107,8 +107,8 @@ def converted_text(report: ConvertReport) -> Group:
     if report.config is not None:
         parts += [model_line(report.config), ""]
     rows: list[tuple[Text | str, Text | str]] = [
-        ("from", f"{report.path}  ({LAYOUTS[report.layout].label})"),
-        ("to", f"{report.target}  ({LAYOUTS[report.target_layout].label})"),
+        ("from", f"{report.path}  ({label_of(report.layout)})"),
+        ("to", f"{report.target}  ({label_of(report.target_layout)})"),
         ("tensors", f"{count(report.tensors)}, {both(report.bytes)}"),
     ]
     parts.append(pairs(rows))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from rich.console import RenderableType
 from rich.text import Text
 
-from gptcli.checkpoints.layouts import LAYOUTS
+from gptcli.checkpoints.layouts import label_of
 from gptcli.config.printable import printable
 from gptcli.render.layout import pairs
 from gptcli.render.model_line import attention_words
@@ -44,7 +44,7 @@ def weights_line(weights: WeightsFile | None, seed: int, consequence: str) -> Te
     """Say where the weights are from; of random ones, what follows until a model is trained."""
     if weights is None:
         return Text(f"Weights are random (seed {seed}): until a model is trained, {consequence}.", style=QUIET)
-    layout = LAYOUTS[weights.layout].label
+    layout = label_of(weights.layout)
     return Text.assemble(("Weights of ", QUIET), (weights.path, PATH), (f", {layout}, {weights.format}", QUIET))
 
 

@@ -237,7 +237,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "noise": (lambda f: f.write_bytes(bytes(range(255, 0, -1))), "not-a-checkpoint", "is not a checkpoint"),
     "another network": (
         lambda f: save_file({"model.layers.0.self_attn.q_proj.weight": torch.ones(4, 4)}, f),
-        "no-layout", "not a GPT-2 layout"),
+        "no-layout", "not a layout that is known"),
     "no tensors": (lambda f: save_file({}, f), "no-layout", "holds no tensors"),
 }  # fmt: skip
 

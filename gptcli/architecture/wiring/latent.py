@@ -1,6 +1,6 @@
 """Multi-head latent attention (DeepSeek-AI 2024, section 2.1): keys and values are made from one narrow latent."""
 
-from gptcli.architecture.axes import ONE, B, C, Dim, H, J, N, Q, R, T, U, number
+from gptcli.architecture.axes import ONE, B, C, Dim, H, J, P, Q, R, T, U, number
 from gptcli.architecture.layer_plan import LayerPlan
 from gptcli.architecture.network import AttentionPath, Group, Node
 from gptcli.architecture.parts.heads import Heads, Joined, Piece
@@ -16,7 +16,7 @@ _NONE = number(0)
 def latent_attention(plan: LayerPlan, path: AttentionPath, reads: str) -> Group:
     """Build attention whose cache keeps the latent, and one rotated key for all heads."""
     rotated = bool(plan.attention.table)
-    width = N + R if rotated else N
+    width = P + R if rotated else P
     parts = [*_queries(plan, width, rotated=rotated), *_keys_and_values(plan, rotated=rotated)]
     query = "q_all" if rotated else "q"
     parts += attended(plan, path, (query, "k_all" if rotated else "k", "v"), width, U)
@@ -55,12 +55,12 @@ def _queries(plan: LayerPlan, width: Dim, *, rotated: bool) -> Parts:
     parts.append(("q", heads))
     if rotated:
         parts += [
-            ("q_nope", Piece(label="Queries without rotation", reads=("q",), shape=(B, H, T, N), start=_NONE, width=N)),
-            ("q_pe", Piece(label="Queries to rotate", reads=("q",), shape=(B, H, T, R), start=N, width=R)),
+            ("q_nope", Piece(label="Queries without rotation", reads=("q",), shape=(B, H, T, P), start=_NONE, width=P)),
+            ("q_pe", Piece(label="Queries to rotate", reads=("q",), shape=(B, H, T, R), start=P, width=R)),
             ("q_rot", _rotary(plan, "Query rotation", "q_pe", H)),
             (
                 "q_all",
-                Joined(label="Whole queries", reads=("q_nope", "q_rot"), shape=(B, H, T, N + R), widths=(N, R)),
+                Joined(label="Whole queries", reads=("q_nope", "q_rot"), shape=(B, H, T, P + R), widths=(P, R)),
             ),
         ]
     return parts
@@ -98,13 +98,13 @@ def _keys_and_values(plan: LayerPlan, *, rotated: bool) -> Parts:
         pe = Heads(label="Key to rotate", reads=("kv_a_proj",), shape=(B, ONE, T, R), start=J, amount=ONE, width=R)
         parts += [("k_pe", pe), ("k_rot", _rotary(plan, "Key rotation", "k_pe", ONE, kept=True))]
     bias = plan.qkv_bias and not rotated
-    parts.append(("kv_b_proj", _linear("Keys and values from the latent", name, J, H * (N + U), bias=bias)))
+    parts.append(("kv_b_proj", _linear("Keys and values from the latent", name, J, H * (P + U), bias=bias)))
     both = Heads(
-        label="Keys and values", reads=("kv_b_proj",), shape=(B, H, T, N + U), start=_NONE, amount=H, width=N + U
+        label="Keys and values", reads=("kv_b_proj",), shape=(B, H, T, P + U), start=_NONE, amount=H, width=P + U
     )
-    keys = Piece(label="Keys", reads=("kv",), shape=(B, H, T, N), start=_NONE, width=N)
-    values = Piece(label="Values", reads=("kv",), shape=(B, H, T, U), start=N, width=U)
+    keys = Piece(label="Keys", reads=("kv",), shape=(B, H, T, P), start=_NONE, width=P)
+    values = Piece(label="Values", reads=("kv",), shape=(B, H, T, U), start=P, width=U)
     if not rotated:
         return [*parts, ("kv", both), ("k", keys), ("v", values)]
-    joined = Joined(label="Whole keys", reads=("k_nope", "k_rot"), shape=(B, H, T, N + R), widths=(N, R))
+    joined = Joined(label="Whole keys", reads=("k_nope", "k_rot"), shape=(B, H, T, P + R), widths=(P, R))
     return [*parts, ("kv", both), ("k_nope", keys), ("v", values), ("k_all", joined)]
