@@ -3,7 +3,7 @@
 Every figure is a formula over the description's dimensions, evaluated; ``--explain`` shows the same formulas.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
 
 from msgspec import Struct
@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from gptcli.analysis.conventions import BODY, MATRICES, count_by
 from gptcli.analysis.formulas import evaluate, product, summed, used_values
 from gptcli.analysis.limits import check_length
-from gptcli.analysis.params import count_parameters
-from gptcli.architecture import Dim, Group, Network, Sizes, size, walk
+from gptcli.analysis.params import count_active
+from gptcli.architecture import Dim, Group, Network, Part, Sizes, size, walk
 from gptcli.architecture.listing import parts_of, read_shape
-from gptcli.architecture.products import MULTIPLY_ADD, MatrixProduct, Over
-from gptcli.architecture.roles import HEAD
+from gptcli.architecture.products import MULTIPLY_ADD, MatrixProduct
+from gptcli.architecture.roles import HEAD, POSITION_TABLE, TOKEN_TABLE, Role
 from gptcli.errors import InputError
 from gptcli.reports.explanation import Explanation
 from gptcli.reports.flops import FlopsReport, FlopsRow
@@ -29,12 +29,48 @@ _GRADIENTS = "one product as large as the forward's for the gradient of either f
 _CAUSAL_SOURCE = "query t sees t keys: T*(T+1)/2 pairs, not T*T"
 _CACHE_SOURCE = "one query against T cached keys, its own included (Pope et al. 2022, section 3.3)"
 
-# How often a product is done in a text.
-_FULL: dict[Over, str] = {"tokens": "T", "pairs": "T*T"}
-_CAUSAL_PAIRS = "(T*(T+1)//2)"
-_ONE_TOKEN: dict[Over, str] = {"tokens": "", "pairs": "T"}
+# How often a product is done in a text; None where it is left out.
+_Often = Callable[[MatrixProduct], str | None]
 
-# Name -> formula and source. N: all parameters; body: those of no embedding and no output head; matrices: Kaplan's
+
+def _linear(each: MatrixProduct) -> str | None:
+    """Linear layers: for every token."""
+    return None if each.over == "pairs" else "T"
+
+
+def _pairs(each: MatrixProduct) -> str | None:
+    """Attention: every query with every key."""
+    return "T*T" if each.over == "pairs" else None
+
+
+def _full(each: MatrixProduct) -> str | None:
+    return _linear(each) or _pairs(each)
+
+
+def _causal_pairs(each: MatrixProduct) -> str | None:
+    """Attention: the pairs that a mask leaves; a window or a chunk leaves fewer."""
+    if each.over != "pairs":
+        return None
+    if each.window is None:
+        return "(T*(T+1)//2)"
+    width = product((each.window,))
+    if each.chunked:
+        return f"((T//{width})*({width}*({width}+1)//2) + (T%{width})*(T%{width}+1)//2)"
+    return f"(T*{width} - {width}*({width}-1)//2)"
+
+
+def _one_token(each: MatrixProduct) -> str | None:
+    """Generation: a further token, and of attention the keys that it sees; a latent's keys are made again."""
+    if each.over == "tokens":
+        return ""
+    if each.window is None:
+        return "T"
+    width = product((each.window,))
+    return f"((T-1)%{width}+1)" if each.chunked else width
+
+
+# Name -> formula and source. N: all parameters, of routed experts those a token visits; body: those of no embedding
+# and no output head; matrices: Kaplan's
 # 12 L C^2. ``once``: the products outside the blocks. ``heads``, ``width``: H and H D, summed over the layers.
 # ``table``: minus the token table where it is only looked up.
 _CONVENTIONS: dict[str, tuple[str, str]] = {
@@ -119,7 +155,7 @@ def flops_report(
         InputError: the sequence is over the context length.
     """
     check_length(network.config, tokens)
-    steps, sizes = _steps(network), network.sizes_for(batch, tokens)
+    steps, sizes = _steps(network, tokens), network.sizes_for(batch, tokens)
     lines = _explain(steps, _conventions(network, steps), _quantities(network, sizes))
     value = {line.name: line.value for line in lines}
     report = FlopsReport(
@@ -147,18 +183,26 @@ def flops_report(
     return replace(report, explanations=lines) if explain else report
 
 
-def _steps(network: Network) -> list[_Step]:
-    """Return the operations that have matrix products."""
+def _steps(network: Network, tokens: int) -> list[_Step]:
+    """Return the operations that have matrix products; a window that T tokens do not fill is none."""
     steps = []
     for found, part in parts_of(network):
-        products = tuple(replace(each, dims=read_shape(network, found.layer, each.dims)) for each in part.products())
+        own = found.sizes(network.sizes)
+        products = tuple(
+            replace(
+                each,
+                dims=read_shape(network, found.layer, each.dims),
+                window=each.window if each.window is not None and tokens > size(each.window, own) else None,
+            )
+            for each in part.products()
+        )
         if products:
             steps.append(_Step(found.path, part.label, found.times, products))
     return steps
 
 
 def _row(step: _Step, sizes: Sizes) -> FlopsRow:
-    one = evaluate(summed(_terms(step, _FULL)), sizes)
+    one = evaluate(summed(_terms(step, _full)), sizes)
     return FlopsRow(step.path, step.label, one, size(step.times, sizes) if step.times else 1)
 
 
@@ -187,7 +231,8 @@ def _utilization(flops: int, tokens: int, reached: Throughput) -> float:
 
 def _quantities(network: Network, sizes: Sizes) -> dict[str, int]:
     """Return what formulas may mention: the dimensions, and counts of parameters."""
-    counts = {"N": count_parameters(network), "body": count_by(network, BODY), "matrices": count_by(network, MATRICES)}
+    body, matrices = (count_by(network, replace(each, active=True)) for each in (BODY, MATRICES))
+    counts = {"N": count_active(network), "body": body, "matrices": matrices}
     return {**sizes, **counts}
 
 
@@ -197,10 +242,21 @@ def _conventions(network: Network, steps: Iterable[_Step]) -> dict[str, tuple[st
     Formulas for MFU count parameters because each stands for a multiply-add a token. Their owners tie the head to the
     token table; where it has a weight of its own, the table is looked up only, and is left out.
     """
-    once = _formula([step for step in steps if step.times is None], _FULL)
-    table = "" if network.part_of(HEAD).tied_to else " - V*C"
-    terms = {"once": once, "table": table, "heads": _over_layers(steps, 1), "width": _over_layers(steps, 2)}
+    once = _formula([step for step in steps if step.times is None], _full)
+    terms = {
+        "once": once,
+        "positions": _less(network, POSITION_TABLE),
+        "table": "" if network.part_of(HEAD).tied_to else _less(network, TOKEN_TABLE),
+        "heads": _over_layers(steps, 1),
+        "width": _over_layers(steps, 2),
+    }
     return {n: (formula.format(**terms), source) for n, (formula, source) in _CONVENTIONS.items()}
+
+
+def _less(network: Network, role: Role) -> str:
+    """Write `` - V*C``: without the table of a role, if the network has one."""
+    tables = (node for _, node in network.parts if isinstance(node, Part) and node.role == role)
+    return "".join(f" - {product(shape)}" for table in tables for shape in table.weights().values())
 
 
 def _over_layers(steps: Iterable[_Step], axes: int) -> str:
@@ -215,13 +271,13 @@ def _explain(
 ) -> list[Explanation]:
     """Evaluate every figure in order; each may mention those before it."""
     formulas = {
-        "linear": (_formula(steps, {"tokens": _FULL["tokens"]}), _OWN),
-        "attention": (_formula(steps, {"pairs": _FULL["pairs"]}), _OWN),
+        "linear": (_formula(steps, _linear), _OWN),
+        "attention": (_formula(steps, _pairs), _OWN),
         "forward": ("linear + attention", _OWN),
-        "causal": (f"linear + {_formula(steps, {'pairs': _CAUSAL_PAIRS})}", _CAUSAL_SOURCE),
+        "causal": (f"linear + {_formula(steps, _causal_pairs)}", _CAUSAL_SOURCE),
         "backward": ("2*forward", _GRADIENTS),
         "training": ("forward + backward", "one forward and one backward pass"),
-        "decode": (_formula(steps, _ONE_TOKEN), _CACHE_SOURCE),
+        "decode": (_formula(steps, _one_token), _CACHE_SOURCE),
         **conventions,
     }
     lines = []
@@ -232,20 +288,24 @@ def _explain(
     return lines
 
 
-def _formula(steps: Iterable[_Step], positions: Mapping[Over, str]) -> str:
+def _formula(steps: Iterable[_Step], often: _Often) -> str:
     """Write the FLOPs of all steps: what stands once, and the blocks times what one of them does.
 
     Args:
         steps: operations with matrix products.
-        positions: how often each kind of product is done in a text; a kind without an entry is left out.
+        often: says how often a product is done in a text.
     """
     terms: dict[str, list[str]] = {}
     for step in steps:
-        terms.setdefault(str(step.times or ""), []).extend(_terms(step, positions))
+        terms.setdefault(str(step.times or ""), []).extend(_terms(step, often))
     sums = {times: summed(products) for times, products in terms.items() if products}
     return summed(f"{times}*({each})" if times else each for times, each in sums.items())
 
 
-def _terms(step: _Step, positions: Mapping[Over, str]) -> list[str]:
-    wanted = [each for each in step.products if each.over in positions]
-    return ["*".join(filter(None, (str(MULTIPLY_ADD), "B", positions[p.over], product(p.dims)))) for p in wanted]
+def _terms(step: _Step, often: _Often) -> list[str]:
+    found = ((often(each), each) for each in step.products)
+    return [
+        "*".join(filter(None, (str(MULTIPLY_ADD), "B", times, product(each.dims))))
+        for times, each in found
+        if times is not None
+    ]

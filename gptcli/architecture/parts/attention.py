@@ -57,12 +57,14 @@ class AttentionScores(Part, frozen=True, kw_only=True):
 
     scale: float | None = None  # None for 1 / sqrt(width)
     width: Dim = D
+    window: Dim | None = None  # tokens that a query sees at most, itself included
+    chunked: bool = False  # whether they are those of its chunk, else the last ones
 
     def formula(self) -> str:  # noqa: D102  # as in the base class
         return f"q @ k.T {scale_formula(self.scale, self.width)}"
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
-        return (MatrixProduct("pairs", (H, self.width)),)
+        return (MatrixProduct("pairs", (H, self.width), self.window, self.chunked),)
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
         q, k, _v = query_key_value(reads[0].name)
@@ -137,12 +139,14 @@ class WeightedSum(Part, frozen=True, kw_only=True):
     sentence: ClassVar[str] = "Mixes the values by those shares, then puts the heads side by side to one vector again."
 
     width: Dim = D  # of a head's value
+    window: Dim | None = None  # tokens that a query sees at most, itself included
+    chunked: bool = False  # whether they are those of its chunk, else the last ones
 
     def formula(self) -> str:  # noqa: D102  # as in the base class
         return f"{self.reads[0]} @ v, heads side by side"
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
-        return (MatrixProduct("pairs", (H, self.width)),)
+        return (MatrixProduct("pairs", (H, self.width), self.window, self.chunked),)
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
         weights, heads = (read.name for read in reads)

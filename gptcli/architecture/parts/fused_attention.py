@@ -48,7 +48,9 @@ class FusedAttention(Part, frozen=True, kw_only=True):
         return f"softmax(mask(q @ k.T {scale_formula(self.scale, self.width)}{added})) @ v, heads side by side"
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
-        scores, mix = (MatrixProduct("pairs", (H, width)) for width in (self.width, self.value_width))
+        scores, mix = (
+            MatrixProduct("pairs", (H, width), self.window, self.chunked) for width in (self.width, self.value_width)
+        )
         return (scores, mix)
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102

@@ -29,6 +29,7 @@ class Linear(Part, frozen=True, kw_only=True):
     Attributes:
         outputs: the widths of the projections that are stacked in the rows of the weight: one, or those of query, key
             and value.
+        of_kept: whether it reads what a KV cache keeps, so that it runs for all tokens that are kept.
     """
 
     kind: ClassVar[str] = "linear"
@@ -40,6 +41,7 @@ class Linear(Part, frozen=True, kw_only=True):
     inputs: Dim
     outputs: tuple[Dim, ...]
     bias: bool = True
+    of_kept: bool = False
 
     @property
     def width(self) -> Dim:
@@ -68,7 +70,7 @@ class Linear(Part, frozen=True, kw_only=True):
         return f"x @ {self.tied_to or 'weight'}.T{' + bias' if self.bias else ''}"
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
-        return (MatrixProduct("tokens", (self.inputs, self.width)),)
+        return (MatrixProduct("keys" if self.of_kept else "tokens", (self.inputs, self.width)),)
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
         (read,) = reads

@@ -1,5 +1,7 @@
 """Multi-head latent attention (DeepSeek-AI 2024, section 2.1): keys and values are made from one narrow latent."""
 
+from msgspec.structs import replace
+
 from gptcli.architecture.axes import ONE, B, C, Dim, H, J, P, Q, R, T, U, number
 from gptcli.architecture.layer_plan import LayerPlan
 from gptcli.architecture.network import AttentionPath, Group, Node
@@ -90,15 +92,14 @@ def _keys_and_values(plan: LayerPlan, *, rotated: bool) -> Parts:
     parts.append(("latent", latent))
     if has.latent_norm:
         parts.append(("kv_a_norm", _latent_norm(plan, "latent {}", "latent", J)))
-    from msgspec.structs import replace
-
     name, last = parts[-1]
     parts[-1] = (name, replace(last, kept=True, kept_of=seen(has), kept_chunked=has.look == "chunk"))
     if rotated:
         pe = Heads(label="Key to rotate", reads=("kv_a_proj",), shape=(B, ONE, T, R), start=J, amount=ONE, width=R)
         parts += [("k_pe", pe), ("k_rot", _rotary(plan, "Key rotation", "k_pe", ONE, kept=True))]
     bias = plan.qkv_bias and not rotated
-    parts.append(("kv_b_proj", _linear("Keys and values from the latent", name, J, H * (P + U), bias=bias)))
+    expanded = _linear("Keys and values from the latent", name, J, H * (P + U), bias=bias)
+    parts.append(("kv_b_proj", replace(expanded, of_kept=True)))
     both = Heads(
         label="Keys and values", reads=("kv_b_proj",), shape=(B, H, T, P + U), start=_NONE, amount=H, width=P + U
     )
