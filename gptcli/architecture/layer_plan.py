@@ -8,6 +8,7 @@ from gptcli.architecture.parts.rotary import Scaling
 from gptcli.config import ModelConfig
 from gptcli.config.model_config import Activation, Correction, NormPosition, NormScale, QKNorm, Router
 
+TABLE, LOCAL_TABLE = TABLES = ("rotary", "rotary_local")  # the parts with the angles of rotation
 Look = Literal["full", "window", "chunk"]
 
 

@@ -5,7 +5,16 @@ A config says for each layer which parts it has (`LayerPlan`); `gptcli.architect
 
 from functools import cache, partial
 
-from gptcli.architecture.layer_plan import AttentionPlan, ExpertsPlan, LayerPlan, Look, Plan, TablePlan
+from gptcli.architecture.layer_plan import (
+    LOCAL_TABLE,
+    TABLE,
+    AttentionPlan,
+    ExpertsPlan,
+    LayerPlan,
+    Look,
+    Plan,
+    TablePlan,
+)
 from gptcli.architecture.network import AttentionPath, Network, attention_path
 from gptcli.architecture.parts.rotary import Scaling
 from gptcli.architecture.patterns import runs_of
@@ -16,7 +25,6 @@ __all__ = ["LayerPlan", "Plan", "build", "describe", "plan_of", "reference", "si
 
 _FEED_FORWARD_FACTOR = 4  # Radford et al. 2019, GPT-2's n_inner
 _LOOKS: dict[str, Look] = {"F": "full", "N": "full", "L": "window", "C": "chunk"}
-_TABLE, _LOCAL_TABLE = "rotary", "rotary_local"
 
 
 def plan_of(config: ModelConfig) -> Plan:
@@ -136,7 +144,7 @@ def _attention(config: ModelConfig, letter: str, *, norm_bias: bool) -> Attentio
     cut = config.clip_qkv > 0
     return AttentionPlan(
         look=_LOOKS[letter],
-        table=(_LOCAL_TABLE if local else _TABLE) if rotated else "",
+        table=(LOCAL_TABLE if local else TABLE) if rotated else "",
         partial=not config.kv_lora_rank and int(width * config.rope_fraction) != width,
         interleaved=config.rope_interleaved,
         reversed=config.rope_reversed,
@@ -195,11 +203,11 @@ def _tables(config: ModelConfig) -> tuple[TablePlan, ...]:
     """Return the tables of rotation: one, and one for local layers where theirs differs."""
     if config.positions != "rotary":
         return ()
-    whole = TablePlan(name=_TABLE, base=config.rope_base, interleaved=config.rope_interleaved, scaling=_scaling(config))
+    whole = TablePlan(name=TABLE, base=config.rope_base, interleaved=config.rope_interleaved, scaling=_scaling(config))
     looks = set(config.layer_pattern)
     split = config.rope_local_base is not None or config.rope_scaled_layers == "full"
     local = TablePlan(
-        name=_LOCAL_TABLE,
+        name=LOCAL_TABLE,
         base=config.rope_local_base or config.rope_base,
         interleaved=config.rope_interleaved,
         scaling=_scaling(config) if config.rope_scaled_layers == "all" else Scaling(),

@@ -8,7 +8,17 @@ from html import escape
 from typing import NamedTuple
 
 from gptcli.architecture.axes import MEANING
-from gptcli.render.flow_tree import BLOCK_DEPTH, INPUT, Branch, Lane, axes_in, flow_tree, lanes, symbol_values
+from gptcli.render.flow_tree import (
+    BLOCK_DEPTH,
+    INPUT,
+    Branch,
+    Lane,
+    axes_in,
+    columns_of,
+    flow_tree,
+    lanes,
+    symbol_values,
+)
 from gptcli.render.folds import one_of
 from gptcli.render.tokens import visible_token
 from gptcli.render.units import count, shape, short_flops, symbol_text
@@ -196,8 +206,9 @@ def _frame(panel: _Panel) -> str:
 
 def _parts(panel: _Panel) -> Iterator[str]:
     yield _text(panel.left, panel.y + 30, panel.title, "ink title", 18, _BOX_WIDTH)
-    for lane in lanes(panel.parts):
-        yield from _lane(panel, lane)
+    around = lanes(panel.parts)
+    for lane in around:
+        yield from _lane(panel, lane, columns_of(around))
     for place, node in enumerate(panel.parts):
         if place - 1 in node.sources:
             yield _arrow(panel, place)
@@ -214,9 +225,10 @@ def _arrow(panel: _Panel, place: int) -> str:
     return f'<path class="line" marker-end="url(#arrow)" d="M{_middle(panel)} {start}V{panel.top(place) - 1}"/>'
 
 
-def _lane(panel: _Panel, lane: Lane) -> Iterator[str]:
+def _lane(panel: _Panel, lane: Lane, columns: int) -> Iterator[str]:
     """Yield a line that leaves the main one below its start, or its start's side, and comes into its end's side."""
-    x, r = panel.left - _LANE, _LANE_RADIUS
+    apart = _LANE // columns
+    x, r = panel.left - apart * (lane.column + 1), min(apart, _LANE_RADIUS)
     end = panel.top(lane.end) + _BOX_HEIGHT // 2
     if lane.splits:
         gap = _ENTRY if lane.start == INPUT else _GAP

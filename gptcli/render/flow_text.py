@@ -8,7 +8,17 @@ from rich.text import Text
 
 from gptcli.architecture.axes import MEANING
 from gptcli.render.console import PATH, QUIET, TITLE, TOTAL, plain_table
-from gptcli.render.flow_tree import BLOCK_DEPTH, INPUT, Branch, Lane, axes_in, flow_tree, lanes, symbol_values
+from gptcli.render.flow_tree import (
+    BLOCK_DEPTH,
+    INPUT,
+    Branch,
+    Lane,
+    axes_in,
+    columns_of,
+    flow_tree,
+    lanes,
+    symbol_values,
+)
 from gptcli.render.layout import Hanging
 from gptcli.render.model_line import model_line
 from gptcli.render.table import PlainTable, first_that_fits
@@ -19,9 +29,20 @@ from gptcli.reports.flow import FlowReport
 _STEP = "\u25cf"
 _DRAWN = {"add": "\u2295"}
 _LINE = "\u2502"
-_FORK, _TURN, _JOIN = "\u256d\u2500\u2524", "\u256d\u2500", "\u2570\u2500"
+_TURN, _JOIN, _BRANCH = "\u256d\u2500", "\u2570\u2500", "\u251c\u2500"
+_CROSS, _ON, _END = "\u253c\u2500", "\u2500\u2500", "\u2524"
+_TURN_ON, _JOIN_ON = "\u252c\u2500", "\u2534\u2500"
 # What a sign becomes a line further down, where nothing happens.
-_BELOW = {_TURN: f"{_LINE} ", _JOIN: "  ", _STEP: _LINE, _DRAWN["add"]: _LINE, "\u250c\u2500": f"{_LINE} "}
+_BELOW = {
+    _TURN: f"{_LINE} ",
+    _BRANCH: f"{_LINE} ",
+    _CROSS: f"{_LINE} ",
+    _JOIN: "  ",
+    _ON: "  ",
+    _STEP: _LINE,
+    _DRAWN["add"]: _LINE,
+    "\u250c\u2500": f"{_LINE} ",
+}
 _OPEN, _CLOSE = "\u250c\u2500 ", "\u2514\u2500 "
 
 _WIDE = 100  # columns from which the path of each step is shown
@@ -153,20 +174,34 @@ def _short(flops: int) -> str:
 
 
 def _rows(parts: Sequence[Branch], margin: str, depth: int) -> Iterator[_Row]:
-    """Yield the rows of a group: a lane for what goes around, the main line, the labels."""
+    """Yield the rows of a group: lanes for what goes around, the main line, the labels."""
     around = lanes(parts)
-    if any(lane.start == INPUT and lane.splits for lane in around):
-        yield _Row(margin + _FORK)
+    yield from _forks(around, INPUT, margin)
     for place, node in enumerate(parts):
         if node.fold is not None:
             yield from _block_rows(node, margin, depth)
         else:
-            yield _row(node, margin + _lane_at(around, place))
+            yield _row(node, margin + _lanes_at(around, place))
             if depth > BLOCK_DEPTH and node.parts:
-                beside = (f"{_LINE} " if _passes(around, place) else "  ") if around else ""
-                yield from _rows(node.parts, f"{margin}{beside}{_LINE} ", depth)
-        if any(lane.start == place and lane.splits for lane in around):
-            yield _Row(margin + _FORK)
+                yield from _rows(node.parts, f"{margin}{_passing(around, place)}{_LINE} ", depth)
+        yield from _forks(around, place, margin)
+
+
+def _forks(around: Sequence[Lane], place: int, margin: str) -> Iterator[_Row]:
+    """Yield the row in which a line leaves the main one below a part."""
+    leaving = next((lane for lane in around if lane.start == place and lane.splits), None)
+    if leaving is None:
+        return
+    signs = []
+    for column in reversed(range(columns_of(around))):
+        others = any(lane.start < place < lane.end and lane.column == column for lane in around)
+        if column == leaving.column:
+            signs.append(_TURN)
+        elif column > leaving.column:
+            signs.append(f"{_LINE} " if others else "  ")
+        else:
+            signs.append(_CROSS if others else _ON)
+    yield _Row(f"{margin}{''.join(signs)}{_END}")
 
 
 def _row(node: Branch, lines: str) -> _Row:
@@ -176,19 +211,40 @@ def _row(node: Branch, lines: str) -> _Row:
     return _Row(f"{lines}{drawn} ", label, step.symbols, step.shape, node.parameters, node.flops, path=node.path)
 
 
-def _lane_at(around: Sequence[Lane], place: int) -> str:
-    """Return what the lane shows beside a part: where a line turns off, comes back, or passes."""
-    if not around:
-        return ""
-    if any(lane.end == place for lane in around):
-        return _JOIN
-    if any(lane.start == place and not lane.splits for lane in around):
-        return _TURN
-    return f"{_LINE} " if _passes(around, place) else "  "
+def _lanes_at(around: Sequence[Lane], place: int) -> str:
+    """Return what the lanes show beside a part: where a line turns off, comes back, or passes."""
+    joined = {lane.column for lane in around if lane.end == place}
+    turned = {lane.column for lane in around if lane.start == place and not lane.splits}
+    touching = joined | turned
+    furthest = max(touching, default=-1)
+    signs = []
+    for column in reversed(range(columns_of(around))):
+        passes = any(lane.start < place < lane.end and lane.column == column for lane in around)
+        if column in joined:
+            ends = max(lane.end for lane in around if lane.column == column and _holds(lane, around, place)) == place
+            further = column < furthest
+            signs.append((_JOIN_ON if further else _JOIN) if ends else (_CROSS if further else _BRANCH))
+        elif column in turned:
+            signs.append(_TURN_ON if column < furthest else _TURN)
+        elif column < furthest:
+            signs.append(_CROSS if passes else _ON)
+        else:
+            signs.append(f"{_LINE} " if passes else "  ")
+    return "".join(signs)
 
 
-def _passes(around: Sequence[Lane], place: int) -> bool:
-    return any(lane.start < place < lane.end for lane in around)
+def _holds(lane: Lane, around: Sequence[Lane], place: int) -> bool:
+    """Return whether a lane is part of the line that comes into a part."""
+    starts = {each.start for each in around if each.end == place and each.column == lane.column}
+    return lane.start in starts
+
+
+def _passing(around: Sequence[Lane], place: int) -> str:
+    """Return what the lanes show beside the parts of a part."""
+    return "".join(
+        f"{_LINE} " if any(lane.start < place < lane.end and lane.column == column for lane in around) else "  "
+        for column in reversed(range(columns_of(around)))
+    )
 
 
 def _block_rows(node: Branch, margin: str, depth: int) -> Iterator[_Row]:

@@ -8,6 +8,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from gptcli.architecture.axes import MEANING
+from gptcli.architecture.layer_plan import TABLES
+from gptcli.architecture.parts.embedding import POSITIONS
 from gptcli.architecture.paths import shared_path
 from gptcli.render.folds import Fold, block_of, folds, single
 from gptcli.reports.flow import FlowBlock, FlowReport, FlowStep
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 INPUT = -1  # stands for what flows into a group; into the network, for the token ids
 BLOCK_DEPTH = 2  # from which the block is opened; from the next on, attention and feed forward
 _IDS = "ids"
+_BESIDE = frozenset({POSITIONS, *TABLES})  # what every layer takes beside the stream; no line is drawn for it
 
 
 class Branch(NamedTuple):
@@ -58,11 +61,13 @@ class Lane(NamedTuple):
         start: the part that it leaves, or ``INPUT``.
         end: the part that it joins.
         splits: whether the main line goes on below its start; if not, it is the only way from there.
+        column: how many lines it has at most between itself and the main one.
     """
 
     start: int
     end: int
     splits: bool
+    column: int = 0
 
 
 def flow_tree(report: "FlowReport | TraceReport", only: Sequence[int] | None = None) -> tuple[Branch, ...]:
@@ -116,7 +121,7 @@ def _node(step: FlowStep, path: str, places: dict[str, int], steps: Sequence[Flo
         places: which part of its group gives what a path gives; what has no place comes from outside the network.
         steps: those it may be made of.
     """
-    sources = tuple(dict.fromkeys(places[read] for read in step.reads if read in places))
+    sources = tuple(dict.fromkeys(places[read] for read in step.reads if read in places and read not in _BESIDE))
     below = [each for each in steps if each.parent == step.path]
     parts = tuple(_node(each, f"{path}.{each.path.rpartition('.')[2]}", _places(below), steps) for each in below)
     return Branch(step, step.label, path, step.parameters, step.flops, sources, parts)
@@ -124,19 +129,46 @@ def _node(step: FlowStep, path: str, places: dict[str, int], steps: Sequence[Flo
 
 def _places(parts: Sequence[FlowStep]) -> dict[str, int]:
     """Return the place of each part; whatever else they read is the group's input."""
-    outside = {path: INPUT for step in parts for path in step.reads}
+    outside = {path: INPUT for step in parts for path in step.reads if path not in _BESIDE}
     return outside | {step.path: place for place, step in enumerate(parts)}
 
 
 def lanes(parts: Sequence[Branch]) -> list[Lane]:
-    """Return the lines between parts that do not stand one after the other: shortcuts, and ways around."""
+    """Return the lines between parts that do not stand one after the other: shortcuts, and ways around.
+
+    Lines from one part are one line with several ends. Those that pass the same parts stand in columns of their own,
+    the shorter nearer to the main line.
+    """
     found = []
     for end, part in enumerate(parts):
         for start in part.sources:
             if start != end - 1:
                 splits = start + 1 < len(parts) and start in parts[start + 1].sources
                 found.append(Lane(start, end, splits))
-    return found
+    columns = _columns(found)
+    return [lane._replace(column=columns[lane.start]) for lane in found]
+
+
+def columns_of(around: Sequence[Lane]) -> int:
+    """Return how many columns lines take."""
+    return max((lane.column + 1 for lane in around), default=0)
+
+
+def _columns(around: Sequence[Lane]) -> dict[int, int]:
+    """Give each start the column of its line."""
+    ends = {lane.start: max(each.end for each in around if each.start == lane.start) for lane in around}
+    splits = {lane.start: lane.splits for lane in around}
+    given: dict[int, int] = {}
+    for start in sorted(ends, key=lambda each: (ends[each] - each, each)):
+        taken = {
+            given[other]
+            for other in given
+            if max(start, other) < min(ends[start], ends[other])
+            or (ends[other] == start and not splits[start])
+            or (ends[start] == other and not splits[other])
+        }
+        given[start] = next(column for column in range(len(given) + 1) if column not in taken)
+    return given
 
 
 def symbol_values(report: "FlowReport | TraceReport") -> dict[str, list[int]]:

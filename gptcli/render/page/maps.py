@@ -7,7 +7,7 @@ for its box, so that a line comes into the middle of its side. All is laid out b
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from gptcli.render.flow_tree import INPUT, Branch, Lane, flow_tree, lanes
+from gptcli.render.flow_tree import INPUT, Branch, Lane, columns_of, flow_tree, lanes
 from gptcli.render.folds import Fold
 from gptcli.render.page.facts import kinds_of, shape, signed, template
 from gptcli.render.page.markup import Html, tag
@@ -16,6 +16,7 @@ from gptcli.render.units import count, short_count, symbol_text
 from gptcli.reports.flow import FlowReport
 from gptcli.reports.trace import TraceReport
 
+_BESIDE = 2.0  # rem that lines beside the boxes have
 _TRACKS = 4
 
 
@@ -129,7 +130,7 @@ def _blocks(report: TraceReport) -> Html | None:
 
 def _panel(panel: Panel, report: FlowReport | TraceReport) -> Html:
     around = lanes(panel.parts)
-    decoration = [html for lane in around for html in _lane(lane)]
+    decoration = [html for lane in around for html in _lane(lane, columns_of(around))]
     arrows = [
         tag("span", class_=f"arrow a{place}") for place, node in enumerate(panel.parts) if place - 1 in node.sources
     ]
@@ -153,11 +154,16 @@ def _panel(panel: Panel, report: FlowReport | TraceReport) -> Html:
     )
 
 
-def _lane(lane: Lane) -> Iterator[Html]:
+def _lane(lane: Lane, columns: int) -> Iterator[Html]:
     """Yield the line around, and where it leaves the main line the piece between the two."""
-    yield tag("span", class_=f"lane {'shortcut ' if lane.splits else ''}{_lane_class(lane)}")
+    column = f" {_column_class(lane, columns)}" if columns > 1 else ""
+    yield tag("span", class_=f"lane {'shortcut ' if lane.splits else ''}{_lane_class(lane)}{column}")
     if lane.splits:
         yield tag("span", class_=f"fork f{lane.start + 1}")
+
+
+def _column_class(lane: Lane, columns: int) -> str:
+    return f"c{lane.column}of{columns}"
 
 
 def _lane_class(lane: Lane) -> str:
@@ -211,7 +217,18 @@ def grid_rules(report: FlowReport | TraceReport) -> str:
     for lane in (lane for panel in panels for lane in lanes(panel.parts)):
         start = _TRACKS * (lane.start + 1) + (2 if lane.splits else 0)
         rules[f".{_lane_class(lane)}"] = (start, _TRACKS * lane.end + 4)
-    return "".join(f"{selector}{{grid-row:{start}/{end}}}" for selector, (start, end) in rules.items())
+    rows = "".join(f"{selector}{{grid-row:{start}/{end}}}" for selector, (start, end) in rules.items())
+    return rows + _column_rules(panels)
+
+
+def _column_rules(panels: Sequence[Panel]) -> str:
+    """Return the rules that put lines which pass the same boxes beside each other."""
+    found = {}
+    for around in (lanes(panel.parts) for panel in panels):
+        columns = columns_of(around)
+        for lane in around if columns > 1 else ():
+            found[_column_class(lane, columns)] = _BESIDE * (columns - 1 - lane.column) / columns
+    return "".join(f".lane.{name}{{margin-left:{0.3 + indent:.3g}rem}}" for name, indent in sorted(found.items()))
 
 
 def legend(families: dict[str, str]) -> Html:
