@@ -128,10 +128,10 @@ def _translate(said: Entries, place: str) -> Translation:
     for key, entry in said.items():
         if key in _PASSED_OVER:
             continue
-        ours = key if key in _SAME else _RENAMED.get(key)
-        if ours is not None:
-            found[ours] = replace(entry, key=key)
-            names[ours] = key
+        same = key if key in _SAME else _RENAMED.get(key)
+        if same is not None:
+            found[same] = replace(entry, key=key)
+            names[same] = key
         elif key in _READ_APART:
             _read_apart(key, entry, found, problems)
         else:
