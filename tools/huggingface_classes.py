@@ -29,10 +29,15 @@ def described(model_type: str) -> dict[str, Any]:
     shared = {field.name for field in dataclasses.fields(PretrainedConfig)} | {"model_type"}
     fields = [field for field in dataclasses.fields(config_class) if field.name not in shared]
     keys = {field.name: _default(field) for field in fields if not field.name.startswith("base_model_")}
+    nullable = {field.name for field in fields if _may_be_null(field.type)}
+    for other, key in config_class.attribute_map.items():
+        if other in keys and key not in keys:  # the field goes by its other name, and is kept by this one
+            keys[key] = keys.pop(other)
+            nullable |= {key} if other in nullable else set()
     return {
         "name": config_class.__name__,
         "keys": keys,
-        "nullable": [field.name for field in fields if field.name in keys and _may_be_null(field.type)],
+        "nullable": [name for name in keys if name in nullable],
         "aliases": dict(config_class.attribute_map),
     }
 

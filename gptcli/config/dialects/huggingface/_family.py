@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from msgspec import Struct
 
@@ -31,7 +32,7 @@ class Family(Struct, frozen=True, kw_only=True):
         keys: their key -> ours, where the value is taken as it stands.
         readings: what takes more.
         implied: our key -> what every network of the family has.
-        nothing: keys of the class that change no figure and no result.
+        nothing: keys that change no figure and no result, those of the class and what it writes beside them.
         run_only: keys of the class that change what the network computes, but no count.
         instead: key -> why it is refused and what would work; goes on from ``KEY is VALUE,``.
     """
@@ -53,23 +54,23 @@ def reads(*keys: str) -> Callable[[Read], Reading]:
     return lambda read: Reading(keys, read)
 
 
-def but(family: Family, *readings: Reading, without: tuple[str, ...] = (), **changed: object) -> Family:
+def but(family: Family, *readings: Reading, without: tuple[str, ...] = (), **changed: Any) -> Family:
     """Return a family like another.
 
     Args:
         family: the other.
         readings: in place of those that read the same first key, and further ones.
-        without: keys that it has no more.
+        without: keys of the other that it does not take, or takes otherwise.
         changed: ``keys``, ``implied``, ``nothing``, ``run_only`` and ``instead``, laid over the other's.
     """
-    first = {reading.keys[0]: reading for reading in (*family.readings, *readings)}
-    kept = {
-        name: getattr(family, name) | value if name in changed else getattr(family, name)
-        for name, value in ((name, changed.get(name)) for name in ("implied", "nothing", "run_only", "instead"))
-    }
-    keys = {**family.keys, **changed.get("keys", {})}  # type: ignore[dict-item]
+    kept = {key: ours for key, ours in family.keys.items() if key not in without}
+    first = {reading.keys[0]: reading for reading in family.readings if reading.keys[0] not in without}
+    first |= {reading.keys[0]: reading for reading in readings}
     return Family(
-        keys={key: ours for key, ours in keys.items() if key not in without},
-        readings=tuple(reading for key, reading in first.items() if key not in without),
-        **kept,
+        keys={**kept, **changed.get("keys", {})},
+        readings=tuple(first.values()),
+        implied={**family.implied, **changed.get("implied", {})},
+        nothing=family.nothing | changed.get("nothing", frozenset()),
+        run_only=family.run_only | changed.get("run_only", frozenset()),
+        instead={**family.instead, **changed.get("instead", {})},
     )

@@ -100,18 +100,24 @@ def check_length(has: Settings, key: str, values: Sequence[object]) -> None:
         raise has.refused(key, f"but it has {len(values)} entries for {layers} layers; write one for each")
 
 
-def windows_from_a_layer_on() -> Reading:
-    """Read Qwen's: layers after ``max_window_layers`` have the window, where ``use_sliding_window`` does."""
+def windows_from_a_layer_on(only_if: str | None = "use_sliding_window") -> Reading:
+    """Read Qwen's: layers from ``max_window_layers`` on have the window, where there is one.
+
+    Args:
+        only_if: a key without which the window says nothing.
+    """
 
     def read(has: Settings) -> dict[str, object]:
-        window = has.maybe_whole("sliding_window") if has.flag("use_sliding_window") else None
+        used = only_if is None or has.flag(only_if)
+        window = has.maybe_whole("sliding_window") if used else None
         word = listed_pattern(has, "layer_types", {FULL: "F", SLIDING: "L"})
         if word is None and window is not None:
             first, layers = has.whole("max_window_layers"), has.whole("num_hidden_layers")
             word = after_pattern(first, layers, "F", "L")
         return windowed(has, word or "F", window)
 
-    return Reading(("layer_types", "sliding_window", "use_sliding_window", "max_window_layers"), read)
+    keys = ("layer_types", "sliding_window", "max_window_layers", "num_hidden_layers")
+    return Reading((*keys, *([only_if] if only_if else [])), read)
 
 
 def no_rope(has: Settings, *, rotated: str) -> str:

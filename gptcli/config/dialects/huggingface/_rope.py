@@ -31,10 +31,6 @@ _READ = {
 _KEYS = ("rope_parameters", "rope_scaling", "rope_theta", "max_position_embeddings", "original_max_position_embeddings")
 
 
-class Names(dict[str, str]):
-    """Other spellings of kinds of a family: ``su`` -> ``longrope``."""
-
-
 def rope(
     base: float = 10000.0,
     *,
@@ -43,6 +39,7 @@ def rope(
     fraction_key: str = "partial_rotary_factor",
     spellings: Mapping[str, str] | None = None,
     default: Mapping[str, object] | None = None,
+    also: frozenset[str] = frozenset(),
 ) -> Reading:
     """Read one rotation for all layers.
 
@@ -53,6 +50,7 @@ def rope(
         fraction_key: likewise.
         spellings: other names of kinds.
         default: what the class takes where the file says nothing.
+        also: what the family reads of the mapping itself.
     """
 
     def read(has: Settings) -> dict[str, object]:
@@ -61,7 +59,8 @@ def rope(
         told.setdefault("rope_theta", has.value(base_key) if has.gives(base_key) else base)
         if fraction is not None:
             told.setdefault("partial_rotary_factor", has.value(fraction_key) if has.gives(fraction_key) else fraction)
-        found = _scaling(has, key, told, spellings or {}, nested=False)
+        mapped = {name: value for name, value in told.items() if name not in also}
+        found = _scaling(has, key, mapped, spellings or {}, nested=False)
         found["rope_base"] = _number(has, key, told, "rope_theta")
         share = told.get("partial_rotary_factor")
         if fraction is None and share not in (None, 1, 1.0):
@@ -71,6 +70,14 @@ def rope(
         return {"positions": "rotary", **found}
 
     return Reading(tuple(dict.fromkeys((*_KEYS, base_key, fraction_key))), read)
+
+
+def share(part: int, whole: int) -> float:
+    """Return a fraction that is the part of the whole again, whatever a product is rounded to."""
+    from math import nextafter
+
+    found = part / whole
+    return found if int(whole * found) == part else nextafter(found, 2.0)
 
 
 def rope_by_layers(full: float, local: float, *, local_key: str | None = None) -> Reading:

@@ -192,7 +192,7 @@ def _same(one: object, other: object) -> bool:
 
 
 def _unknown(entries: Mapping[str, Entry], family: Family, config_class: ConfigClass) -> list[str]:
-    known = config_class.keys.keys() | family.reads() | PASSED_OVER | {*_OURS_ALONE, *_EMPTY}
+    known = config_class.keys.keys() | family.reads() | family.nothing | PASSED_OVER | {*_OURS_ALONE, *_EMPTY}
     return [key for key in entries if key not in known]
 
 

@@ -1,6 +1,6 @@
 """Hunyuan's dense models: queries and keys are normed after their rotation."""
 
 from gptcli.config.dialects.huggingface._family import but
-from gptcli.config.dialects.huggingface.families.llama import FAMILY as LLAMA
+from gptcli.config.dialects.huggingface.families._llama_like import ATTENTION_BIAS, LLAMA_LIKE
 
-FAMILY = but(LLAMA, implied={"qk_norm": "head", "qk_norm_after_rope": True})
+FAMILY = but(LLAMA_LIKE, ATTENTION_BIAS, implied={"qk_norm": "head", "qk_norm_after_rope": True})
