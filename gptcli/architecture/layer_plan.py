@@ -70,6 +70,7 @@ class ExpertsPlan(Struct, frozen=True, kw_only=True):
     Attributes:
         router: how scores are made.
         renormalize: whether those of the chosen are divided by their sum.
+        least: what that sum is at least.
         scale: what they are multiplied with.
         groups: of experts.
         top_groups: that a token visits.
@@ -86,6 +87,7 @@ class ExpertsPlan(Struct, frozen=True, kw_only=True):
 
     router: Router
     renormalize: bool
+    least: float
     scale: float
     groups: int
     top_groups: int

@@ -184,6 +184,7 @@ def _experts(config: ModelConfig) -> ExpertsPlan:
     return ExpertsPlan(
         router=config.router,
         renormalize=config.router_renormalize,
+        least=config.router_norm_min,
         scale=config.router_scale,
         groups=config.router_groups,
         top_groups=config.router_top_groups,

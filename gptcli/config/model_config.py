@@ -182,6 +182,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         ),
     ] = "softmax"
     router_renormalize: Annotated[bool, Meta(description="the chosen experts' scores are divided by their sum")] = False
+    router_norm_min: Annotated[NotNegative, Meta(description="what that sum is at least")] = 0.0
     router_scale: Annotated[Positive, Meta(description="what the chosen experts' scores are multiplied with")] = 1.0
     router_groups: Annotated[Size, Meta(description="groups of experts; a token visits the best groups only")] = 1
     router_top_groups: Annotated[Size, Meta(description="how many groups a token visits")] = 1

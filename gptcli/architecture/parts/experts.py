@@ -55,7 +55,7 @@ class ExpertShares(Part, frozen=True, kw_only=True):
     Attributes:
         router: how scores are made of what the router gives.
         renormalize: whether the scores are divided by their sum.
-        least: what the sum is at least, or what is added to it.
+        least: what the sum is at least.
         scale: what they are multiplied with.
         jitter: sparsemixer's.
     """
@@ -66,6 +66,7 @@ class ExpertShares(Part, frozen=True, kw_only=True):
 
     router: Router
     renormalize: bool = False
+    least: float = 0.0
     scale: float = 1.0
     jitter: float = 0.0
 

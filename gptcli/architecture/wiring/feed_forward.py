@@ -101,6 +101,7 @@ def _mixture(plan: LayerPlan, experts: ExpertsPlan, reads: str) -> Group:
                 shape=visits,
                 router=experts.router,
                 renormalize=experts.renormalize,
+                least=experts.least,
                 scale=experts.scale,
                 jitter=experts.jitter,
             ),
