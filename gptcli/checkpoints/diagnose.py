@@ -165,7 +165,7 @@ def _vocabulary_cure(rows: int, vocabulary: int, matched: Matched) -> str:
 def _head(matched: Matched, network: Network) -> Iterator[Finding]:
     if matched.outside(HEAD) or not network.config.weight_tying:
         return
-    name = matched.layout.names()[network.weight_of(HEAD)][0]
+    name = matched.layout.names(network)[network.weight_of(HEAD)][0]
     severity = "warning" if matched.layout.fixed.get("weight_tying") is False else "note"
     usual = ", though this layout's own program always has one" if severity == "warning" else ""
     yield Finding(severity, "tied-head", name, f"head absent: tied to the token embedding{usual}")

@@ -21,6 +21,7 @@ from gptcli.reports.finding import Finding
 
 SHAPES = "shapes"
 _MOST_NAMES = 3
+_GPT2_ALONE = [name for name in LAYOUTS if name != "gptcli"]  # layouts of programs that know no other network
 
 
 class Recognised(Struct, frozen=True, kw_only=True):
@@ -82,6 +83,9 @@ def recognise(opened: Opened, encoding_size: int) -> Recognised:
         if foreign is None or not problems:  # problems of a config that is there say more
             findings.append(foreign or _unknown_layout(opened))
         return Recognised(opened=opened, matched=None, network=None, config_source=None, findings=findings)
+    if family is not None and matched.layout.name in _GPT2_ALONE:
+        findings.append(_contradicted(opened, matched, family))
+        return Recognised(opened=opened, matched=matched, network=None, config_source=None, findings=findings)
     config: ModelConfig | None
     source: str | None
     if said is not None:
@@ -106,7 +110,7 @@ def _foreign(opened: Opened, matched: Matched | None, family: str | None) -> Fin
     names = list(opened.source.tensors)
     likely = [family] if family is not None else likely_families(names)
     known = 0 if matched is None else len(list(matched.parts()))
-    if not likely or 2 * known > len(names):
+    if not likely or (family is None and 2 * known > len(names)):
         return None
     called = ", ".join(likely[:_MOST_NAMES]) + (" or others" if len(likely) > _MOST_NAMES else "")
     message = (
@@ -114,6 +118,11 @@ def _foreign(opened: Opened, matched: Matched | None, family: str | None) -> Fin
         "how they are computed with; put the model's config.json beside it"
     )
     return Finding("error", "no-config", "", message)
+
+
+def _contradicted(opened: Opened, matched: Matched, family: Layout) -> Finding:
+    message = f"says model_type {family.family}, but the tensors are named as in {matched.layout.label}, as GPT-2's are"
+    return Finding("error", "bad-config", opened.settings_place, message)
 
 
 def _layout_said(opened: Opened, family: Layout | None) -> str | None:
