@@ -117,12 +117,9 @@ class Layout(Struct, frozen=True, kw_only=True):
             return self.stored[f"{path}.{name}"]
         called = (self.norm_names if part.family == "norm" else {}).get(name, name)
         turned = self.transposed and inside and part.family == "linear" and name == "weight"
-        ways = self.stored.get(path, (Stored(self.modules.get(path, (path,)), turned),))
+        ways = self.stored.get(path, (Stored(self.modules.get(path, (path,))),))
         return tuple(
-            replace(
-                way, names=tuple(f"{module}.{called}" for module in way.names), turned=way.turned and name != "bias"
-            )
-            for way in ways
+            replace(way, names=tuple(f"{module}.{called}" for module in way.names), turned=turned) for way in ways
         )
 
     def as_computed(self, config: ModelConfig) -> ModelConfig:
