@@ -9,11 +9,11 @@ import argparse
 import sys
 from collections.abc import Callable
 from statistics import median
-from time import perf_counter
 from typing import Any
 
 import torch
 
+from benchmarks.clock import Clock, Seconds
 from gptcli.architecture import describe
 from gptcli.config import load_config
 from gptcli.model.forward import ForwardOptions, build
@@ -21,32 +21,6 @@ from gptcli.model.generate import generate
 from gptcli.model.gpt import GPT
 
 LIMIT = 1.0
-Seconds = tuple[float, float]  # until the first token, and for each token after it
-
-
-class _Clock:
-    """Notes when each token came."""
-
-    def __init__(self) -> None:
-        self.times = [perf_counter()]
-
-    def add(self, _token_id: int) -> bool:
-        """Take a token; never the last."""
-        self.times.append(perf_counter())
-        return False
-
-    def put(self, _value: Any) -> None:
-        """Take what a streamer of transformers is given: the prompt first, then token by token."""
-        self.add(0)
-
-    def end(self) -> None:
-        """Take the end of a stream."""
-
-    def seconds(self, first: int) -> Seconds:
-        """Return the time to the first token, which came as event ``first``, and the mean of those after it."""
-        start, *_ = self.times
-        after = len(self.times) - 1 - first
-        return self.times[first] - start, (self.times[-1] - self.times[first]) / after
 
 
 def peer_of(model: GPT) -> Any:
@@ -84,13 +58,13 @@ def runs_of(
     found: dict[str, list[int]] = {}
 
     def ours() -> Seconds:
-        clock = _Clock()
+        clock = Clock()
         (text,), _ = generate(model, ids.tolist(), max_new_tokens=new, listeners=[clock])
         found["ours"] = text.ids
         return clock.seconds(first=1)
 
     def theirs() -> Seconds:
-        clock = _Clock()
+        clock = Clock()
         with torch.inference_mode():
             out = peer.generate(
                 ids,

@@ -12,6 +12,7 @@ from time import perf_counter
 
 import torch
 
+from benchmarks import families
 from benchmarks.decode import peer_of, runs_of
 from benchmarks.machine import GEMM_FLOPS, gemm
 from benchmarks.products import multiply_all
@@ -103,6 +104,43 @@ def decode_products(device: str) -> tuple[Once, Once]:
     return lambda: ours()[1], lambda: whole() / NEW
 
 
+def family_pass(name: str) -> Callable[..., tuple[Once, Once]]:
+    """A pass of a later decoder against the faster of transformers' ways."""
+
+    def case(device: str, tokens: int) -> tuple[Once, Once]:
+        peers, model, ids = families.checked(name, tokens, 0)
+        peer = families.fastest(peers, ids)
+        return timed(lambda: model(ids), device), timed(lambda: peer(ids, use_cache=False).logits, device)
+
+    return case
+
+
+def family_rate(name: str) -> Callable[..., tuple[Once, Once]]:
+    """A pass of a later decoder against its FLOPs at the rate of one large product: the kernels' own share."""
+
+    def case(device: str, tokens: int) -> tuple[Once, Once]:
+        _, model, ids = families.checked(name, tokens, 0)
+        flops = flops_report(model.network, batch=1, tokens=tokens).forward_flops
+        large = timed(gemm(device), device)
+        return timed(lambda: model(ids), device), lambda: min(large() for _ in range(3)) / GEMM_FLOPS * flops
+
+    return case
+
+
+def family_token(name: str) -> Callable[..., tuple[Once, Once]]:
+    """A token of a later decoder with a cache against the faster of transformers' ways, seconds a token."""
+
+    def case(device: str) -> tuple[Once, Once]:
+        peers, model, ids = families.checked(name, PROMPT, NEW)
+        peer = min(peers, key=lambda each: families.their_generation(each, ids, NEW)[0][1])
+        return (
+            lambda: families.one_generation(model, ids, NEW)[0][1],
+            lambda: families.their_generation(peer, ids, NEW)[0][1],
+        )
+
+    return case
+
+
 def products(device: str, batch: int, tokens: int) -> tuple[Once, Once]:
     """A pass that multiplies in pieces against one that multiplies with ``F.linear``."""
     model, ids = model_and_ids(device, batch, tokens)
@@ -158,6 +196,9 @@ CASES: dict[str, Callable[..., tuple[Once, Once]]] = {
     "warm-rate": warm_rate,
     "decode-transformers": decode_transformers,
     "decode-products": decode_products,
+    **{f"{name}-pass": family_pass(name) for name in ("llama", "experts")},
+    **{f"{name}-rate": family_rate(name) for name in ("llama", "experts")},
+    **{f"{name}-token": family_token(name) for name in ("llama", "experts")},
     "products": products,
     "bf16": bf16,
     "threads": threads,

@@ -104,6 +104,10 @@ def _forwards(folder: Path, weights_bytes: int) -> list[Pair]:
     ]  # fmt: skip
 
 
+# Later decoders: what they are called in `benchmarks.families`, and by people.
+_LATER = (("llama", "Llama of 100M"), ("experts", "mixture of experts, 200M"))
+
+
 def _inside(device: str) -> list[Pair]:
     """What runs in one process, with limits where those are set: for the CPU."""
     where, limited = ("", True) if device == "cpu" else (", CUDA", False)
@@ -117,6 +121,12 @@ def _inside(device: str) -> list[Pair]:
               for b, t in long),
             ("a token with cache", "transformers with cache", 0.9, "decode-transformers", ()),
             ("a token with cache", "its matrix-vector products", 1.15, "decode-products", ()),
+            *((f"warm pass, {words}, 1 x 64", "transformers, SDPA", 1.0, f"{name}-pass", (64,))
+              for name, words in _LATER),
+            *((f"a token with cache, {words}", "transformers with cache", 1.0, f"{name}-token", ())
+              for name, words in _LATER),
+            *((f"warm pass, {words}, 1 x 64", "its FLOPs at the rate of a large product", None, f"{name}-rate", (64,))
+              for name, words in _LATER),
         )
     ]  # fmt: skip
 
