@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from gptcli.analysis.flow import flow_report
-from gptcli.api.encoding import encode_batch, pad_id, token_text
+from gptcli.api.encoding import encode_batch, pad_id
 from gptcli.architecture import describe
 from gptcli.config import load_config
 from gptcli.render.flow import draw
@@ -23,7 +23,9 @@ def main() -> None:
 
     config = load_config("gpt2-124m", environ={}).config
     batch = encode_batch([TEXT], config, allow_special=False)
-    forward = run_forward(describe(config), batch, ForwardOptions(), pad_id=pad_id(config), token_text=token_text)
+    forward = run_forward(
+        describe(config), batch, ForwardOptions(), pad_id=pad_id(config), token_text=lambda i: token_of(i).text
+    )
     tokens = [[token_of(token_id) for token_id in ids] for ids in batch]
     flow = draw(flow_report(describe(config), tokens=len(batch[0]), texts=tokens), 3, "svg")
     assert isinstance(flow, str)

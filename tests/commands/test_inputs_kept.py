@@ -78,7 +78,7 @@ def test_no_input_is_replaced(cli: Cli, tmp_path: Path, case: str, linked: bool)
     [
         "checkpoint convert {folder} {folder}/model.safetensors --to lecture",
         "checkpoint convert {folder} {folder}/model.safetensors --to gptcli",
-        "forward ! --weights {folder} --save {folder}/model.safetensors",
+        "forward --token-ids 0 --weights {folder} --save {folder}/model.safetensors",
     ],
 )
 def test_a_folder_stays_the_checkpoint_that_it_is(cli: Cli, tmp_path: Path, typed: str) -> None:
@@ -100,7 +100,9 @@ def test_a_folder_stays_the_checkpoint_that_it_is(cli: Cli, tmp_path: Path, type
 
 def test_the_only_checkpoint_of_a_folder_stays_the_only_one(cli: Cli, tmp_path: Path) -> None:
     save_file(peers.lecture(peers.SHAPES[1]).state_dict(), tmp_path / "mine.safetensors")
-    outcome = cli("forward", "!", "--weights", str(tmp_path), "--save", str(tmp_path / "out.safetensors"))
+    outcome = cli(
+        "forward", "--token-ids", "0", "--weights", str(tmp_path), "--save", str(tmp_path / "out.safetensors")
+    )
     assert (outcome.code, outcome.out) == (2, "")
     assert "would make another checkpoint of" in outcome.err
     assert [path.name for path in tmp_path.iterdir()] == ["mine.safetensors"]

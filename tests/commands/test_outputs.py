@@ -75,7 +75,7 @@ def test_a_name_that_says_something_else_is_refused(typed: str, cli: Cli, monkey
     def never(*_: object, **__: object) -> None:
         raise AssertionError("work before the refusal")
 
-    for work in ("analysis.flow.flow_report", "api.encoding.encode_batch", "api.weights.load_weights"):
+    for work in ("analysis.flow.flow_report", "api.inputs.inputs_of", "api.weights.load_weights"):
         monkeypatch.setattr(f"gptcli.{work}", never)
     reading, writing = os.pipe()
     try:

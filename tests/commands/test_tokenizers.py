@@ -114,6 +114,14 @@ class TestOwn:
         assert text["prompt"] == TEXT
         assert cli(*command).out == f"{TEXT}{text['text']}\n"
 
+    def test_the_space_of_the_first_generated_token_is_kept(self, cli: Cli, own: Path) -> None:
+        words = [word for _ in range(60) for word in ("--token-ids", "1,300")]
+        texts = cli("generate", *words, "-c", str(own), "-n", "1", "--temperature", "9", "--json").json["texts"]
+        theirs = Tokenizer.from_file(str(own / "tokenizer.json"))
+        spaced = [text for text in texts if (theirs.id_to_token(text["ids"][0]) or "").startswith("\u2581")]
+        assert spaced
+        assert all(text["text"].startswith(" ") for text in spaced)
+
     def test_tokenizer_that_is_asked_for_comes_first(self, cli: Cli, own: Path, tmp_path: Path) -> None:
         other = tmp_path / "other"
         other.mkdir()
