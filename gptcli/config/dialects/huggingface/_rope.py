@@ -118,7 +118,7 @@ def _inner(has: Settings, key: str, both: Mapping[str, object], kind: str) -> di
     told = both.get(kind)
     if told is not None and not isinstance(told, dict):
         raise has.refused(key, f"but its {kind} must be a mapping")
-    return dict(told or {})
+    return dict(told or {"rope_type": "default"})  # which stays, where an older file says `type`
 
 
 def _said(has: Settings, default: dict[str, object]) -> tuple[str, dict[str, object]]:
