@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gptcli.analysis.params import count_active, count_parameters
 from gptcli.architecture import describe
 from gptcli.config import KEYS, ModelConfig, load_config
 from gptcli.config.dialects.huggingface._translate import known_families
+from gptcli.config.pattern import letters
 
 pytestmark = pytest.mark.parity
 
 SEEDS = range(4)
-WIDTHS = (8, 16, 24)
+WIDTHS = (8, 10, 12, 16, 20, 24)
 FLAGS = {
     "tie_word_embeddings", "attention_bias", "mlp_bias", "use_bias", "bias", "use_qkv_bias", "qkv_bias", "use_qk_norm",
     "qk_layernorm", "use_parallel_residual", "enable_bias", "layer_norm_elementwise_affine", "do_layer_norm_before",
@@ -50,7 +52,7 @@ def drawn(model_type: str, seed: int) -> dict[str, Any]:
         **{key: rng.randint(5, 99) for key in ("ffn_hidden_size", "moe_intermediate_size")},
         "shared_expert_intermediate_size": rng.randint(5, 99),
         "head_dim": width,
-        "rotary_dim": width // 2,
+        "rotary_dim": width // 4 * 2,
         **dict.fromkeys(("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"), experts),
         **dict.fromkeys(("num_experts_per_tok", "moe_k"), 2),
         **dict.fromkeys(("n_shared_experts", "moe_num_shared_experts"), rng.randint(1, 3)),
@@ -82,9 +84,9 @@ def built(config: Any) -> tuple[int, int]:
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
     return sum(each.numel() for each in model.parameters()), sum(
-        module.gate_up_proj[0].numel() + module.down_proj[0].numel() + sum(
-            each[0].numel() for name, each in module.named_parameters() if name.endswith("bias")
-        )
+        module.gate_up_proj[0].numel()
+        + module.down_proj[0].numel()
+        + sum(each[0].numel() for name, each in module.named_parameters() if name.endswith("bias"))
         for module in model.modules()
         if hasattr(module, "gate_up_proj") and module.gate_up_proj.__class__.__name__ == "Parameter"
     )
@@ -94,6 +96,23 @@ def read(document: dict[str, Any], folder: Path) -> ModelConfig:
     path = folder / "config.json"
     path.write_text(json.dumps(document))
     return load_config(str(path), set_values=["name=x"], environ={}).config
+
+
+def spelled_out(config: ModelConfig) -> ModelConfig:
+    """Return a config that says what it leaves open, its patterns layer by layer."""
+    return replace(
+        config,
+        layer_pattern=repeated(config.layer_pattern, config.n_layers),
+        expert_pattern=repeated(config.expert_pattern, config.n_layers),
+        n_kv_groups=config.n_kv_groups or config.n_heads,
+        hidden_dim=config.hidden_dim or 4 * config.emb_dim,
+        head_dim=config.head_dim or config.emb_dim // config.n_heads,
+    )
+
+
+def repeated(pattern: str, layers: int) -> str:
+    word = letters(pattern)
+    return (word * layers)[:layers]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -106,6 +125,7 @@ def test_random_configs_have_the_parameters_of_transformers(model_type: str, see
     total, an_expert = built(config)
     short = read({"model_type": model_type, **given}, tmp_path)
     written = read(json.loads(config.to_json_string(use_diff=False)), tmp_path)
+    assert spelled_out(short) == spelled_out(written)
     for ours in (short, written):
         network = describe(ours)
         assert count_parameters(network) == total
@@ -125,7 +145,8 @@ SCALINGS: list[dict[str, Any]] = [
     {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "attention_factor": 1.1,
      "truncate": False},
     {"type": "longrope", "original_max_position_embeddings": 16, **FACTORS},
-    {"rope_type": "longrope", "factor": 2.0, "original_max_position_embeddings": 16, "attention_factor": 1.2, **FACTORS},
+    {"rope_type": "longrope", "factor": 2.0, "original_max_position_embeddings": 16, "attention_factor": 1.2,
+     **FACTORS},
 ]  # fmt: skip
 ROTATED = [
     *("llama", "mistral", "mixtral", "qwen2", "qwen3", "gemma", "granite", "olmo2", "olmo3", "gemma3_text", "glm"),
