@@ -16,7 +16,8 @@ from gptcli.config.names import HUB_FILE, model_name, name_from_path
 from gptcli.config.presets import preset_named, preset_paths, preset_spellings
 from gptcli.config.printable import printable, shortened
 from gptcli.config.scalars import resolve_scalar
-from gptcli.config.validate import check_entry, check_missing, check_together
+from gptcli.config.together import check_together
+from gptcli.config.validate import check_entry, check_missing
 from gptcli.config.yaml_reader import read_yaml_mapping
 from gptcli.errors import InputError, InputProblemsError, closest, did_you_mean
 from gptcli.files import open_input, read_stdin

@@ -8,7 +8,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from gptcli.config.entries import Entry, Problem
-from gptcli.config.model_config import KEYS, MAX_SIZE, ModelConfig
+from gptcli.config.model_config import KEYS, ModelConfig
 from gptcli.config.printable import shortened
 from gptcli.config.scalars import suggest_spelling
 from gptcli.errors import did_you_mean
@@ -48,34 +48,6 @@ def check_missing(entries: Mapping[str, Entry], place: str, names: Mapping[str, 
         Problem(place, f"missing key '{name}' ({_meta(_TYPES[key], 'description')}); e.g. '{name}: {_EXAMPLES[key]}'")
         for name, key in missing
     ]
-
-
-def check_together(values: Mapping[str, Any], entries: Mapping[str, Entry]) -> list[Problem]:
-    """Check what holds between keys: the width is split evenly over the heads."""
-    problems = []
-    width, heads = values.get("emb_dim"), values.get("n_heads")
-    if width is not None and heads is not None and width % heads != 0 and not values.get("head_dim"):
-        names = [entries[key].key or key for key in ("emb_dim", "n_heads")]
-        problems.append(_between("emb_dim", "n_heads", entries, _indivisible(width, heads, *names)))
-    return problems
-
-
-def _between(one: str, other: str, entries: Mapping[str, Entry], message: str) -> Problem:
-    """Place a problem between two keys at the later of them; what overrides a file comes last, a default first."""
-    at = max(entries[one], entries[other], key=lambda entry: (entry.given, entry.line or float("inf")))
-    return Problem(at.place, message, at.line)
-
-
-def _indivisible(width: int, heads: int, width_key: str, heads_key: str) -> str:
-    below = next(n for n in range(min(heads, width), 0, -1) if width % n == 0)
-    above = next((n for n in range(heads + 1, min(width, 8 * heads) + 1) if width % n == 0), None)
-    fitting = " or ".join(str(n) for n in (below, above) if n is not None)
-    down, up = width - width % heads, width - width % heads + heads
-    widths = " or ".join(str(n) for n in (down, up) if 0 < n <= MAX_SIZE)
-    return (
-        f"{width_key} {width} is not divisible by {heads_key} {heads}; "
-        f"use {heads_key} {fitting}, or {width_key} {widths}, so that every head gets the same width"
-    )
 
 
 # Shown in 'missing key' messages; GPT-2 124M's.

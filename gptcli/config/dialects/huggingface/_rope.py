@@ -67,9 +67,30 @@ def rope(
             raise has.refused(key, f"but its partial_rotary_factor is {share}, and this family rotates whole heads")
         if fraction is not None:
             found["rope_fraction"] = _number(has, key, told, "partial_rotary_factor")
+            found = whole_pairs(has, key, found)
         return {"positions": "rotary", **found}
 
-    return Reading(tuple(dict.fromkeys((*_KEYS, base_key, fraction_key))), read)
+    widths = ("head_dim", "hidden_size", "num_attention_heads") if fraction is not None else ()
+    return Reading(tuple(dict.fromkeys((*_KEYS, base_key, fraction_key, *widths))), read)
+
+
+def whole_pairs(has: Settings, key: str, found: dict[str, object]) -> dict[str, object]:
+    """Rotate one number more where a part of a head is odd, as transformers does, by the frequencies of the part.
+
+    A frequency is ``base ** (-2i / part)``, which is ``(base ** (pairs / part)) ** (-2i / pairs)``.
+    """
+    width = has.maybe_whole("head_dim") or has.whole("hidden_size") // max(has.whole("num_attention_heads"), 1)
+    fraction, base = found["rope_fraction"], found["rope_base"]
+    assert isinstance(fraction, int | float)
+    assert isinstance(base, int | float)
+    part = int(width * fraction)
+    if part % 2 == 0 or not 0 < part < width or base <= 0:
+        return found
+    if found.get("rope_scaling", "linear") not in ("linear", "llama3"):
+        raise has.refused(
+            key, f"but {part} of a head's {width} numbers are no whole pairs; change partial_rotary_factor"
+        )
+    return found | {"rope_fraction": share(part + 1, width), "rope_base": base ** ((part + 1) / part)}
 
 
 def share(part: int, whole: int) -> float:
@@ -118,7 +139,7 @@ def _inner(has: Settings, key: str, both: Mapping[str, object], kind: str) -> di
     told = both.get(kind)
     if told is not None and not isinstance(told, dict):
         raise has.refused(key, f"but its {kind} must be a mapping")
-    return dict(told or {})
+    return dict(told or {"rope_type": "default"})  # which stays, where an older file says `type`
 
 
 def _said(has: Settings, default: dict[str, object]) -> tuple[str, dict[str, object]]:

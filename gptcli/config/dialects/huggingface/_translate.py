@@ -46,6 +46,7 @@ def translate(entries: Mapping[str, Entry], place: str) -> Translation:
     entries = {key: entry for key, entry in entries.items() if key not in nulls}
     has = Settings({key: entry for key, entry in entries.items() if key not in PASSED_OVER}, config_class)
     translated = {ours: _implied(value, config_class) for ours, value in family.implied.items()}
+    translated["family"] = _implied("" if model_type == _WITHOUT_TYPE else model_type, config_class)
     translated |= _renamed(has, family) | _worked_out(has, family, problems)
     translated |= _named(entries)
     problems += [*_unrepresented(has, family, config_class)]

@@ -17,8 +17,15 @@ def sparse(has: Settings) -> dict[str, object]:
     return {"expert_pattern": word(has, [(i + 1) % every == 0 and first <= i <= last for i in layers(has)])}
 
 
+@reads("use_bias")
+def biases(has: Settings) -> dict[str, object]:
+    """All linear layers have biases, the head too, or none."""
+    return dict.fromkeys(("qkv_bias", "out_bias", "mlp_bias", "head_bias"), has.flag("use_bias"))
+
+
 FAMILY = but(
     ERNIE,
+    biases,
     counts("moe_num_experts", "moe_k"),
     shared("moe_num_shared_experts"),
     sparse,

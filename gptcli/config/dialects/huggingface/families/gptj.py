@@ -11,7 +11,7 @@ def rotation(has: Settings) -> dict[str, object]:
     """A number of each head's width is rotated, neighbours together."""
     width = has.whole("n_embd") // max(has.whole("n_head"), 1)
     rotated = has.maybe_whole("rotary_dim")
-    if rotated is None or not 0 < rotated <= width:
+    if rotated is None or not 0 < rotated <= width or rotated % 2:
         raise has.refused("rotary_dim", f"but a head is {width} wide; write an even number up to that")
     return {"positions": "rotary", "rope_fraction": share(rotated, width), "rope_interleaved": True}
 

@@ -2,7 +2,7 @@
 
 from gptcli.config.dialects.huggingface._experts import SIGMOID, counts
 from gptcli.config.dialects.huggingface._family import but, reads
-from gptcli.config.dialects.huggingface._rope import rope, share
+from gptcli.config.dialects.huggingface._rope import rope, whole_pairs
 from gptcli.config.dialects.huggingface._settings import Settings
 from gptcli.config.dialects.huggingface.families._llama_like import LLAMA_LIKE
 
@@ -19,8 +19,8 @@ def rotation(has: Settings) -> dict[str, object]:
         return found
     width = has.whole("head_dim")
     if not 0 < rotated <= width:
-        raise has.refused("rotary_dim", f"but a head is {width} wide; write an even number up to that")
-    return found | {"rope_fraction": share(rotated, width)}
+        raise has.refused("rotary_dim", f"but a head is {width} wide; write a number up to that")
+    return whole_pairs(has, "rotary_dim", found | {"rope_fraction": rotated / width})
 
 
 FAMILY = but(
