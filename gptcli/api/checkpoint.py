@@ -1,16 +1,17 @@
 """What a checkpoint holds, and what is wrong with it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from gptcli.api import weights
 from gptcli.api.stored_config import as_asked
-from gptcli.checkpoints import BrokenFileError, broken_report, inspect, locate, recognise
+from gptcli.checkpoints import BrokenFileError, broken_report, inspect, inspect_gguf, locate, recognise
 from gptcli.checkpoints.hub import find_checkpoint, not_to_be_had
 from gptcli.checkpoints.inspection import Counted
 from gptcli.checkpoints.stored import Opened
 from gptcli.config import check_set_values
+from gptcli.config.printable import printable
 from gptcli.errors import InputError
 from gptcli.hub import HubName
 from gptcli.reports.checkpoint import CheckpointReport
@@ -50,7 +51,11 @@ def inspected(
     other = None if against is None else weights.load_weights(against).recognised
     try:
         if isinstance(found, Path):
-            opened = weights.open_located(path, locate(path))
+            located = locate(path)
+            if located.kind == "gguf":
+                _check_asked_of_gguf(path, {"--stats": stats, "--against": other, "--set": set_values})
+                return inspect_gguf(path, located.files[0])
+            opened = weights.open_located(path, located)
         else:
             with fetching(f"Reading the headers of {found} at the Hub"):
                 opened = _open_remote(found, name)
@@ -80,3 +85,14 @@ def _check_headers_do(model: HubName, *, stats: bool, against: str | None) -> No
 
         fetch = f"'{download_command(model)}' fetches them"
         raise InputError(f"{asked}: reads the numbers of {model}, which are not here; {fetch}, or leave out {asked}")
+
+
+def _check_asked_of_gguf(path: Path, asked: Mapping[str, object]) -> None:
+    """Refuse what would need the numbers or the config of a GGUF file.
+
+    Raises:
+        InputError: with the option to leave out.
+    """
+    option = next((option for option, value in asked.items() if value), None)
+    if option is not None:
+        raise InputError(f"{printable(str(path))}: of a GGUF file the header alone is read; leave {option} out")

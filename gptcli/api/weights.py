@@ -49,6 +49,8 @@ def load_weights(
     path = find_weights(name)
     try:
         located = locate(path)
+        if located.kind == "gguf":
+            raise InputError(_no_weights_to_run(path, name))
         recognised = recognise(open_located(path, located), SIZE)
     except BrokenFileError as error:
         raise InputError(f"{error.finding.path}: {error.finding.message}") from None
@@ -74,6 +76,13 @@ def open_located(path: Path, located: Located) -> Opened:
         return open_pickles(path, located)
     except OSError as error:
         raise unreadable(error, path) from None
+
+
+def _no_weights_to_run(path: Path, name: str) -> str:
+    return (
+        f"{printable(str(path))}: is a GGUF file, whose weights are for llama.cpp and are not run here; take the "
+        f"model's safetensors, or see what it holds with 'gptcli checkpoint {printable(name)}'"
+    )
 
 
 def unreadable(error: OSError, path: Path) -> GptcliError:

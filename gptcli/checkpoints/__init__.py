@@ -1,5 +1,6 @@
 """Checkpoints without torch: what lies in files, in whose layout, as which config, and what is wrong with it."""
 
+from gptcli.checkpoints.gguf_report import inspect_gguf
 from gptcli.checkpoints.inspection import broken_report, inspect
 from gptcli.checkpoints.layouts import LAYOUTS, Layout
 from gptcli.checkpoints.locate import Located, locate
@@ -16,6 +17,7 @@ __all__ = [
     "broken_report",
     "end_of_text_ids",
     "inspect",
+    "inspect_gguf",
     "locate",
     "open_safetensors",
     "recognise",

@@ -17,12 +17,12 @@ SHARDED = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 _INDEX = ".index.json"
 MAX_JSON = 64 * 2**20  # bytes of an index
+GGUF = b"GGUF"  # how llama.cpp's files begin
 _LOOK = 512
 
 # How files begin that people take for a checkpoint, and what they are.
 _OTHER_FILES: tuple[tuple[bytes, str], ...] = (
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself; fetch it with 'git lfs pull'"),
-    (b"GGUF", "a GGUF file of llama.cpp; convert it to safetensors first"),
     (b"\x89HDF", "an HDF5 file (Keras or TensorFlow); convert it to safetensors first"),
     (b"\x93NUMPY", "a NumPy array; save a state_dict with torch.save or safetensors"),
     (b"\x1f\x8b", "compressed with gzip; unpack it first"),
@@ -36,7 +36,7 @@ class Located(Struct, frozen=True, kw_only=True):
     """Where a checkpoint's parts are.
 
     Attributes:
-        kind: ``safetensors`` or ``pickle``.
+        kind: ``safetensors``, ``pickle`` or ``gguf``.
         files: the files with tensors.
         names: for a sharded checkpoint the file of each tensor by its index, else empty.
         config: the ``config.json`` that belongs to it, or None.
@@ -100,12 +100,13 @@ def _in_directory(folder: Path) -> Located:
             _note(folder, (*WHOLE, *SHARDED[: SHARDED.index(name)]))
             return _sharded(folder / name, folder)
     candidates = sorted(file for file in folder.iterdir() if file.suffix in _SUFFIXES and file.is_file())
+    candidates = candidates or sorted(file for file in folder.glob("*.gguf") if file.is_file())
     if len(candidates) == 1:
-        _note(folder, (*WHOLE, *SHARDED), _SUFFIXES)
+        _note(folder, (*WHOLE, *SHARDED), (*_SUFFIXES, ".gguf"))
         return _with_config(Located(kind=_kind(candidates[0]), files=candidates), folder, standard=True)
     place = printable(str(folder))
     if not candidates:
-        wanted = f"{', '.join(WHOLE)} or another file that ends in {', '.join(_SUFFIXES)}"
+        wanted = f"{', '.join(WHOLE)} or another file that ends in {', '.join((*_SUFFIXES, '.gguf'))}"
         raise BrokenFileError("not-a-checkpoint", place, f"is a directory without a checkpoint: no {wanted}")
     names = ", ".join(printable(file.name) for file in candidates[:5])
     raise BrokenFileError("not-a-checkpoint", place, f"holds several checkpoints, name one of them: {names}")
@@ -176,6 +177,8 @@ def _kind(path: Path) -> str:
         first = file.read(_LOOK)
     if not first:
         raise BrokenFileError("not-a-checkpoint", place, "is empty")
+    if first.startswith(GGUF):
+        return "gguf"
     if first.startswith(b"PK\x03\x04") or (first.startswith(b"\x80") and not has_safetensors_header(first)):
         return "pickle"
     if looks_like_safetensors(first):

@@ -6,6 +6,7 @@ from functools import partial
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from gptcli.checkpoints.gguf_report import LABEL
 from gptcli.checkpoints.layouts import label_of
 from gptcli.config.printable import printable
 from gptcli.render.console import PATH, QUIET, TOTAL, plain_table
@@ -13,8 +14,8 @@ from gptcli.render.findings import STYLES, findings_text
 from gptcli.render.layout import pairs
 from gptcli.render.model_line import model_line
 from gptcli.render.table import Narrowing, PlainTable
-from gptcli.render.units import both, count, shape
-from gptcli.reports.checkpoint import CheckpointReport, ConvertReport, TensorStats
+from gptcli.render.units import binary, both, count, shape
+from gptcli.reports.checkpoint import CheckpointReport, ConvertReport, GgufFacts, TensorStats
 from gptcli.reports.finding import DEPARTS
 
 
@@ -23,7 +24,9 @@ def checkpoint_text(report: CheckpointReport) -> Group:
     parts: list[RenderableType] = []
     if report.config is not None:
         parts += [model_line(report.config), ""]
-    if report.format is not None:
+    if report.gguf is not None:
+        parts += [_gguf_facts(report, report.gguf), "", _types(report.gguf), ""]
+    elif report.format is not None:
         parts += [_facts(report), ""]
     if report.stats is not None:
         prefixes = ("", _common_prefix([each.path for each in report.stats]))
@@ -46,6 +49,35 @@ def _facts(report: CheckpointReport) -> Group:
         rows.append(("mask buffers", both(report.buffer_bytes)))
     rows.append(("size of files" if report.headers_only else "size on disk", both(report.total_bytes)))
     return pairs(rows)
+
+
+def _gguf_facts(report: CheckpointReport, facts: GgufFacts) -> Group:
+    order = "" if facts.byte_order == "little" else ", big-endian"
+    rows: list[tuple[Text | str, Text | str]] = [
+        ("checkpoint", Text(f"{report.path}  (gguf version {facts.version}{order})")),
+        ("layout", LABEL),
+        ("architecture", facts.architecture or "not said"),
+        ("name", Text(facts.name or "not said")),
+        ("keys", count(facts.keys)),
+        ("tensors", count(report.tensors)),
+        ("parameters", Text(count(report.parameters), style=TOTAL)),
+        ("weights", both(report.weights_bytes)),
+    ]
+    if report.buffer_bytes:
+        rows.append(("rotation factors", both(report.buffer_bytes)))
+    rows.append(("size on disk", both(report.total_bytes)))
+    return pairs(rows)
+
+
+def _types(facts: GgufFacts) -> PlainTable:
+    table = plain_table()
+    table.add_column("Type", no_wrap=True)
+    for heading in ("Tensors", "Numbers", "Size", "Bits each"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in facts.types:
+        bits = f"{8 * row.bytes / row.numbers:.4g}" if row.numbers and row.bytes else "-"
+        table.add_row(row.type, count(row.tensors), count(row.numbers), binary(row.bytes), bits)
+    return table
 
 
 def _config_source(report: CheckpointReport) -> Text:
@@ -90,10 +122,14 @@ def _findings(report: CheckpointReport) -> list[RenderableType]:
     errors = sum(finding.severity == "error" for finding in report.findings)
     if errors:
         verdict = Text(f"Cannot be used as it is: {errors} error{'s' if errors > 1 else ''}.", style=STYLES["error"])
+    elif report.gguf is not None:
+        verdict = Text("Can be used by llama.cpp, as far as its header says.", style=TOTAL)
     else:
         verdict = Text("Can be used, by its headers." if report.headers_only else "Can be used.", style=TOTAL)
     lines.append(verdict)
-    if report.headers_only:
+    if report.gguf is not None:
+        lines.append(Text("Of a GGUF file the header alone is read.", style=QUIET))
+    elif report.headers_only:
         lines.append(Text("Only headers were read, at the Hub: what the numbers hold was not looked at.", style=QUIET))
     elif report.total_bytes and report.read_bytes < report.weights_bytes:
         message = f"Of the numbers only a sample was looked at ({both(report.read_bytes)}); --stats reads all."

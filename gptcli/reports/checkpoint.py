@@ -21,13 +21,43 @@ class TensorStats(Struct, frozen=True):
     infinite: int
 
 
+class TypeRow(Struct, frozen=True):
+    """The tensors of one of ggml's types: how many, their numbers, their bytes."""
+
+    type: str
+    tensors: int
+    numbers: int
+    bytes: int
+
+
+class GgufFacts(Struct, frozen=True, kw_only=True):
+    """What the header of a GGUF file says.
+
+    Attributes:
+        architecture: ``general.architecture``, or null.
+        name: ``general.name``, or null.
+        file_type: ``general.file_type``, llama.cpp's number for the mix of types, or null.
+        keys: how many keys and values there are.
+        types: of the tensors, that with the most bytes first.
+    """
+
+    version: int
+    byte_order: str
+    alignment: int
+    architecture: str | None
+    name: str | None
+    file_type: int | None
+    keys: int
+    types: list[TypeRow]
+
+
 class CheckpointReport(Report, frozen=True, kw_only=True):
     """What a checkpoint holds and what is wrong with it.
 
     Attributes:
-        layout: whose names and shapes it follows, or null.
+        layout: whose names and shapes it follows, ``gguf`` for llama.cpp's files, or null.
         transposed: whether a block's matrices are stored as (in, out), the way of Conv1D; null without a layout.
-        format: ``safetensors`` or ``pickle``, or null where it is neither.
+        format: ``safetensors``, ``pickle`` or ``gguf``, or null where it is none of these.
         config_source: where the config is from: a file, a key in one, or ``shapes``.
         parameters: numbers in weights; a tied head that is stored as well counts once.
         read_bytes: how much of the data was looked at for findings.
@@ -52,6 +82,7 @@ class CheckpointReport(Report, frozen=True, kw_only=True):
     headers_only: bool = False
     findings: list[Finding]
     stats: list[TensorStats] | None = None
+    gguf: GgufFacts | None = None
     ok: bool
 
 

@@ -233,7 +233,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "a Git LFS pointer": (
         lambda f: f.write_text("version https://git-lfs.github.com/spec/v1\n"), "not-a-checkpoint", "Git LFS"),
     "a web page": (lambda f: f.write_text("<!DOCTYPE html><html>"), "not-a-checkpoint", "web page"),
-    "GGUF": (lambda f: f.write_bytes(b"GGUF" + b"\0" * 99), "not-a-checkpoint", "GGUF"),
+    "GGUF": (lambda f: f.write_bytes(b"GGUF" + b"\0" * 99), "bad-header", "GGUF version 0"),
     "noise": (lambda f: f.write_bytes(bytes(range(255, 0, -1))), "not-a-checkpoint", "is not a checkpoint"),
     "another network": (
         lambda f: save_file({"model.layers.0.self_attn.q_proj.weight": torch.ones(4, 4)}, f),
