@@ -8,6 +8,7 @@ from gptcli.analysis.formulas import evaluate, linear_in_layers, product, summed
 from gptcli.analysis.optimizers import STEP_COUNTER_BYTES, Share, embedding_tables, shared_states, shares, states
 from gptcli.analysis.sweep import Memory
 from gptcli.architecture import Dim, Network, Shape, Sizes, Weight, weights
+from gptcli.architecture.adapters import trained_weights
 from gptcli.architecture.dtypes import BITS, CACHE_BITS
 from gptcli.architecture.formats import format_named
 from gptcli.architecture.listing import parts_of, read_shape
@@ -74,7 +75,7 @@ def explain_memory(network: Network, report: "MemoryReport") -> list[Explanation
     weights_formula, source = _weights_formula(network, report)
     lines = [explanation("Weights", weights_formula, sizes, "bytes", source)]
     if report.gradients_bytes is not None:
-        lines.append(explanation("Gradients", weights_formula, sizes, "bytes", "one number a parameter, in its dtype"))
+        lines.append(_explain_gradients(network, report, weights_formula, sizes))
     if report.optimizer is not None:
         lines.append(_explain_optimizer(network, report, sizes))
     if report.kv_cache_bytes is not None:
@@ -100,6 +101,16 @@ def _cache_bytes(network: Network, dtype: str) -> str:
     if bits % 8 == 0:
         return cache_formula(network, bits // 8)
     return f"(({cache_formula(network, 1)})*{bits} + 7)//8"
+
+
+def _explain_gradients(
+    network: Network, report: "MemoryReport", weights_formula: str, sizes: Mapping[str, int]
+) -> Explanation:
+    source = "one number a parameter, in its dtype"
+    if network.adapters is not None:
+        counted = _over_layers((weight.times, product(weight.shape)) for weight in trained_weights(network))
+        weights_formula, source = f"({counted})*{BITS[report.dtype] // 8}", f"{source}, of the adapters alone"
+    return explanation("Gradients", weights_formula, sizes, "bytes", source)
 
 
 def _explain_optimizer(network: Network, report: "MemoryReport", sizes: Mapping[str, int]) -> Explanation:

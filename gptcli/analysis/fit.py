@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from gptcli.analysis.limits import MAX_BATCH
 from gptcli.analysis.memory import checked_options
 from gptcli.analysis.peaks import Peaks
-from gptcli.analysis.run_facts import run_facts
+from gptcli.analysis.run_facts import adapter_facts, run_facts
 from gptcli.analysis.workload import Workload
 from gptcli.architecture import Network
 from gptcli.config import ModelConfig
@@ -104,6 +104,7 @@ def fit_report(network: Network, options: Workload, request: FitRequest) -> FitR
         next_value=following,
         next_peak_bytes=None if following is None else peaks.peak(*question.build(following)),
         **run_facts(run, FitReport),
+        **adapter_facts(network),
         table=_table(chosen, run, request.budget - request.headroom, peaks),
     )
 

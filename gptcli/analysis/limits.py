@@ -6,6 +6,8 @@ from gptcli.errors import InputError
 # Texts at once: more than any machine takes, few enough for every figure to be a number of reasonable length.
 MAX_BATCH = 2**40
 
+MAX_RANK = 2**24  # of an adapter; as wide as any layer
+
 
 def check_length(config: ModelConfig, tokens: int) -> None:
     """Refuse a text that is longer than the model has positions.

@@ -10,11 +10,12 @@ from gptcli.analysis.optimizers import State, check_implementation, embedding_ta
 from gptcli.analysis.params import count_parameters, count_tied_and_untied
 from gptcli.analysis.passes import swept
 from gptcli.analysis.process import process_bytes
-from gptcli.analysis.run_facts import cache_dtype, run_facts
+from gptcli.analysis.run_facts import adapter_facts, cache_dtype, run_facts
 from gptcli.analysis.sweep import Memory
 from gptcli.analysis.weight_bytes import weight_amounts, weights_bytes
 from gptcli.analysis.workload import Workload
 from gptcli.architecture import Network, Sizes, elements, size
+from gptcli.architecture.adapters import count_trained
 from gptcli.architecture.dtypes import BITS, COMPUTE_DTYPES, bytes_of
 from gptcli.architecture.listing import parts_of
 from gptcli.config import ModelConfig
@@ -48,7 +49,9 @@ def memory_report(network: Network, options: Workload, *, explain: bool = False)
     report = MemoryReport(
         config=network.config,
         **run_facts(options, MemoryReport),
+        **adapter_facts(network),
         parameters=count_parameters(network),
+        trained_parameters=count_trained(network) if training else None,
         weights_bytes=weights_bytes(network, options.dtype),
         weights_ledger=weights_ledger(network, options.dtype),
         dtypes=_in_every_format(network, options.dtype),
@@ -125,8 +128,8 @@ def _kernels(network: Network, device: str) -> dict[str, str]:
 
 
 def gradients_bytes(network: Network, dtype: str) -> int:
-    """Return the bytes of all parameter gradients, which have the parameters' dtype."""
-    return bytes_of(count_parameters(network), dtype)
+    """Return the bytes of the gradients of what is trained, which have its dtype."""
+    return bytes_of(count_trained(network), dtype)
 
 
 def optimizer_bytes(network: Network, name: str, dtype: str) -> int:

@@ -15,11 +15,11 @@ from gptcli.analysis.optimizers import (
     implementation,
     is_quantized,
     shares,
-    trained_weights,
 )
 from gptcli.analysis.sweep import Buffer, Memory
 from gptcli.analysis.workload import Workload
 from gptcli.architecture import Network, Shape, Stack, Weight, size
+from gptcli.architecture.adapters import trained_weights
 from gptcli.architecture.axes import ONE
 from gptcli.architecture.books import FP32, Amount
 from gptcli.architecture.dtypes import BITS

@@ -9,9 +9,10 @@ from typing import Literal
 
 from msgspec import Struct
 
+from gptcli.architecture.adapters import trained_weights
 from gptcli.architecture.axes import ONE, Shape, Sizes, elements, number
 from gptcli.architecture.books import FP32
-from gptcli.architecture.listing import Weight, parts_of, weights
+from gptcli.architecture.listing import Weight, parts_of
 from gptcli.architecture.network import Network
 from gptcli.errors import InputError, did_you_mean
 
@@ -171,11 +172,6 @@ def shares(name: str, network: Network) -> list[Share]:
     hidden = [weight for weight in trained if is_hidden_matrix(weight)]
     rest = [weight for weight in trained if not is_hidden_matrix(weight)]
     return [Share(optimizer, hidden), Share(optimizer_named(optimizer.others), rest)]
-
-
-def trained_weights(network: Network) -> list[Weight]:
-    """Return the weights that training changes, those of each kind of layer once; tied ones are none of their own."""
-    return [weight for weight in weights(network) if not weight.tied_to]
 
 
 def is_hidden_matrix(weight: Weight) -> bool:

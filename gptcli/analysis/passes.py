@@ -17,6 +17,7 @@ of one micro-batch count.
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gptcli.analysis.frozen import without_frozen
 from gptcli.analysis.optimizer_steps import optimizer_step
 from gptcli.analysis.optimizers import embedding_tables, shared_states, shares, states
 from gptcli.analysis.program import SOURCE, Program, Repeated, Section, program_of, section_of
@@ -25,6 +26,7 @@ from gptcli.analysis.sweep import BackwardNode, Buffer, Memory, Sweep
 from gptcli.analysis.weight_bytes import weight_amounts
 from gptcli.analysis.workload import Workload
 from gptcli.architecture import Network, Part, Sizes, elements, weights
+from gptcli.architecture.adapters import is_adapter
 from gptcli.architecture.axes import ONE, B, K, T, number
 from gptcli.architecture.books import INDEX, Amount, Conditions
 from gptcli.architecture.dtypes import BITS, CACHE_BITS, bytes_of
@@ -59,6 +61,8 @@ def swept(network: Network, options: Workload) -> Memory:
     memory.add(Amount("Token ids", (B, T), INDEX), 1)
     sweep = Sweep(memory, tied=_sharing(network))
     program = program_of(network, given)
+    if training and network.adapters is not None:
+        program = without_frozen(program, is_adapter)
     if training:
         _training_step(sweep, program, network, given, options)
     elif options.mode == "generate":
@@ -203,8 +207,9 @@ def _micro_batch(sweep: Sweep, program: Program, given: Conditions, options: Wor
     sweep.backward(nodes_loss, gradients)
     sweep.backward(nodes_after, gradients)
     layers.backward(gradients)
-    gradients[program.before.result] = gradients.pop(SOURCE)
-    sweep.backward(nodes_before, gradients)
+    if SOURCE in gradients:  # not where all before the first adapter is frozen
+        gradients[program.before.result] = gradients.pop(SOURCE)
+        sweep.backward(nodes_before, gradients)
     memory.release(root)
     return _Held(None if options.free_logits else logits, loss)
 
@@ -297,6 +302,8 @@ class _Run:
 
     def _back(self, swept: _Swept, gradients: dict[str, Buffer]) -> None:
         sweep = self._sweep
+        if SOURCE not in gradients:
+            return
         gradients[swept.section.result] = gradients.pop(SOURCE)
         if swept.source is None:
             sweep.backward(swept.nodes, gradients)

@@ -49,7 +49,12 @@ def _structure(network: Network, options: Workload) -> object:
     chosen = {key: value for key, value in asdict(options).items() if key not in _FREE_IN_OPTIONS}
     thresholds = (1, WIDENED_ROWS - 1) if options.widens else (1,)
     rows = (options.batch, options.tokens, options.batch * options.tokens)
-    return (*kept.items(), *chosen.items(), *(amount > threshold for amount in rows for threshold in thresholds))
+    return (
+        network.adapters,
+        *kept.items(),
+        *chosen.items(),
+        *(amount > threshold for amount in rows for threshold in thresholds),
+    )
 
 
 class _Journal:

@@ -4,6 +4,7 @@ from typing import Any
 
 from gptcli.analysis.optimizers import implementation, optimizer_named
 from gptcli.analysis.workload import Workload
+from gptcli.architecture import Network
 from gptcli.architecture.dtypes import COMPUTE_DTYPES
 from gptcli.reports.report import Report
 
@@ -36,6 +37,15 @@ def run_facts(options: Workload, report: type[Report]) -> dict[str, Any]:
 def activation_dtype(options: Workload) -> str:
     """Return the format that matrix products run in; quantized weights are multiplied in bf16."""
     return "bf16" if options.amp or options.dtype not in COMPUTE_DTYPES else options.dtype
+
+
+def adapter_facts(network: Network) -> dict[str, Any]:
+    """Return what a report says of a network's adapters; null where it has none."""
+    adapters = network.adapters
+    return {
+        "lora_rank": adapters.rank if adapters else None,
+        "lora_targets": list(adapters.targets) if adapters else None,
+    }
 
 
 def cache_dtype(options: Workload) -> str:

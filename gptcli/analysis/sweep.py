@@ -141,7 +141,7 @@ def _last_saving(section: Section) -> int:
 
 def _keeps(kernel: Kernel) -> bool:
     """Return whether a kernel keeps something for its backward."""
-    return bool(kernel.saves) or len(kernel.made) > 1
+    return kernel.differentiable and (kernel.keeps or bool(kernel.saves) or len(kernel.made) > 1)
 
 
 def _produced(listed: list[Kernel]) -> set[str]:
@@ -230,7 +230,7 @@ class Sweep:
             if kernel.cached:
                 made[0].references += 1
                 self.cached.append(made[0])
-        if not saving:
+        if not saving or not kernel.differentiable:
             self._release_all(extras)
             return BackwardNode(kernel, [], [])
         return BackwardNode(kernel, self._saved(kernel, values), extras)

@@ -52,7 +52,9 @@ def _class_of(optimizer: Optimizer) -> str:
     return f"{optimizer.package}.{optimizer.class_name}"
 
 
-def checks(network: Network, inference: Workload, training: Workload, *, fake: bool) -> Iterator[Check]:
+def checks(
+    network: Network, inference: Workload, training: Workload, *, fake: bool, trained: Network | None = None
+) -> Iterator[Check]:
     """Measure and yield one figure after the other.
 
     Args:
@@ -60,10 +62,11 @@ def checks(network: Network, inference: Workload, training: Workload, *, fake: b
         inference: the forward pass; of generation it says how much is read and cached.
         training: the training step.
         fake: measure on fake tensors.
+        trained: what the step trains, where that is not the network as it is but one with adapters.
     """
     from gptcli.model import measure
 
-    run = measured_run(training, fake=fake)
+    run, trained = measured_run(training, fake=fake), trained or network
     tolerance = CUDA_TOLERANCE if training.device == "cuda" and not fake else 0.0
     yield check("parameters", count_parameters(network), measure.count_parameters(network), "parameters")
     yield _step_shapes(network, inference, run)
@@ -79,13 +82,13 @@ def checks(network: Network, inference: Workload, training: Workload, *, fake: b
     yield check("KV cache", kv_cache_bytes(network, generating), generated.kv_cache, "bytes")
     peak, estimate = max(generated.prefill, generated.decode), swept(network, generating).peak
     yield check("peak of generation", estimate, peak, "bytes", tolerance, generated.scratch)
-    step = measure.training_step(network, run)
+    step = measure.training_step(trained, run)
     dtype = training.dtype
-    yield check("weights", bytes_of(count_parameters(network), dtype), step.weights, "bytes")
-    yield check("gradients", gradients_bytes(network, dtype), step.gradients, "bytes")
-    state = optimizer_bytes(network, training.optimizer, dtype)
+    yield check("weights", bytes_of(count_parameters(trained), dtype), step.weights, "bytes")
+    yield check("gradients", gradients_bytes(trained, dtype), step.gradients, "bytes")
+    state = optimizer_bytes(trained, training.optimizer, dtype)
     yield check("optimizer state", state, step.optimizer_state, "bytes")
-    step_memory = swept(network, training)
+    step_memory = swept(trained, training)
     yield check("peak of a training step", step_memory.peak, step.peak, "bytes", tolerance, step.scratch)
     for phase, peak in step_memory.phases.items():
         yield check(f"peak of its {phase}", peak, step.phases[phase], "bytes", tolerance)

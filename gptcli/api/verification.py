@@ -14,6 +14,7 @@ from gptcli.analysis.workload import Workload
 from gptcli.api.figures import CHECKS, checks, measured_run, stored_parameters
 from gptcli.api.models import ChosenModel
 from gptcli.api.witness import WITNESS_CHECKS, witness_checks, witness_used
+from gptcli.architecture import Network
 from gptcli.errors import InputError
 from gptcli.reports.verify import Check, OptionValue, VerifyReport
 
@@ -49,6 +50,7 @@ def verified(
     training: Workload,
     witness: "WitnessName",
     *,
+    trained: Network | None = None,
     quick: bool,
     asked: Mapping[str, Any],
     counted: Counted = lambda found, _total: found,
@@ -59,6 +61,7 @@ def verified(
         chosen: the model; the count of a checkpoint is compared with its file too.
         training: the step, on the device that measures; the pass has the same size.
         witness: the name of the network that shares nothing with the description.
+        trained: what the step trains, where that is not the model as it is but one with adapters.
         quick: measure on fake tensors.
         asked: what every option was asked to be, as `options_used` takes it.
         counted: wraps the checks, to show how many are done.
@@ -68,7 +71,7 @@ def verified(
 
     started = perf_counter()
     model, device, beside = chosen.config, training.device, witness_named(witness)
-    found = list(counted(_figures(chosen, training, beside, quick=quick), WITNESS_CHECKS + CHECKS))
+    found = list(counted(_figures(chosen, training, trained, beside, quick=quick), WITNESS_CHECKS + CHECKS))
     if chosen.checkpoint is not None:
         found.append(stored_parameters(chosen.network, chosen.checkpoint))
     return VerifyReport(
@@ -94,9 +97,14 @@ def verified(
     )
 
 
-def _figures(chosen: ChosenModel, training: Workload, witness: "Witness", *, quick: bool) -> Iterator[Check]:
+def _figures(
+    chosen: ChosenModel, training: Workload, trained: Network | None, witness: "Witness", *, quick: bool
+) -> Iterator[Check]:
     model, inference = chosen.network, replace(training, mode="inference")
-    return chain(witness_checks(model, training.attention, witness), checks(model, inference, training, fake=quick))
+    return chain(
+        witness_checks(model, training.attention, witness),
+        checks(model, inference, training, fake=quick, trained=trained),
+    )
 
 
 def options_used(asked: Mapping[str, Any], **used: OptionValue) -> dict[str, OptionValue]:

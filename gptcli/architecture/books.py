@@ -84,6 +84,9 @@ class Kernel(Struct, frozen=True, kw_only=True):
         holds: names of values that live until here although nothing reads them any more.
         differentiable: whether it has a backward at all.
         cached: whether autocast keeps its value until it ends.
+        saved_for: of a saved value the gradient that it is needed for, where it is not needed for all.
+        keeps: whether it saves a tensor, be it only a parameter, which takes no memory; said where ``saves`` does not
+            say it (`gptcli.analysis.frozen`).
     """
 
     outs: tuple[str, ...]
@@ -95,6 +98,8 @@ class Kernel(Struct, frozen=True, kw_only=True):
     holds: tuple[str, ...] = ()
     differentiable: bool = True
     cached: bool = False
+    saved_for: tuple[tuple[str, str], ...] = ()
+    keeps: bool = False
 
 
 class Conditions(Struct, frozen=True, kw_only=True):

@@ -191,6 +191,13 @@ def _index(ranges: list[tuple[int, int]]) -> str:
 Node = Part | Group | Stack
 
 
+class Adapters(Struct, frozen=True):
+    """Low-rank adapters (`gptcli.architecture.adapters`): their rank, and the names of the layers that have one."""
+
+    rank: int
+    targets: tuple[str, ...]
+
+
 class Network(Group, frozen=True, kw_only=True):
     """Token ids to logits: a model's config with the tree and the sizes that follow from it.
 
@@ -199,12 +206,14 @@ class Network(Group, frozen=True, kw_only=True):
         attention: the path of attention that is described.
         sizes: the value of every axis but B and T.
         make: what describes the network of a config on a path of attention.
+        adapters: the low-rank adapters that are trained in place of everything else, if there are any.
     """
 
     config: ModelConfig
     attention: AttentionPath
     sizes: dict[str, int]
     make: Callable[[ModelConfig, AttentionPath], "Network"]
+    adapters: Adapters | None = None
 
     def sizes_for(self, batch: int | None = None, tokens: int | None = None) -> dict[str, int]:
         """Return the value of each axis; ``B`` and ``T`` only where they are given."""

@@ -13,6 +13,7 @@ Role = Literal[
     "key norm",
     "final norm",
     "head",
+    "adapter",
 ]
 
 TOKEN_TABLE: Role = "token table"  # noqa: S105  # no password
@@ -25,3 +26,4 @@ QUERY_NORM: Role = "query norm"
 KEY_NORM: Role = "key norm"
 FINAL_NORM: Role = "final norm"
 HEAD: Role = "head"
+ADAPTER: Role = "adapter"  # a trained linear layer of low rank beside a frozen one

@@ -4,9 +4,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from gptcli.analysis.limits import MAX_BATCH
+from gptcli.analysis.limits import MAX_BATCH, MAX_RANK
 from gptcli.analysis.optimizers import OPTIMIZERS, optimizer_name
 from gptcli.analysis.process import CPU_HEADROOM_BYTES
+from gptcli.architecture.adapters import ALL_LINEAR, DEFAULT_TARGETS
 from gptcli.architecture.devices import AUTO, rules_device_named
 from gptcli.architecture.dtypes import CACHE_BITS, cache_dtype, compute_dtype, weight_dtype
 from gptcli.commands._options import is_typed
@@ -102,6 +103,28 @@ AccumulateOption = Annotated[
         rich_help_panel="Run",
     ),
 ]
+LoraOption = Annotated[
+    int | None,
+    typer.Option(
+        "--lora",
+        metavar="RANK",
+        min=1,
+        max=MAX_RANK,
+        help="Train low-rank adapters (LoRA); all else is frozen.",
+        rich_help_panel="Run",
+        show_default=False,
+    ),
+]
+LoraTargetsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--lora-targets",
+        metavar="NAMES",
+        help=f"Linear layers with an adapter, with commas between, or {ALL_LINEAR}.",
+        show_default=",".join(DEFAULT_TARGETS),
+        rich_help_panel="Run",
+    ),
+]
 RulesDeviceOption = Annotated[
     str,
     typer.Option(
@@ -164,7 +187,7 @@ HeadroomOption = Annotated[
 ]
 
 # What only a training step has, by the name of its parameter.
-_OF_TRAINING = ("optimizer", "optimizer_impl", "recompute", "free_logits", "accumulate")
+_OF_TRAINING = ("optimizer", "optimizer_impl", "recompute", "free_logits", "accumulate", "lora", "lora_targets")
 
 
 def refuse_training_options(context: typer.Context, mode: str) -> None:

@@ -13,6 +13,8 @@ from gptcli.commands._run_options import (
     FreeLogitsOption,
     HeadroomOption,
     KvDtypeOption,
+    LoraOption,
+    LoraTargetsOption,
     ModeOption,
     OptimizerImplOption,
     OptimizerOption,
@@ -63,6 +65,8 @@ def fit(
     recompute: RecomputeOption = "none",
     free_logits: FreeLogitsOption = False,
     accumulate: AccumulateOption = 1,
+    lora: LoraOption = None,
+    lora_targets: LoraTargetsOption = None,
     device: RulesDeviceOption = "cpu",
     json: JsonOption = False,
 ) -> None:
@@ -72,6 +76,7 @@ def fit(
     [dim]$[/dim] gptcli fit --budget 80GB --solve layers -c gpt2-xl --amp
     """
     from gptcli.analysis.fit import FitRequest
+    from gptcli.api.adapters import with_adapters
     from gptcli.api.configs import network_of, resolve
     from gptcli.api.fit import fitted
     from gptcli.api.runs import step_options
@@ -84,7 +89,7 @@ def fit(
     limit, free = memory_limit(budget, headroom, device)
     assert limit is not None
     resolved = resolve(config, set_values, tied, note=print_note)
-    network = network_of(resolved.config, attention)
+    network = with_adapters(network_of(resolved.config, attention), lora, lora_targets)
     options = step_options(
         network.config,
         seq_len,

@@ -13,6 +13,8 @@ from gptcli.commands._run_options import (
     FreeLogitsOption,
     HeadroomOption,
     KvDtypeOption,
+    LoraOption,
+    LoraTargetsOption,
     ModeOption,
     OptimizerImplOption,
     OptimizerOption,
@@ -45,6 +47,8 @@ def memory(
     recompute: RecomputeOption = "none",
     free_logits: FreeLogitsOption = False,
     accumulate: AccumulateOption = 1,
+    lora: LoraOption = None,
+    lora_targets: LoraTargetsOption = None,
     device: RulesDeviceOption = "cpu",
     explain: ExplainOption = False,
     budget: BudgetOption = None,
@@ -59,6 +63,7 @@ def memory(
     from msgspec.structs import replace
 
     from gptcli.analysis.memory import memory_report
+    from gptcli.api.adapters import with_adapters
     from gptcli.api.budget import hold, refuse_over_budget
     from gptcli.api.configs import described
     from gptcli.api.runs import step_options
@@ -70,6 +75,7 @@ def memory(
     refuse_training_options(context, mode)
     limit, free = memory_limit(budget, headroom, device)
     network = described(config, set_values, tied, attention, note=print_note)
+    network = with_adapters(network, lora, lora_targets)
     options = step_options(
         network.config,
         seq_len,

@@ -13,6 +13,8 @@ from gptcli.commands._run_options import (
     BatchSizeOption,
     DtypeOption,
     FreeLogitsOption,
+    LoraOption,
+    LoraTargetsOption,
     OptimizerImplOption,
     OptimizerOption,
     RecomputeOption,
@@ -46,6 +48,8 @@ def verify(
     recompute: RecomputeOption = "none",
     free_logits: FreeLogitsOption = False,
     accumulate: AccumulateOption = 1,
+    lora: LoraOption = None,
+    lora_targets: LoraTargetsOption = None,
     witness: Annotated[
         Literal["plain", "transformers"],
         typer.Option(
@@ -67,6 +71,7 @@ def verify(
     [dim]$[/dim] gptcli verify -c gpt2 --quick --witness transformers
     """
     from gptcli.analysis.memory import checked_options
+    from gptcli.api.adapters import with_adapters
     from gptcli.api.need import refuse_too_large_a_step
     from gptcli.api.runs import step_options
     from gptcli.api.verification import refuse_unmeasurable
@@ -77,7 +82,7 @@ def verify(
 
     refuse_unmeasurable(optimizer, quick=quick)
     chosen = choose_model(context, weights, config, set_values, tied, attention=attention)
-    model = chosen.config
+    model, trained = chosen.config, with_adapters(chosen.network, lora, lora_targets)
     check_witness(witness, model)
     where = "cpu" if quick else resolve_device(device)
     training = checked_options(
@@ -99,13 +104,14 @@ def verify(
         ),
     )
     if not quick and not force:
-        refuse_too_large_a_step(chosen.network, training)
+        refuse_too_large_a_step(trained, training)
     from gptcli.api.verification import verified
 
     report = verified(
         chosen,
         training,
         witness,
+        trained=trained,
         quick=quick,
         asked=asked_for(context),
         counted=lambda found, total: counted(found, total, "Measuring"),

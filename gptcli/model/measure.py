@@ -20,10 +20,12 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from gptcli.architecture import AttentionPath, Network
+from gptcli.architecture.roles import ADAPTER
 from gptcli.model.cache import KVCache
 from gptcli.model.forward import DTYPES
 from gptcli.model.gpt import GPT
 from gptcli.model.parts.embedding import Embedding
+from gptcli.model.parts.leaf import Leaf
 from gptcli.model.products import choose_products
 from gptcli.model.profiled import Recording, recorded
 from gptcli.model.tap import observed
@@ -127,7 +129,7 @@ def training_step(network: Network, run: MeasuredRun) -> MeasuredStep:
     """Run a training step in steady state and return what it took."""
     with _mode(run):
         workspaces = library_workspaces(run)
-        model = _build(network, run).train()
+        model = _frozen(_build(network, run).train())
         ids, targets = _token_ids(network, run, 2)
         optimizers = _optimizers(model, run)
         state = [
@@ -254,6 +256,15 @@ def _built_to_infer(network: Network, run: MeasuredRun) -> GPT:
     return model
 
 
+def _frozen(model: GPT) -> GPT:
+    """Freeze everything but adapters, where there are any."""
+    leaves = [module for module in model.modules() if isinstance(module, Leaf)]
+    if any(leaf.part.role == ADAPTER for leaf in leaves):
+        for leaf in leaves:
+            leaf.requires_grad_(leaf.part.role == ADAPTER)
+    return model
+
+
 def _shared(loss: Tensor, run: MeasuredRun) -> Tensor:
     """Return a micro-batch's share of the loss."""
     return loss / run.accumulate if run.accumulate > 1 else loss
@@ -267,15 +278,14 @@ def _token_ids(network: Network, run: MeasuredRun, amount: int) -> list[Tensor]:
 def _optimizers(model: GPT, run: MeasuredRun) -> list[torch.optim.Optimizer]:
     """Make the optimizers in steady state: their state exists, gradients are None."""
     chosen = {"momentum": run.momentum} if run.momentum is not None else {}
-    parameters = list(model.parameters())
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if run.others is None:
         optimizers = [_optimizer(run.optimizer, parameters, run, **chosen)]
     else:
         hidden = {parameter for layer in model.layers for parameter in layer.parameters() if parameter.ndim == _MATRIX}
-        optimizers = [
-            _optimizer(run.optimizer, [each for each in parameters if each in hidden], run, **chosen),
-            _optimizer(run.others, [each for each in parameters if each not in hidden], run),
-        ]
+        optimizers = [_optimizer(run.optimizer, [each for each in parameters if each in hidden], run, **chosen)]
+        rest = [each for each in parameters if each not in hidden]
+        optimizers += [_optimizer(run.others, rest, run)] if rest else []
     _keep_embeddings_in_fp32(model, run)
     for parameter in parameters:
         parameter.grad = torch.zeros_like(parameter)

@@ -60,7 +60,15 @@ def _weights(report: MemoryReport) -> list[RenderableType]:
         return [head, Text(f"{count(report.parameters)} parameters, {bits:.2f} bits each: {parts}", style=QUIET)]
     each = f"{bits / 8:g} byte{'' if bits == 8 else 's'}"
     sum_ = f"{count(report.parameters)} parameters x {each} = {count(report.weights_bytes)} bytes"
-    return [head, Text(sum_, style=QUIET)]
+    return [head, Text(sum_, style=QUIET), *_trained(report)]
+
+
+def _trained(report: MemoryReport) -> list[RenderableType]:
+    """Say how many parameters are trained, where adapters are."""
+    if report.lora_rank is None or report.trained_parameters is None:
+        return []
+    fraction = f"{report.trained_parameters / report.parameters:.2%}"
+    return [Text(f"{count(report.trained_parameters)} of them are trained, {fraction}", style=QUIET)]
 
 
 def _small(label: str) -> str:
@@ -150,6 +158,11 @@ def _note(report: MemoryReport) -> str:
         lines.append(f"The cache holds numbers in {report.kv_dtype} alone: no scales, and no copy in another format.")
     if report.device == "cuda":
         lines.append("CUDA's rules are estimated, not measured.")
+    if report.lora_rank is not None:
+        lines.append(
+            "Adapters are trained, all else is frozen. They have the dtype of the weights, as peft's with "
+            "autocast_adapter_dtype=False, and no dropout. Where query, key and value are one layer, they have one adapter."
+        )
     lines += [*optimizer_notes(report), _whose(report), _left_out(report)]
     if report.budget is not None:
         lines.append(headroom_note(report.budget.headroom_bytes or 0, report.budget.unit, report.device))

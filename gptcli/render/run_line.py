@@ -17,6 +17,7 @@ def run_line(report: "MemoryReport | FitReport", more: Sequence[str] = ()) -> st
     if report.mode == "training":
         facts += [f"{report.optimizer} ({report.optimizer_impl})"]
         facts += ["blocks recomputed"] if report.recompute == "block" else []
+        facts += _adapters(report)
         facts += ["logits freed after the loss"] if report.free_logits else []
     facts += more
     facts.append(f"{attention_words(report.attention)} on {report.device}")
@@ -25,3 +26,9 @@ def run_line(report: "MemoryReport | FitReport", more: Sequence[str] = ()) -> st
 
 def _micro_batches(accumulate: int | None) -> str:
     return f"{accumulate} micro-batches of " if accumulate is not None and accumulate > 1 else ""
+
+
+def _adapters(report: "MemoryReport | FitReport") -> list[str]:
+    if report.lora_rank is None:
+        return []
+    return [f"adapters of rank {report.lora_rank} on {' and '.join(report.lora_targets or [])}"]

@@ -39,6 +39,7 @@ class MemoryReport(RunReport, frozen=True, kw_only=True):
     """Bytes of the weights, and the peak of a pass or step with what is alive at it.
 
     Attributes:
+        trained_parameters: how many of them training changes: all, or those of the adapters.
         weights_ledger: ``weights_bytes`` by what they are, scales apart, in a format that has scales; else null.
         kernels: how the network computes the parts that others compute in more operations: ``fused`` or ``composite``.
         stores_causal_mask: whether blocks hold a causal mask each as long as they live, as the lecture's do.
@@ -47,6 +48,7 @@ class MemoryReport(RunReport, frozen=True, kw_only=True):
 
     command: str = "memory"
     parameters: int
+    trained_parameters: int | None
     weights_bytes: int
     weights_ledger: list[LedgerLine] | None
     dtypes: list[DtypeRow]

@@ -8,6 +8,8 @@ class RunReport(Report, frozen=True, kw_only=True):
 
     Attributes:
         optimizer_package: what to install for the optimizer: ``torch``, or what else has it.
+        lora_rank: of the adapters that are trained, or null without them.
+        lora_targets: the names of the linear layers that have one.
         accumulate: how many micro-batches of ``batch_size`` texts a step has.
     """
 
@@ -26,3 +28,5 @@ class RunReport(Report, frozen=True, kw_only=True):
     recompute: str | None
     free_logits: bool | None
     accumulate: int | None
+    lora_rank: int | None = None
+    lora_targets: list[str] | None = None

@@ -233,3 +233,17 @@ def test_micro_batches_are_said(cli: Cli) -> None:
     assert "4 micro-batches of 2 x 8 tokens, fp32" in cli(*run, "--accumulate", "4").out
     assert cli(*run, "--accumulate", "4", "--json").json["accumulate"] == 4
     assert "micro-batches" not in cli(*run).out
+
+
+def test_adapters_are_said(cli: Cli) -> None:
+    run = ("memory", "-c", "gpt2", "--mode", "training", "-t", "8", "--lora", "8")
+    said = " ".join(cli(*run).out.split())
+    assert "294,912 of them are trained, 0.24%" in said
+    assert "adapters of rank 8 on c_attn" in said
+    assert "autocast_adapter_dtype=False" in said
+    document = cli(*run, "--lora-targets", "c_attn,c_proj", "--json").json
+    assert (document["lora_rank"], document["lora_targets"]) == (8, ["c_attn", "c_proj"])
+    assert document["trained_parameters"] < document["parameters"]
+    fitted = cli("fit", "--budget", "4GiB", "-c", "tiny", "--lora", "4", "--json").json
+    assert fitted["lora_rank"] == 4
+    assert "adapters" not in cli("memory", "-c", "tiny", "--mode", "training", "-t", "8").out

@@ -34,7 +34,16 @@ FIGURES = {
 }
 
 
-@pytest.mark.parametrize("options", [[], ["--quick"], ["--amp"], ["--recompute", "block", "--dtype", "bf16"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--quick"],
+        ["--amp"],
+        ["--recompute", "block", "--dtype", "bf16"],
+        ["--quick", "--lora", "4", "--accumulate", "2"],
+    ],
+)
 def test_every_figure_holds_without_an_error(cli: Cli, options: list[str]) -> None:
     outcome = cli("verify", "-c", "tiny", "--seq-len", "32", "--batch-size", "2", "--device", "cpu", *options, "--json")
     assert outcome.code == 0, outcome.err

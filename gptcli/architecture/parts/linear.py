@@ -86,7 +86,7 @@ class Linear(Part, frozen=True, kw_only=True):
         if read.item != given.item:
             source = f"{out}.input"
             casts.append(cast("Inputs in half precision", taken, source, read, given.item))
-        to_input = Gradient(Amount(PASSED_BACK, taken, given.item), source)
+        to_input = Gradient(Amount(PASSED_BACK, taken, given.item), source, viewed=True)
         to_weight = _of_weight(weight, (self.width, self.inputs), given, viewed=True)
         to_bias = _of_weight(bias, (self.width,), given, late=True)
         product = Kernel(
@@ -95,6 +95,7 @@ class Linear(Part, frozen=True, kw_only=True):
             reads=(source, *(each.outs[0] for each in casts if each.cached)),
             holds=(read.name,),
             saves=(source, *([_half(weight)] if given.autocast else [])),
+            saved_for=((source, to_weight.of), (_half(weight), source)),
             gradients=(to_input, to_weight, to_bias) if self.bias else (to_weight, to_input),
         )
         return [*casts, product]

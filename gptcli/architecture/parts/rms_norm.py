@@ -164,6 +164,7 @@ def _scaled(
         reads=(normed,),
         holds=held,
         saves=(normed,),
+        saved_for=((normed, weight),),
         gradients=(
             Temporary(Amount(TEMPORARIES, part.shape, FP32), until=summed),
             Gradient(Amount(PASSED_BACK, part.shape, FP32), normed),
