@@ -88,6 +88,7 @@ def test_a_machine_without_the_memory_is_told_so(cli: Cli, monkeypatch: pytest.M
 TYPED = [
     *("--set", "drop_rate=0.2", "--set", "qkv_bias=true", "--tied", "--quick", "--device", "cpu", "--dtype", "bf16"),
     *("--batch-size", "2", "--seq-len", "8", "--attention", "explicit", "--optimizer", "sgd", "--recompute", "block"),
+    *("--accumulate", "2", "--lora", "4"),
 ]
 
 
@@ -112,6 +113,9 @@ def test_all_that_it_ran_with_is_stored(cli: Cli) -> None:
         "optimizer_impl_asked": "auto",
         "recompute": "block",
         "free_logits": False,
+        "accumulate": 2,
+        "lora": 4,
+        "lora_targets": None,
         "witness": "plain",
         "force": False,
         "drop_rate": 0.2,
