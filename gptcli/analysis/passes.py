@@ -25,7 +25,7 @@ from gptcli.analysis.run_facts import activation_dtype, cache_dtype
 from gptcli.analysis.sweep import BackwardNode, Buffer, Memory, Sweep
 from gptcli.analysis.weight_bytes import weight_amounts
 from gptcli.analysis.workload import Workload
-from gptcli.architecture import Network, Part, Sizes, elements, weights
+from gptcli.architecture import Network, Part, Shape, Sizes, elements, size, weights
 from gptcli.architecture.adapters import is_adapter
 from gptcli.architecture.axes import ONE, B, K, T, number
 from gptcli.architecture.books import INDEX, Amount, Conditions
@@ -115,18 +115,18 @@ def _generation(sweep: Sweep, network: Network, options: Workload, given: Condit
     _add_cache(memory, network, cache_dtype(options))
     network, given = _last_position_only(network), replace(given, cached=True)
     memory.begin(PREFILL)
-    _inference(sweep, program_of(network, given))
+    _inference(sweep, program_of(network, given, last_only=True))
     memory.begin(DECODE)
     alone_sizes = {**network.sizes_for(options.batch, 1), "K": options.tokens}
     alone = Sweep(Memory(alone_sizes, memory.granularity))
     alone.memory.begin(DECODE)
-    _inference(alone, program_of(network, replace(given, sizes=alone_sizes, keys=K)))
+    _inference(alone, program_of(network, replace(given, sizes=alone_sizes, keys=K), last_only=True))
     memory.phases[DECODE] = memory.live + alone.memory.peak
 
 
 def _add_cache(memory: Memory, network: Network, dtype: str) -> None:
     kept = [
-        (read_shape(network, found.layer, shape), found.amount)
+        (read_shape(network, found.layer, _kept_shape(part, shape, found.sizes(memory.sizes))), found.amount)
         for found, part in parts_of(network)
         for shape in part.cached()
     ]
@@ -136,6 +136,13 @@ def _add_cache(memory: Memory, network: Network, dtype: str) -> None:
         return
     for shape, times in kept:
         memory.add(Amount("KV cache", shape, CACHE_BITS[dtype] // 8), times)
+
+
+def _kept_shape(part: Part, shape: Shape, sizes: Sizes) -> Shape:
+    """Return a kept tensor's shape, which is no longer than a window is wide."""
+    if part.kept_of is None or sizes["T"] <= size(part.kept_of, sizes):
+        return shape
+    return tuple(part.kept_of if dim == T else dim for dim in shape)
 
 
 def _last_position_only(network: Network) -> Network:
@@ -150,9 +157,11 @@ def _of_one_token(part: Part) -> Part:
 
 
 def _inference(sweep: Sweep, program: Program) -> None:
-    x, _ = sweep.forward(program.before, None, saving=False)
+    x, _ = sweep.forward(program.before, None, saving=False, shares=program.others)
     layers = _Layers(sweep, program, saving=False, recompute=False)
-    logits, _ = sweep.forward(program.after, layers.forward(x), saving=False)
+    x = layers.forward(x)
+    sweep.release_shared()
+    logits, _ = sweep.forward(program.after, x, saving=False)
     layers.leave_autocast()
     sweep.memory.release(logits)
 
@@ -183,8 +192,9 @@ def _micro_batch(sweep: Sweep, program: Program, given: Conditions, options: Wor
     layers = _Layers(sweep, program, saving=not recompute, recompute=recompute, keeps_states=options.device == "cpu")
 
     memory.begin(FORWARD)
-    x, nodes_before = sweep.forward(program.before, None, saving=True)
+    x, nodes_before = sweep.forward(program.before, None, saving=True, shares=program.others)
     x = layers.forward(x)
+    sweep.release_shared()
     logits, nodes_after = sweep.forward(program.after, x, saving=True)
     if before.logits is not None:
         memory.release(before.logits)
@@ -249,6 +259,7 @@ class _Swept(Struct):
     nodes: list[BackwardNode]
     source: Buffer | None
     state: Buffer | None
+    shared: list[Buffer] = []
 
 
 class _Run:
@@ -278,13 +289,17 @@ class _Run:
 
     def _run(self, section: Section, x: Buffer) -> Buffer:
         source = state = None
+        shared: list[Buffer] = []
         if self._recompute:  # the layer's input is all that is kept
             x.references += 1
             source = x
+            shared = list(self._sweep.shared.values())
+            for buffer in shared:
+                buffer.references += 1
         if self._keeps_states and section.random:
             state = self._sweep.memory.allocate(_GENERATOR_STATE)
         x, nodes = self._sweep.forward(section, x, saving=self._saving)
-        self._swept.append(_Swept(section, nodes, source, state))
+        self._swept.append(_Swept(section, nodes, source, state, shared))
         return x
 
     def leave_autocast(self) -> None:
@@ -310,7 +325,7 @@ class _Run:
             return
         sweep.backward_before_rerun(swept.section, gradients)
         nodes = self._rerun(swept.section, swept.source, with_state=swept.state is not None)
-        needed = [buffer for buffer in (swept.source, swept.state) if buffer is not None]
+        needed = [buffer for buffer in (swept.source, swept.state, *swept.shared) if buffer is not None]
         sweep.backward(nodes, gradients, saved_go_early=True, rerun_from=needed)
 
     def _rerun(self, section: Section, source: Buffer, *, with_state: bool) -> list[BackwardNode]:

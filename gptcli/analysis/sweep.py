@@ -11,7 +11,8 @@ from math import prod
 
 from gptcli.analysis.program import SOURCE, Section
 from gptcli.architecture.axes import Sizes, shape_sizes
-from gptcli.architecture.books import Amount, Gradient, Kernel, Temporary
+from gptcli.architecture.books import Amount, Gradient, Kernel, Permuted, Reshaped, Temporary
+from gptcli.architecture.strides import Numbers, contiguous, dense_like, permuted, viewed
 
 Held = Counter[Amount]
 
@@ -25,14 +26,37 @@ def rounded_bytes(amount: Amount, sizes: Sizes, granularity: int) -> int:
 
 
 class Buffer:
-    """Memory that several values and saved tensors may share; ``viewed`` memory is never added to in place."""
+    """Memory that several values and saved tensors may share; ``viewed`` memory is never added to in place.
 
-    __slots__ = ("amount", "references", "viewed")
+    Attributes:
+        amount: what lies there.
+        owner: what has allocated it: itself, or for a view another.
+        viewed: whether it is a view.
+        strides: how its numbers lie; None for contiguous.
+    """
 
-    def __init__(self, amount: Amount) -> None:
+    __slots__ = ("_references", "amount", "owner", "strides", "viewed")
+
+    def __init__(self, amount: Amount, owner: "Buffer | None" = None, strides: Numbers | None = None) -> None:
         self.amount = amount
-        self.references = 1
-        self.viewed = False
+        self.owner = owner or self
+        self._references = 1
+        self.viewed = owner is not None
+        self.strides = strides
+
+    @property
+    def references(self) -> int:
+        """How many hold the memory, views of it included."""
+        return self.owner._references  # noqa: SLF001  # a view's owner is a buffer too
+
+    @references.setter
+    def references(self, amount: int) -> None:
+        self.owner._references = amount  # noqa: SLF001
+
+    def view(self, strides: Numbers | None) -> "Buffer":
+        """Return a view, which holds the memory too."""
+        self.references += 1
+        return Buffer(self.amount, self.owner, strides)
 
 
 class Memory:
@@ -96,7 +120,7 @@ class Memory:
         """Give up a reference; the memory goes with the last."""
         buffer.references -= 1
         if buffer.references == 0:
-            self.add(buffer.amount, -1)
+            self.add(buffer.owner.amount, -1)
 
     def add(self, amount: Amount, times: int) -> None:
         """Add or remove tensors without regard to references."""
@@ -158,6 +182,7 @@ class Sweep:
     Attributes:
         cached: buffers that autocast keeps until `release_cached`.
         accumulating: whether parameters have a gradient already: a new one is added to it in place, and goes.
+        shared: by their names, the values beside the stream that every layer reads.
     """
 
     def __init__(self, memory: Memory, *, tied: tuple[str, ...] = ()) -> None:
@@ -165,9 +190,16 @@ class Sweep:
         self._tied = tied
         self.cached: list[Buffer] = []
         self.accumulating = False
+        self.shared: dict[str, Buffer] = {}
 
     def forward(
-        self, section: Section, source: Buffer | None, *, saving: bool, source_name: str = SOURCE
+        self,
+        section: Section,
+        source: Buffer | None,
+        *,
+        saving: bool,
+        source_name: str = SOURCE,
+        shares: tuple[str, ...] = (),
     ) -> tuple[Buffer, list[BackwardNode]]:
         """Run a section.
 
@@ -176,18 +208,26 @@ class Sweep:
             source: the value the section takes, whose reference passes to it; None where it takes none.
             saving: whether kernels save for a backward pass.
             source_name: what the kernels call the source.
+            shares: values beside its result that go to ``shared``, with a reference each.
 
         Returns:
             The result, one reference to it, and the nodes of the kernels that have a backward.
         """
-        values = {source_name: source} if source is not None else {}
+        values = dict(self.shared)
+        if source is not None:
+            values[source_name] = source
         nodes = []
         for kernel, released in zip(section.kernels, section.released, strict=True):
             node = self._run(kernel, values, saving=saving)
             if saving and kernel.differentiable:
                 nodes.append(node)
             self._let_go(values, released)
+        self.shared.update({name: values[name] for name in shares})
         return values[section.result], nodes
+
+    def release_shared(self) -> None:
+        """Give up what every layer reads, once the last has."""
+        self._release_all(list(self.shared.values()))
 
     def backward_before_rerun(self, section: Section, gradients: dict[str, Buffer]) -> None:
         """Run the backward of the kernels after the last that saved something: it needs no rerun."""
@@ -198,7 +238,7 @@ class Sweep:
         """Run a section again for its backward pass, up to where its last saved tensor is there."""
         outer, self.cached = self.cached, []
         source.references += 1
-        values = {SOURCE: source}
+        values = {**self.shared, SOURCE: source}
         nodes = []
         last = _last_saving(section)
         for kernel, released in zip(section.kernels[:last], section.released[:last], strict=True):
@@ -207,7 +247,7 @@ class Sweep:
                 nodes.append(node)
             self._let_go(values, released)
         nodes.append(self._save_only(section.kernels[last], values))
-        self._let_go(values, list(values))
+        self._let_go(values, [name for name in values if name not in self.shared])
         self.release_cached()
         self.cached = outer
         return nodes
@@ -236,8 +276,10 @@ class Sweep:
         return BackwardNode(kernel, self._saved(kernel, values), extras)
 
     def _save_only(self, kernel: Kernel, values: dict[str, Buffer]) -> BackwardNode:
-        """Stop before the kernel itself: what it saves is there, its value is not."""
+        """Stop before the kernel itself, where it does not make all at once: what it saves is there, its value is not."""
+        value = [self.memory.allocate(amount) for amount in kernel.made[:1]] if kernel.together else []
         extras = [self.memory.allocate(amount) for amount in kernel.made[1:]]
+        self._release_all(value)
         return BackwardNode(kernel, self._saved(kernel, values), extras)
 
     @staticmethod
@@ -280,15 +322,15 @@ class Sweep:
         new: dict[str, Buffer] = {}
         arrived: list[Buffer] = []
         temporaries: dict[str | None, list[Buffer]] = {}
-        self._make_all(kernel, new, arrived, temporaries, late=False)
+        strides = incoming[0].strides if incoming else None
+        self._make_all(kernel, new, arrived, temporaries, late=False, strides=strides)
         if saved_go_early:
             self._release_all([*node.saved, *node.extras])
-        self._make_all(kernel, new, arrived, temporaries, late=True)
+        self._make_all(kernel, new, arrived, temporaries, late=True, strides=strides)
         made_for = {each.of for each in kernel.gradients if isinstance(each, Gradient)}
         for name in kernel.reads:
             if name not in made_for and (name in produced or name == SOURCE):
-                incoming[0].references += 1
-                new[name] = incoming[0]
+                new[name] = self._passed(kernel, incoming[0])
         if not saved_go_early:
             self._release_all([*node.saved, *node.extras])
         self._release_all(incoming)
@@ -296,6 +338,20 @@ class Sweep:
             self._accumulate(gradients, name, buffer)
         if self.accumulating:
             self._release_all(arrived)
+
+    def _passed(self, kernel: Kernel, incoming: Buffer) -> Buffer:
+        """Return what a kernel without a gradient of its own passes back: the incoming one, or a view of it."""
+        inverse = kernel.inverse
+        if inverse is None:
+            if kernel.parts:
+                return incoming.view(incoming.strides)
+            incoming.references += 1
+            return incoming
+        strides = incoming.strides or contiguous(inverse.shape)
+        if isinstance(inverse, Permuted):
+            return incoming.view(permuted(strides, inverse.dims))
+        lies = viewed(inverse.shape, strides, inverse.into)
+        return incoming.view(lies) if lies is not None else self.memory.allocate(inverse.copy)
 
     def _make_all(
         self,
@@ -305,6 +361,7 @@ class Sweep:
         temporaries: dict[str | None, list[Buffer]],
         *,
         late: bool,
+        strides: Numbers | None,
     ) -> None:
         """Make what belongs to the kernel's own part or to the engine's; ``temporaries`` lie by what they wait for."""
         for each in kernel.gradients:
@@ -314,15 +371,20 @@ class Sweep:
                 temporaries.setdefault(each.until, []).append(self.memory.allocate(each.amount))
                 made = each.name
             else:
-                self._make(each, new, arrived)
+                self._make(each, new, arrived, strides)
                 made = each.of
             self._release_all(temporaries.pop(made, []))
         self._release_all(temporaries.pop(None, []))
 
-    def _make(self, gradient: Gradient, new: dict[str, Buffer], arrived: list[Buffer]) -> None:
+    def _make(
+        self, gradient: Gradient, new: dict[str, Buffer], arrived: list[Buffer], strides: Numbers | None
+    ) -> None:
         """Make a gradient: of a value, of a weight that two share, or of a parameter, where it has arrived."""
         buffer = self.memory.allocate(gradient.amount)
         buffer.viewed = gradient.viewed
+        buffer.strides = gradient.strides
+        if gradient.shape is not None and strides is not None:
+            buffer.strides = dense_like(gradient.shape, strides)
         if not gradient.parameter:
             new[gradient.of] = buffer
         elif gradient.of in self._tied:
@@ -340,6 +402,7 @@ class Sweep:
             self.memory.release(buffer)
         else:
             gradients[name] = self.memory.allocate(buffer.amount)
+            gradients[name].strides = first.strides
             self._release_all([first, buffer])
         if self.accumulating and name == _SHARED_WEIGHT:
             self.memory.release(gradients.pop(name))

@@ -8,8 +8,10 @@ them against what torch's profiler measures.
 from msgspec import Struct
 
 from gptcli.architecture.axes import Dim, Shape, Sizes, T
+from gptcli.architecture.strides import Numbers
 
 FP32 = 4
+HALF = 2
 INDEX = 8
 BOOL = 1
 
@@ -35,6 +37,9 @@ class Gradient(Struct, frozen=True):
             place: it keeps its base, so the memory has a second owner (``can_accumulate_inplace`` in torch's
             ``csrc/autograd/input_buffer.cpp``).
         late: made by the engine after the kernel's own part, where it sums over broadcast dimensions.
+        shape: its sizes, where it lies as the incoming gradient does, as elementwise calls give it; else it is
+            contiguous.
+        strides: where it lies otherwise.
     """
 
     amount: Amount
@@ -42,6 +47,8 @@ class Gradient(Struct, frozen=True):
     parameter: bool = False
     late: bool = False
     viewed: bool = False
+    shape: Numbers | None = None
+    strides: Numbers | None = None
 
 
 class Temporary(Struct, frozen=True):
@@ -62,11 +69,35 @@ class Temporary(Struct, frozen=True):
 
 
 class Value(Struct, frozen=True):
-    """A value that a part reads: its name, the bytes of one element, its shape."""
+    """A value that a part reads: its name, the bytes of one element, its shape.
+
+    Attributes:
+        strides: how its numbers lie; None for contiguous.
+        grad: whether a gradient is passed back to it.
+        pieces: the values that it holds: query, key and value of the split heads.
+    """
 
     name: str
     item: int
     shape: Shape = ()
+    strides: Numbers | None = None
+    grad: bool = True
+    pieces: tuple["Value", ...] = ()
+
+
+class Permuted(Struct, frozen=True):
+    """The backward of a view in another order: the incoming gradient of ``shape``, its dimensions in another order."""
+
+    shape: Numbers
+    dims: tuple[int, ...]
+
+
+class Reshaped(Struct, frozen=True):
+    """The backward of a view in another shape: the incoming gradient in the shape before, copied where that must be."""
+
+    shape: Numbers
+    into: Numbers
+    copy: Amount
 
 
 class Kernel(Struct, frozen=True, kw_only=True):
@@ -87,6 +118,10 @@ class Kernel(Struct, frozen=True, kw_only=True):
         saved_for: of a saved value the gradient that it is needed for, where it is not needed for all.
         keeps: whether it saves a tensor, be it only a parameter, which takes no memory; said where ``saves`` does not
             say it (`gptcli.analysis.frozen`).
+        value: what its first value is, where that is not contiguous or not of the part's shape.
+        inverse: what its backward does to the incoming gradient, which is a view of that where it can be.
+        parts: whether what it passes back are pieces of the incoming gradient.
+        together: whether all that it makes is made at once: not its value last.
     """
 
     outs: tuple[str, ...]
@@ -100,6 +135,10 @@ class Kernel(Struct, frozen=True, kw_only=True):
     cached: bool = False
     saved_for: tuple[tuple[str, str], ...] = ()
     keeps: bool = False
+    value: Value | None = None
+    inverse: Permuted | Reshaped | None = None
+    parts: bool = False
+    together: bool = False
 
 
 class Conditions(Struct, frozen=True, kw_only=True):
@@ -129,6 +168,20 @@ class Conditions(Struct, frozen=True, kw_only=True):
     def autocast(self) -> bool:
         """Whether parameters are kept in fp32 and matrix products run in half precision."""
         return self.stream_item != self.item
+
+
+class NotInBooks(Exception):
+    """A part in a mode whose memory is not known to the byte.
+
+    Args:
+        kind: of the part.
+        mode: the words for what it does there.
+    """
+
+    def __init__(self, kind: str, mode: str) -> None:
+        super().__init__(f"{kind}: {mode}")
+        self.kind = kind
+        self.mode = mode
 
 
 PASSED_BACK = "Gradients of activations"

@@ -1,8 +1,11 @@
 """Activations beside GELU: functions of one number."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from gptcli.architecture.axes import ONE, Shape
+from gptcli.architecture.books import Conditions, Kernel, Value
+from gptcli.architecture.calls import Calls
 from gptcli.architecture.parts.part import Draw, Family, Part
 from gptcli.architecture.products import MatrixProduct
 
@@ -24,6 +27,12 @@ class Silu(Part, frozen=True, kw_only=True):
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()
 
+    def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
+        calls = Calls(self.label, out, reads, given)
+        calls.mapped("", reads[0], saves="input")
+        return calls.done()
+
+
 
 class Relu(Part, frozen=True, kw_only=True):
     """``max(x, 0)``."""
@@ -38,6 +47,12 @@ class Relu(Part, frozen=True, kw_only=True):
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()
+
+    def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
+        calls = Calls(self.label, out, reads, given)
+        calls.mapped("", reads[0], saves="result")
+        return calls.done()
+
 
 
 class SquaredRelu(Part, frozen=True, kw_only=True):
@@ -54,6 +69,13 @@ class SquaredRelu(Part, frozen=True, kw_only=True):
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()
 
+    def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
+        calls = Calls(self.label, out, reads, given)
+        positive = calls.mapped("positive", reads[0], saves="result")
+        calls.mapped("", positive, saves="input", passing=2)
+        return calls.done()
+
+
 
 class QuickGelu(Part, frozen=True, kw_only=True):
     """``x * sigmoid(1.702 * x)`` (Hendrycks and Gimpel 2016, section 2)."""
@@ -68,6 +90,14 @@ class QuickGelu(Part, frozen=True, kw_only=True):
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()
+
+    def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
+        (x,) = reads
+        calls = Calls(self.label, out, reads, given)
+        gate = calls.mapped("gate", calls.scaled("steep", x), saves="result")
+        calls.times("", x, gate)
+        return calls.done()
+
 
 
 class Xielu(Part, frozen=True, kw_only=True):

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from gptcli.architecture.books import PASSED_BACK, Amount, Conditions, Gradient, Kernel, Value
+from gptcli.architecture.books import Conditions, Kernel, Value
+from gptcli.architecture.calls import Calls
 from gptcli.architecture.parts.part import Family, Part
 from gptcli.architecture.products import MatrixProduct
 
@@ -25,11 +26,6 @@ class Add(Part, frozen=True, kw_only=True):
         return ()
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
-        value = Amount(self.label, self.shape, given.stream_item)
-        gradients = []
-        for read in reads:
-            broadcast = len(read.shape) < len(self.shape)  # so its gradient is a sum over what it was added to
-            if broadcast or read.item != given.stream_item:
-                gradients.append(Gradient(Amount(PASSED_BACK, read.shape, read.item), read.name, late=True))
-        names = tuple(read.name for read in reads)
-        return [Kernel(outs=(out,), made=(value,), reads=names, gradients=tuple(gradients))]
+        calls = Calls(self.label, out, reads, given)
+        calls.plus("", *reads)
+        return calls.done()

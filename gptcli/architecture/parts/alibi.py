@@ -1,7 +1,11 @@
 """Attention with linear biases (Press et al. 2021)."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
+from gptcli.architecture.axes import ONE, Dim, H
+from gptcli.architecture.books import FP32, HALF, INDEX, Conditions, Kernel, Value
+from gptcli.architecture.calls import Calls
 from gptcli.architecture.parts.part import Family, Part
 from gptcli.architecture.products import MatrixProduct
 
@@ -30,3 +34,31 @@ class Alibi(Part, frozen=True, kw_only=True):
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()
+
+    def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
+        (scores,) = reads
+        calls = Calls(self.label, out, reads, given)
+        bias = self.bias(calls, scores.shape[2], scores.shape[3], scores.item)
+        calls.plus("", scores, bias)
+        return calls.done(bias)
+
+    def bias(self, calls: Calls, rows: Dim, keys: Dim, item: int) -> Value:
+        """Make what is added to the scores: (H, T, K), or (H, 1, K) where slopes are rounded."""
+        each = (H, ONE, ONE)
+        if self.bf16:
+            places = calls.constant("places", (keys,), INDEX)
+            slopes = calls.constant("slopes", each, HALF)
+            rounded = calls.constant("rounded", (H, ONE, keys), HALF, (slopes, places))
+            wide = calls.constant("wide", (H, ONE, keys), item, (rounded,)) if item != HALF else rounded
+            found = calls.constant("bias", (H, ONE, keys), item, (wide,))
+            calls.hold(places, rounded)
+            return found
+        places = calls.constant("places", (keys,), INDEX)
+        behind = calls.constant("behind", (rows, keys), INDEX, (places,))
+        slopes = calls.constant("slopes", each, FP32)
+        found = calls.constant("bias" if item == FP32 else "wide", (H, rows, keys), FP32, (slopes, behind))
+        if item != FP32:
+            found = calls.constant("bias", (H, rows, keys), item, (found,))
+        calls.hold(places, behind)
+        return found
+

@@ -1,7 +1,13 @@
 """Small steps with a number or between two tensors: products, scales, caps, cuts."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
+from msgspec.structs import replace
+
+from gptcli.architecture.axes import ONE
+from gptcli.architecture.books import FP32, Conditions, Kernel, Value
+from gptcli.architecture.calls import Calls
 from gptcli.architecture.parts.part import Family, Part
 from gptcli.architecture.products import MatrixProduct
 
@@ -19,6 +25,13 @@ class Multiply(Part, frozen=True, kw_only=True):
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()
 
+    def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
+        x, y = reads
+        calls = Calls(self.label, out, reads, given)
+        calls.times("", x, y)
+        return calls.done()
+
+
 
 class Scale(Part, frozen=True, kw_only=True):
     """``x * factor``."""
@@ -34,6 +47,12 @@ class Scale(Part, frozen=True, kw_only=True):
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()
+
+    def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
+        calls = Calls(self.label, out, reads, given)
+        calls.scaled("", reads[0])
+        return calls.done()
+
 
 
 class Softcap(Part, frozen=True, kw_only=True):
@@ -51,6 +70,13 @@ class Softcap(Part, frozen=True, kw_only=True):
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()
 
+    def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
+        calls = Calls(self.label, out, reads, given)
+        bent = calls.mapped("bent", calls.scaled("parted", reads[0]), saves="result")
+        calls.scaled("", bent)
+        return calls.done()
+
+
 
 class Clamp(Part, frozen=True, kw_only=True):
     """Cuts every number at plus and minus a limit."""
@@ -67,6 +93,12 @@ class Clamp(Part, frozen=True, kw_only=True):
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()
 
+    def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
+        calls = Calls(self.label, out, reads, given)
+        calls.cut("", reads[0])
+        return calls.done()
+
+
 
 class Sigmoid(Part, frozen=True, kw_only=True):
     """``1 / (1 + exp(-x))``."""
@@ -80,6 +112,12 @@ class Sigmoid(Part, frozen=True, kw_only=True):
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()
+
+    def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
+        calls = Calls(self.label, out, reads, given)
+        calls.mapped("", reads[0], saves="result")
+        return calls.done()
+
 
 
 class Temperature(Part, frozen=True, kw_only=True):
@@ -102,3 +140,17 @@ class Temperature(Part, frozen=True, kw_only=True):
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()
+
+    def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
+        x, positions = reads
+        calls = Calls(self.label, out, reads, given)
+        value, spans = positions, positions
+        for step in ("wide", "next", "parted", "spans", "logarithms", "weighted", "scale"):
+            value = calls.constant(step, positions.shape, FP32, (value, spans))
+            spans = value if step == "spans" else spans
+        scale = value
+        if x.item != FP32:
+            scale = calls.constant("rounded", positions.shape, x.item, (scale,))
+        calls.times("", x, replace(scale, shape=(*positions.shape, ONE)))
+        return calls.done(spans, value)
+

@@ -6,11 +6,17 @@ The heads are H query heads and G key and value heads, each D wide; G = H where 
 from collections.abc import Sequence
 from typing import ClassVar
 
-from gptcli.architecture.axes import B, D, Dim, G, H, Shape, T
-from gptcli.architecture.books import BOOL, PASSED_BACK, Amount, Conditions, Gradient, Kernel, Value, elementwise
+from msgspec.structs import replace
+
+from gptcli.architecture.axes import B, D, Dim, G, H, Shape, T, number, shape_sizes, size
+from gptcli.architecture.books import BOOL, INDEX, PASSED_BACK, Amount, Conditions, Gradient, Kernel, Value
+from gptcli.architecture.calls import Calls
 from gptcli.architecture.parts.part import Family, Part
 from gptcli.architecture.products import MatrixProduct
+from gptcli.architecture.strides import contiguous
 
+COPIES = "Query, key, value copies"
+MASK = "Causal mask"
 EACH_HEAD = (B, H, T, D)
 
 
@@ -40,10 +46,24 @@ class SplitHeads(Part, frozen=True, kw_only=True):
         (source,) = reads
         stacked = Gradient(Amount(PASSED_BACK, self.shape, given.item), out)
         merged = Gradient(Amount(PASSED_BACK, source.shape, given.item), source.name)
-        return [
-            Kernel(outs=(out,), reads=(source.name,), view_of=source.name, gradients=(merged,)),
-            Kernel(outs=query_key_value(out), reads=(out,), view_of=out, gradients=(stacked,)),
+        pieces = self._pieces(out, source, given)
+        whole = Value(out, source.item, self.shape, pieces=pieces)
+        views = tuple(piece.name for piece in pieces if piece.strides == pieces[0].strides)
+        found = [
+            Kernel(outs=(out,), reads=(source.name,), view_of=source.name, gradients=(merged,), value=whole),
+            Kernel(outs=views, reads=(out,), view_of=out, gradients=(stacked,), value=whole),
         ]
+        return [*found, *(read_from_cache(self, piece) for piece in pieces if piece.name not in views)]
+
+    def _pieces(self, out: str, source: Value, given: Conditions) -> tuple[Value, ...]:
+        """Query, key and value of every head; from a cache keys and values of all that were read."""
+        heads, tokens, width = (size(dim, given.sizes) for dim in (H, T, D))
+        row = 3 * heads * width
+        lies = (tokens * row, width, row, 1)
+        found = [Value(f"{out}.{letter}", source.item, EACH_HEAD, lies) for letter in "qkv"]
+        if given.cached:
+            found[1:] = [in_cache(self, piece, (B, G, T, D), given) for piece in found[1:]]
+        return tuple(found)
 
 
 class AttentionScores(Part, frozen=True, kw_only=True):
@@ -67,15 +87,10 @@ class AttentionScores(Part, frozen=True, kw_only=True):
         return (MatrixProduct("pairs", (H, self.width), self.window, self.chunked),)
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
-        q, k, _v = query_key_value(reads[0].name)
-        raw, square = f"{out}.raw", pairs(given)
-        scaled = Kernel(
-            outs=(out,),
-            made=(Amount(self.label, square, given.item),),
-            reads=(raw,),
-            gradients=(Gradient(Amount(PASSED_BACK, square, given.item), raw),),
-        )
-        return [*query_times_key(self.label, raw, q, k, given.item, given), scaled]
+        q, k = reads if len(reads) > 1 else reads[0].pieces[:2]
+        calls = Calls(self.label, out, reads, given)
+        calls.scaled("", over_keys(calls, "raw", q, calls.permuted("k.T", k, (0, 1, 3, 2))))
+        return calls.done()
 
 
 class CausalMask(Part, frozen=True, kw_only=True):
@@ -98,20 +113,11 @@ class CausalMask(Part, frozen=True, kw_only=True):
         return ()
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
-        mask = Amount("Causal mask", (T, given.keys), BOOL)
-        ones, later = f"{out}.ones", f"{out}.later"
-        filled = Kernel(
-            outs=(out,),
-            made=(Amount(self.label, pairs(given), given.item),),
-            reads=(reads[0].name, later),
-            saves=(later,),
-            gradients=(Gradient(Amount(PASSED_BACK, pairs(given), given.item), reads[0].name),),
-        )
-        return [
-            Kernel(outs=(ones,), made=(mask,), differentiable=False),
-            Kernel(outs=(later,), made=(mask,), reads=(ones,), differentiable=False),
-            filled,
-        ]
+        (scores,) = reads
+        calls = Calls(self.label, out, reads, given)
+        mask = hidden(calls, "later", scores.shape[-2:], self.window, chunked=self.chunked)
+        calls.masked("", scores, mask)
+        return calls.done(mask)
 
 
 class Softmax(Part, frozen=True, kw_only=True):
@@ -128,7 +134,9 @@ class Softmax(Part, frozen=True, kw_only=True):
         return ()
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
-        return [elementwise(self.label, pairs(given), out, reads[0].name, given.item, saves=(out,))]
+        calls = Calls(self.label, out, reads, given)
+        calls.mapped("", reads[0], saves="result", lies=False)
+        return calls.done()
 
 
 class WeightedSum(Part, frozen=True, kw_only=True):
@@ -149,11 +157,12 @@ class WeightedSum(Part, frozen=True, kw_only=True):
         return (MatrixProduct("pairs", (H, self.width), self.window, self.chunked),)
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
-        weights, heads = (read.name for read in reads)
-        v = query_key_value(heads)[2]
-        mixed = f"{out}.heads"
-        product = weights_times_value(self.label, mixed, weights, v, given.item, given)
-        return [*product, merged_heads(self.label, self.shape, out, mixed, (heads,), given)]
+        weights, v = reads[0], reads[1].pieces[2] if reads[1].pieces else reads[1]
+        calls = Calls(self.label, out, reads, given)
+        taken = calls.same("taken", v, *reads[1:], *reads[1].pieces)  # what else the heads hold goes first
+        calls.merged("", over_keys(calls, "heads", weights, taken))
+        calls.hold(taken)  # the weights go as soon as their product is there
+        return calls.kernels
 
 
 def scale_formula(scale: float | None, width: Dim) -> str:
@@ -161,65 +170,75 @@ def scale_formula(scale: float | None, width: Dim) -> str:
     return f"/ sqrt({width})" if scale is None else f"* {scale:.6g}"
 
 
-def pairs(given: Conditions) -> Shape:
-    """Return the shape of a number for every head, query and key."""
-    return (B, H, T, given.keys)
+def query_key_value(reads: Sequence[Value]) -> tuple[Value, Value, Value]:
+    """Return queries, keys and values, read apart or in the split heads."""
+    q, k, v = reads if len(reads) > 1 else reads[0].pieces
+    return q, k, v
 
 
-def query_key_value(heads: str) -> tuple[str, str, str]:
-    """Return the names of the three that the split heads hold."""
-    return f"{heads}.q", f"{heads}.k", f"{heads}.v"
+def over_keys(calls: Calls, step: str, rows: Value, matrices: Value) -> Value:
+    """(B, H, T, n) times the matrix (B, G, n, m) of each one's group: a group's rows lie over each other in one."""
+    batch, heads, tokens, width = rows.shape
+    _, groups, _, columns = matrices.shape
+    (many,), (few,) = calls.sizes((heads,)), calls.sizes((groups,))
+    if many == few:
+        return calls.product(step, rows, matrices, copies=COPIES)
+    together = calls.reshaped(f"{step}:together", rows, (batch, groups, many // few * tokens, width), COPIES)
+    product = calls.product(f"{step}:product", together, matrices, copies=COPIES)
+    return calls.reshaped(step, product, (batch, heads, tokens, columns))
 
 
-def query_times_key(label: str, out: str, q: str, k: str, item: int, given: Conditions) -> list[Kernel]:
-    """``q @ k.T`` as one batched product over (BH, T, D), which copies what cannot be viewed so."""
-    copies, (q_read,) = _copied_heads((q,), item, given)
-    more_copies, (k_read,) = ([], [k]) if given.cached else _copied_heads((k,), item, given)
-    product = Kernel(
-        outs=(out,),
-        made=(Amount(label, pairs(given), item),),
-        reads=(q_read, k_read),
-        holds=(q, k),
-        saves=(q_read, k_read),
-        gradients=tuple(Gradient(Amount(PASSED_BACK, EACH_HEAD, item), each) for each in (q_read, k_read)),
-    )
-    return [*copies, *more_copies, product]
+def hidden(calls: Calls, step: str, square: Shape, window: Dim | None = None, *, chunked: bool = False) -> Value:
+    """Make where a key comes after the query, or too far before it: (T, K)."""
+    rows, keys = square
+    mask = (rows, keys)
+    ones = calls.constant(f"{step}:ones", mask, BOOL, label=MASK)
+    narrow = window is not None and calls.sizes((keys,)) > calls.sizes((window,))
+    later = calls.constant(f"{step}:later" if narrow else step, mask, BOOL, (ones,), MASK)
+    if not narrow:
+        return later
+    if chunked:
+        return _outside_chunk(calls, step, later, rows, keys)
+    like = calls.constant(f"{step}:like", mask, BOOL, (later,), MASK)
+    before = calls.constant(f"{step}:before", mask, BOOL, (like,), MASK)
+    return calls.into(step, later, before)
 
 
-def weights_times_value(label: str, out: str, weights: str, v: str, item: int, given: Conditions) -> list[Kernel]:
-    """``weights @ v`` as one batched product; its gradient comes back with heads and tokens exchanged."""
-    copies, (v_read,) = ([], [v]) if given.cached else _copied_heads((v,), item, given)
-    raw = f"{out}.raw"
-    product = Kernel(
-        outs=(raw,),
-        made=(Amount(label, EACH_HEAD, item),),
-        reads=(weights, v_read),
-        holds=(v,),
-        saves=(weights, v_read),
-        gradients=(
-            Gradient(Amount(PASSED_BACK, EACH_HEAD, item), v_read),
-            Gradient(Amount(PASSED_BACK, pairs(given), item), weights),
-        ),
-    )
-    # That gradient is copied into the product's order.
-    reordered = (Gradient(Amount(PASSED_BACK, EACH_HEAD, item), raw),) if _heads_need_copy(given) else ()
-    return [*copies, product, Kernel(outs=(out,), reads=(raw,), view_of=raw, gradients=reordered)]
+def _outside_chunk(calls: Calls, step: str, later: Value, rows: Dim, keys: Dim) -> Value:
+    places = calls.constant(f"{step}:places", (keys,), INDEX, label=MASK)
+    chunks = calls.constant(f"{step}:chunks", (keys,), INDEX, (places,), MASK)
+    outside = calls.constant(f"{step}:outside", (rows, keys), BOOL, (chunks,), MASK)
+    calls.hold(chunks)
+    return calls.into(step, later, outside, held=(chunks,))
 
 
-def merged_heads(label: str, shape: Shape, out: str, heads: str, held: tuple[str, ...], given: Conditions) -> Kernel:
-    """Lay the heads side by side; query, key and value are ``held`` until then, by the names of whoever attends."""
-    if given.sizes["T"] == 1 or given.sizes["H"] == 1:  # (B, H, T, D) can be viewed as (B, T, HD)
-        return Kernel(outs=(out,), reads=(heads,), view_of=heads)
-    return Kernel(outs=(out,), made=(Amount(label, shape, given.item),), reads=(heads,), holds=held)
+def read_from_cache(part: Part, value: Value, reads: tuple[str, ...] = ()) -> Kernel:
+    """Return the call that makes a value lie in the cache, which is counted there."""
+    nothing = (Amount(part.label, (number(0),), 1),)
+    return Kernel(outs=(value.name,), made=nothing, reads=reads, differentiable=False, value=value)
 
 
-def _heads_need_copy(given: Conditions) -> bool:
-    """Return whether (B, H, T, D) views of the fused projection cannot be viewed as (BH, T, D)."""
-    return given.sizes["B"] > 1 and given.sizes["H"] > 1
+def in_cache(part: Part, value: Value, shape: Shape, given: Conditions) -> Value:
+    """Return what readers get of a value that a cache keeps: all that they may attend to, as it lies there.
 
+    Where a prompt is longer than a window, that is the value itself.
 
-def _copied_heads(names: tuple[str, ...], item: int, given: Conditions) -> tuple[list[Kernel], list[str]]:
-    if not _heads_need_copy(given):
-        return [], list(names)
-    made = (Amount("Query, key, value copies", EACH_HEAD, item),)
-    return [Kernel(outs=(f"{n}.copy",), made=made, reads=(n,)) for n in names], [f"{n}.copy" for n in names]
+    Args:
+        part: says how much is kept.
+        value: of the tokens that are read now.
+        shape: of what is kept.
+        given: the conditions, whose ``keys`` are all that was read.
+    """
+    along = shape.index(T)
+    (tokens,), (keys,) = shape_sizes((T,), given.sizes), shape_sizes((given.keys,), given.sizes)
+    rows, seen = keys, given.keys
+    if part.kept_of is not None:
+        rows = min(size(part.kept_of, given.sizes), keys)
+        if keys > rows:
+            if tokens > 1:
+                return value
+            seen = number((keys - 1) % rows + 1) if part.kept_chunked else part.kept_of
+    whole = list(shape_sizes(shape, given.sizes))
+    whole[along] = rows
+    kept = tuple(seen if dim == along else length for dim, length in enumerate(shape))
+    return replace(value, shape=kept, strides=contiguous(tuple(whole)), grad=False)

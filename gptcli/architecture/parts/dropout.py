@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
+from msgspec.structs import replace
+
 from gptcli.architecture.axes import Shape
 from gptcli.architecture.books import BOOL, PASSED_BACK, Amount, Conditions, Gradient, Kernel, Value
 from gptcli.architecture.parts.part import Family, Part
@@ -32,7 +34,9 @@ class Dropout(Part, frozen=True, kw_only=True):
         return ()
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
-        return [dropped(self.shape, self.rate, out, reads[0].name, reads[0].item, given)]
+        (read,) = reads
+        call = dropped(self.shape, self.rate, out, read.name, read.item, given)
+        return [replace(call, value=replace(read, name=out))]
 
 
 def dropped(shape: Shape, rate: float, out: str, read: str, item: int, given: Conditions) -> Kernel:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from gptcli.architecture.axes import Dim, Shape, T
+from gptcli.architecture.axes import Dim, Shape
 from gptcli.architecture.books import INDEX, Amount, Conditions, Kernel, Value, of_parameter
 from gptcli.architecture.parts.part import GPT2_DEVIATION, Draw, Family, Part
 from gptcli.architecture.products import MatrixProduct
@@ -40,5 +40,12 @@ class Embedding(Part, frozen=True, kw_only=True):
         (index,) = (read.name for read in reads)
         if index != POSITIONS:
             return [Kernel(outs=(out,), made=(value,), gradients=(table,))]
-        count = Kernel(outs=(index,), made=(Amount("Positions", (T,), INDEX),), differentiable=False)
-        return [count, Kernel(outs=(out,), made=(value,), reads=(index,), saves=(index,), gradients=(table,))]
+        found = []
+        if self.offset:
+            place = f"{out}.place"
+            moved = (Amount("Positions", reads[0].shape, INDEX),)
+            found.append(Kernel(outs=(place,), made=moved, reads=(index,), differentiable=False))
+            index = place
+        held = (reads[0].name,)
+        looked_up = Kernel(outs=(out,), made=(value,), reads=(index,), holds=held, saves=(index,), gradients=(table,))
+        return [*found, looked_up]

@@ -3,23 +3,17 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from gptcli.architecture.axes import ONE, B, D, Dim, H, T
-from gptcli.architecture.books import BOOL, FP32, PASSED_BACK, Amount, Conditions, Gradient, Kernel, Value, elementwise
+from msgspec.structs import replace
+
+from gptcli.architecture.axes import ONE, D, Dim, H, number
+from gptcli.architecture.books import BOOL, FP32, PASSED_BACK, Amount, Conditions, Gradient, Kernel, NotInBooks, Value
+from gptcli.architecture.calls import Calls
 from gptcli.architecture.parts.alibi import Alibi
-from gptcli.architecture.parts.attention import (
-    EACH_HEAD,
-    merged_heads,
-    pairs,
-    query_key_value,
-    query_times_key,
-    scale_formula,
-    weights_times_value,
-)
+from gptcli.architecture.parts.attention import COPIES, MASK, hidden, query_key_value, scale_formula
 from gptcli.architecture.parts.dropout import dropped
 from gptcli.architecture.parts.part import Family, Part
 from gptcli.architecture.products import MatrixProduct
-
-_COPIES = "Query, key, value copies"
+from gptcli.architecture.strides import Numbers, contiguous, dense_like, permuted
 
 
 class FusedAttention(Part, frozen=True, kw_only=True):
@@ -54,67 +48,118 @@ class FusedAttention(Part, frozen=True, kw_only=True):
         return (scores, mix)
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
-        qkv = query_key_value(reads[0].name)
-        if given.device == "cpu" and given.training and self.rate > 0:
-            return _in_fp32(self, out, qkv, given)
-        fused = Kernel(
-            outs=(out,),
-            made=(Amount(self.label, EACH_HEAD, given.item), Amount("Attention statistics", (B, H, T), FP32)),
-            reads=qkv,
-            saves=(*qkv, out),
-            gradients=tuple(Gradient(Amount(PASSED_BACK, EACH_HEAD, given.item), each) for each in qkv),
-        )
-        return [fused]
+        q, k, v = query_key_value(reads)
+        calls = Calls(self.label, out, reads, given)
+        (rows,), (many,), (few,) = (calls.sizes((value.shape[axis],)) for value, axis in ((q, 2), (q, 1), (k, 1)))
+        mask = _mask(self, calls, q, k)
+        dropping = given.training and self.rate > 0
+        if given.device == "cpu" and (dropping or calls.sizes(q.shape[-1:]) != calls.sizes(v.shape[-1:])):
+            if many != few:
+                raise NotInBooks(self.kind, "dropout of attention with shared keys")
+            return _step_by_step(self, calls, (q, k, v), mask, given, dropping=dropping)
+        if rows == 1 and many != few and mask is None:
+            shape = (q.shape[0], k.shape[1], number(many // few), q.shape[-1])
+            mixed = _flash(calls, "mixed", calls.reshaped("grouped", q, shape), k, v, None)
+            calls.reshaped("", mixed, (q.shape[0], q.shape[2], q.shape[1] * v.shape[-1]))
+            return calls.done()
+        calls.merged("", _flash(calls, "mixed", q, k, v, mask))
+        return calls.done(*([mask] if mask is not None else []))
 
 
-def _in_fp32(part: FusedAttention, out: str, qkv: tuple[str, str, str], given: Conditions) -> list[Kernel]:
-    """What ``scaled_dot_product_attention`` does on the CPU where dropout is on: every step, in fp32."""
-    low = given.item < FP32
-    label = part.label
-    arguments = qkv
-    name = {part: f"{out}.{part}" for part in ("q", "k", "v", "bias", "raw", "masked", "softmax", "drop", "heads")}
-    found: list[Kernel] = []
-    if low:
-        for letter, read in zip(("q", "k", "v"), qkv, strict=True):
-            wide = f"{name[letter]}.fp32"
-            found.append(elementwise(_COPIES, EACH_HEAD, wide, read, FP32, back_item=given.item))
-        qkv = (f"{name['q']}.fp32", f"{name['k']}.fp32", f"{name['v']}.fp32")
-    scaled = [
-        elementwise(_COPIES, EACH_HEAD, name[letter], read, FP32)
-        for letter, read in zip(("q", "k"), qkv[:2], strict=True)
+def _mask(part: FusedAttention, calls: Calls, q: Value, k: Value) -> Value | None:
+    """Make what says which keys a query sees, where torch's own causal mask does not."""
+    rows, keys = calls.sizes((q.shape[2], k.shape[2]))
+    narrow = part.window is not None and (keys,) > calls.sizes((part.window,))
+    if part.alibi is not None:
+        bias = part.alibi.bias(calls, q.shape[2], k.shape[2], q.item)
+        if rows == 1:
+            return bias
+        unseen = hidden(calls, "unseen", (q.shape[2], k.shape[2]), part.window, chunked=part.chunked)
+        filled = calls.masked("bias:masked", bias, unseen)
+        calls.hold(bias, unseen)
+        return filled
+    if rows == 1 or (rows == keys and not narrow):
+        return None
+    return hidden(calls, "unseen", (q.shape[2], k.shape[2]), part.window, chunked=part.chunked)
+
+
+def _flash(calls: Calls, step: str, q: Value, k: Value, v: Value, mask: Value | None) -> Value:
+    """The fused call: it keeps what it reads, its result and a statistic; a mask of booleans is made numbers first."""
+    reads = [q, k, v]
+    if mask is not None and mask.item == BOOL:
+        mask = _as_numbers(calls, mask, q.item)
+    if mask is not None:
+        reads.append(mask)
+    lies = dense_like(calls.sizes(q.shape), calls.strides(q))
+    value = Value(calls.name(step), q.item, (*q.shape[:-1], v.shape[-1]), lies, q.grad or k.grad or v.grad)
+    gradients = [
+        Gradient(Amount(PASSED_BACK, read.shape, read.item), read.name, strides=_tokens_first(calls.sizes(read.shape)))
+        for read in (q, k, v)
     ]
-    found += [scaled[0], *_causal_bias(name["bias"]), scaled[1]]
-    found += query_times_key(label, name["raw"], name["q"], name["k"], FP32, given)
-    square = pairs(given)
-    found.append(Kernel(outs=(name["masked"],), made=(Amount(label, square, FP32),), reads=(name["raw"], name["bias"])))
-    found.append(elementwise(label, square, name["softmax"], name["masked"], FP32, saves=(name["softmax"],)))
-    found.append(dropped(square, part.rate, name["drop"], name["softmax"], FP32, given))
+    statistics = Amount("Attention statistics", q.shape[:-1], FP32)
+    saves = (*(read.name for read in reads), value.name)
+    return calls.call(value, reads, saves=saves, gradients=gradients, extra=(statistics,))
+
+
+def _as_numbers(calls: Calls, mask: Value, item: int) -> Value:
+    """Zero or minus infinity for booleans, from two scalars."""
+    low, high = (calls.constant(f"mask:{each}", (ONE,), item, label=MASK) for each in ("low", "high"))
+    return calls.constant("mask:numbers", mask.shape, item, (mask, low, high), MASK)
+
+
+def _tokens_first(shape: Numbers) -> Numbers:
+    """Return the strides of (B, H, T, D) whose numbers lie as (B, T, H, D)."""
+    batch, heads, tokens, width = shape
+    return permuted(contiguous((batch, tokens, heads, width)), (0, 2, 1, 3))
+
+
+def _step_by_step(
+    part: FusedAttention,
+    calls: Calls,
+    qkv: tuple[Value, Value, Value],
+    mask: Value | None,
+    given: Conditions,
+    *,
+    dropping: bool,
+) -> list[Kernel]:
+    """What ``scaled_dot_product_attention`` does on the CPU where dropout is on or widths differ: in fp32."""
+    q, k, v = qkv
+    low = q.item < FP32
+    if low:
+        q, k, v = (calls.mapped(f"{n}.fp32", x, item=FP32, label=COPIES) for n, x in zip("qkv", qkv, strict=True))
+    scaled_q = calls.mapped("q", q, label=COPIES)
+    bias = _added(calls, q, k, mask)
+    scaled_k = calls.mapped("k", calls.permuted("k.T", k, (0, 1, 3, 2)), label=COPIES)
+    square = calls.product("raw", scaled_q, scaled_k, copies=COPIES)
+    if bias is not None:
+        square = calls.plus("masked", square, bias)
+    shares = calls.mapped("softmax", square, saves="result", lies=False)
+    dropped_shares = shares
+    if dropping:
+        call = dropped(shares.shape, part.rate, calls.name("drop"), shares.name, FP32, given)
+        dropped_shares = replace(shares, name=call.outs[0])
+        calls.kernels.append(replace(call, value=dropped_shares))
     if low:  # the weights are returned too, in the caller's dtype, and dropped there
-        returned = (Amount(label, square, given.item),)
-        found.append(Kernel(outs=(f"{out}.weights",), made=returned, reads=(name["drop"],), differentiable=False))
-    heads = f"{name['heads']}.fp32" if low else name["heads"]
-    found += weights_times_value(label, heads, name["drop"], qkv[2], FP32, given)
+        returned = calls.constant("weights", shares.shape, given.item, (dropped_shares,))
+    heads = calls.product("heads.fp32" if low else "heads", dropped_shares, v, copies=COPIES)
+    held = [scaled_q, *([bias] if bias is not None else [])]
     if low:
-        found.append(elementwise(label, EACH_HEAD, name["heads"], heads, given.item, back_item=FP32))
-    low_only = (*qkv, name["drop"], f"{out}.weights", heads) if low else ()
-    held = (*arguments, name["q"], name["bias"], *low_only)
-    found.append(Kernel(outs=(f"{out}.returned",), reads=(name["heads"],), holds=held, view_of=name["heads"]))
-    return [*found, merged_heads(label, part.shape, out, f"{out}.returned", arguments, given)]
+        heads = calls.mapped("heads", heads, item=given.item)
+        held += [q, k, v, dropped_shares, returned]
+    returned = calls.same("returned", heads)
+    calls.hold(*held)
+    calls.merged("", returned)
+    return calls.done(*qkv)
 
 
-def _causal_bias(out: str) -> list[Kernel]:
-    """Zero or minus infinity for every pair of tokens, made from a triangle of booleans and two scalars."""
-    mask, scalar = Amount("Causal mask", (T, T), BOOL), Amount("Causal mask", (ONE,), FP32)
-    ones, lower, low, high = f"{out}.ones", f"{out}.lower", f"{out}.low", f"{out}.high"
-    return [
-        Kernel(outs=(ones,), made=(mask,), differentiable=False),
-        Kernel(outs=(lower,), made=(mask,), reads=(ones,), differentiable=False),
-        Kernel(outs=(low,), made=(scalar,), differentiable=False),
-        Kernel(outs=(high,), made=(scalar,), differentiable=False),
-        Kernel(
-            outs=(out,),
-            made=(Amount("Causal mask", (T, T), FP32),),
-            reads=(lower, low, high),
-            differentiable=False,
-        ),
-    ]
+def _added(calls: Calls, q: Value, k: Value, mask: Value | None) -> Value | None:
+    """Zero or minus infinity for every query and key, where more than one query asks."""
+    if mask is not None:
+        return _as_numbers(calls, mask, FP32) if mask.item == BOOL else mask
+    if calls.sizes((q.shape[2],)) == (1,):
+        return None
+    square = (q.shape[2], k.shape[2])
+    ones = calls.constant("bias:ones", square, BOOL, label=MASK)
+    lower = calls.constant("bias:lower", square, BOOL, (ones,), MASK)
+    low, high = (calls.constant(f"bias:{each}", (ONE,), FP32, label=MASK) for each in ("low", "high"))
+    return calls.constant("bias", square, FP32, (lower, low, high), MASK)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from gptcli.architecture.books import Conditions, Kernel, Value, elementwise
+from gptcli.architecture.books import Conditions, Kernel, Value
+from gptcli.architecture.calls import Calls
 from gptcli.architecture.parts.part import Family, Part
 from gptcli.architecture.products import MatrixProduct
 
@@ -27,5 +28,6 @@ class Gelu(Part, frozen=True, kw_only=True):
         return ()
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
-        read = reads[0].name
-        return [elementwise(self.label, self.shape, out, read, given.item, saves=(read,))]
+        calls = Calls(self.label, out, reads, given)
+        calls.mapped("", reads[0], saves="input")
+        return calls.done()

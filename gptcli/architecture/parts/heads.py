@@ -2,9 +2,12 @@
 
 from functools import reduce
 from operator import add
+from collections.abc import Sequence
 from typing import ClassVar
 
 from gptcli.architecture.axes import Dim
+from gptcli.architecture.books import Conditions, Kernel, Value
+from gptcli.architecture.calls import Calls
 from gptcli.architecture.parts.part import Family, Part
 from gptcli.architecture.products import MatrixProduct
 
@@ -25,6 +28,13 @@ class Piece(Part, frozen=True, kw_only=True):
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()
+
+    def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
+        (x,) = reads
+        calls = Calls(self.label, out, reads, given)
+        calls.sliced("", x, (*x.shape[:-1], self.width))
+        return calls.done()
+
 
 
 class Heads(Part, frozen=True, kw_only=True):
@@ -53,6 +63,16 @@ class Heads(Part, frozen=True, kw_only=True):
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()
 
+    def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
+        (x,) = reads
+        calls = Calls(self.label, out, reads, given)
+        batch, tokens, _ = x.shape
+        some = calls.sliced("some", x, (batch, tokens, self.amount * self.width))
+        parted = calls.reshaped("parted", some, (batch, tokens, self.amount, self.width))
+        calls.permuted("", parted, (0, 2, 1, 3))
+        return calls.done()
+
+
 
 class Joined(Part, frozen=True, kw_only=True):
     """Two pieces of every head side by side; what has one head for all is given to each."""
@@ -73,3 +93,11 @@ class Joined(Part, frozen=True, kw_only=True):
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()
+
+    def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
+        x, y = reads
+        calls = Calls(self.label, out, reads, given)
+        spread = calls.expanded("spread", y, (*x.shape[:-1], y.shape[-1]))
+        calls.joined("", (x, spread), (*x.shape[:-1], self.width))
+        return calls.done()
+

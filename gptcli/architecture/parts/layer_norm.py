@@ -3,8 +3,19 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from gptcli.architecture.axes import Dim, Shape
-from gptcli.architecture.books import FP32, PASSED_BACK, Amount, Conditions, Gradient, Kernel, Value, of_parameter
+from gptcli.architecture.axes import ONE, Dim, Shape
+from gptcli.architecture.books import (
+    FP32,
+    PASSED_BACK,
+    Amount,
+    Conditions,
+    Gradient,
+    Kernel,
+    NotInBooks,
+    Value,
+    of_parameter,
+)
+from gptcli.architecture.calls import Calls
 from gptcli.architecture.parts.norm_scale import NormScale, scale_formula, scale_weights
 from gptcli.architecture.parts.part import Draw, Family, Part, identity_draws
 from gptcli.architecture.products import MatrixProduct
@@ -42,13 +53,27 @@ class LayerNorm(Part, frozen=True, kw_only=True):
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
         (read,) = reads
-        value = Amount(self.label, self.shape, given.stream_item)
+        calls = Calls(self.label, out, reads, given)
+        low = read.item < FP32 or given.autocast
+        if low and (self.scale == "one_plus_weight" or self.heads is not None):
+            raise NotInBooks(self.kind, "weights of another kind in 16 bits")
+        scale = None
+        if self.scale == "one_plus_weight":
+            scale = calls.plus_one("scale", calls.parameter("weight", (self.features,)))
+        item = max(given.stream_item, read.item)
         # The CPU keeps mean and deviation in the dtype of its input.
-        item = given.stream_item if given.device == "cpu" else FP32
-        statistic = Amount("Layer norm statistics", self.shape[:-1], item)
+        statistic = Amount("Layer norm statistics", read.shape[:-1], item if given.device == "cpu" else FP32)
+        own = {} if self.heads is not None else self.weights()
         gradients = (
-            Gradient(Amount(PASSED_BACK, self.shape, read.item), read.name),
-            *(of_parameter(f"{out}.{name}", shape, given.stream_item) for name, shape in self.weights().items()),
+            Gradient(Amount(PASSED_BACK, read.shape, read.item), read.name),
+            *(of_parameter(calls.name(name), shape, given.stream_item) for name, shape in own.items()),
         )
-        made = (value, statistic, statistic)
-        return [Kernel(outs=(out,), made=made, reads=(read.name,), saves=(read.name,), gradients=gradients)]
+        value = Value(calls.name("" if self.heads is None else "normed"), item, read.shape)
+        saves = (read.name, *([scale.name] if scale is not None else []))
+        calls.call(value, (read,), saves=saves, gradients=gradients, extra=(statistic, statistic))
+        if self.heads is not None:
+            weight = calls.parameter("weight", (self.heads, ONE, self.features))
+            scaled = calls.times("scaled" if self.bias else "", value, weight)
+            if self.bias:
+                calls.plus("", scaled, calls.parameter("bias", (self.features,)))
+        return calls.done(*([scale] if scale is not None else []))

@@ -75,14 +75,15 @@ class Linear(Part, frozen=True, kw_only=True):
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
         (read,) = reads
         label = "Logits" if self.role == HEAD else self.label
-        value = Amount(label, self.shape, given.item)
+        shape = (*read.shape[:-1], self.width)
+        value = Amount(label, shape, given.item)
         weight, bias = f"{out}.weight", f"{out}.bias"
         casts: list[Kernel] = []
         if given.autocast:
             casts += [
                 _cast_parameter(f"{out}.{name}", shape, given) for name, shape in reversed(self.weights().items())
             ]
-        source, taken = read.name, (*self.shape[:-1], self.inputs)
+        source, taken = read.name, (*read.shape[:-1], self.inputs)
         if read.item != given.item:
             source = f"{out}.input"
             casts.append(cast("Inputs in half precision", taken, source, read, given.item))
@@ -97,6 +98,7 @@ class Linear(Part, frozen=True, kw_only=True):
             saves=(source, *([_half(weight)] if given.autocast else [])),
             saved_for=((source, to_weight.of), (_half(weight), source)),
             gradients=(to_input, to_weight, to_bias) if self.bias else (to_weight, to_input),
+            value=Value(out, given.item, shape),
         )
         return [*casts, product]
 

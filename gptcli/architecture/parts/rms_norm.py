@@ -3,22 +3,19 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from msgspec.structs import replace
-
-from gptcli.architecture.axes import ONE, Dim, Shape, elements
+from gptcli.architecture.axes import ONE, Dim, Shape
 from gptcli.architecture.books import (
     FP32,
     PASSED_BACK,
-    TEMPORARIES,
     Amount,
     Conditions,
     Gradient,
     Kernel,
-    Temporary,
+    NotInBooks,
     Value,
-    cast,
     of_parameter,
 )
+from gptcli.architecture.calls import Calls
 from gptcli.architecture.parts.norm_scale import NormScale, scale_formula, scale_weights
 from gptcli.architecture.parts.part import Draw, Family, Part, identity_draws
 from gptcli.architecture.products import MatrixProduct
@@ -57,21 +54,25 @@ class RMSNorm(Part, frozen=True, kw_only=True):
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
         (read,) = reads
-        return (_composite if self.composite(given.device) else _fused)(self, out, read, given)
+        calls = Calls(self.label, out, reads, given)
+        if self.composite(given.device):
+            return _composite(self, calls, read)
+        return _fused(self, calls, read, given)
 
 
-def _fused(part: RMSNorm, out: str, read: Value, given: Conditions) -> list[Kernel]:
+def _fused(part: RMSNorm, calls: Calls, read: Value, given: Conditions) -> list[Kernel]:
     """CUDA's ``_fused_rms_norm``: it keeps its input and one fp32 statistic a token."""
-    value = Amount(part.label, part.shape, read.item)
-    statistic = Amount(_STATISTICS, part.shape[:-1], FP32)
-    gradients = (
-        Gradient(Amount(PASSED_BACK, part.shape, read.item), read.name),
-        of_parameter(f"{out}.weight", (part.features,), given.stream_item),
-    )
-    return [Kernel(outs=(out,), made=(value, statistic), reads=(read.name,), saves=(read.name,), gradients=gradients)]
+    if part.scale == "one_plus_weight" or part.heads is not None:
+        raise NotInBooks(part.kind, "weights of another kind on CUDA")
+    value = Value(calls.name(""), read.item, read.shape)
+    statistic = Amount(_STATISTICS, read.shape[:-1], FP32)
+    own = [of_parameter(calls.name(name), shape, given.stream_item) for name, shape in part.weights().items()]
+    gradients = (Gradient(Amount(PASSED_BACK, read.shape, read.item), read.name), *own)
+    calls.call(value, (read,), saves=(read.name,), gradients=gradients, extra=(statistic,))
+    return calls.done()
 
 
-def _composite(part: RMSNorm, out: str, read: Value, given: Conditions) -> list[Kernel]:
+def _composite(part: RMSNorm, calls: Calls, read: Value) -> list[Kernel]:
     """List the calls of ``rms_norm_composite`` in torch's ``aten/src/ATen/native/layer_norm.cpp``, all in fp32.
 
     ::
@@ -83,91 +84,43 @@ def _composite(part: RMSNorm, out: str, read: Value, given: Conditions) -> list[
     The backward of each call is its formula in torch's ``tools/autograd/derivatives.yaml``; the engine then sums what
     ``mul`` passes back over the dimensions in which it broadcast.
     """
-    names = ("wide", "squares", "mean", "root", "normed", "scaled")
-    wide, squares, mean, root, normed, scaled = (f"{out}.{name}" for name in names)
     narrow = read.item < FP32
-    if not narrow:
-        wide, scaled = read.name, out
-    found = [cast(_STEPS, part.shape, wide, read, FP32)] if narrow else []
-    found += [*_root(part, wide, squares, mean, root), _normalized(part, wide, root, normed, given)]
-    label = _STEPS if narrow else part.label
-    held = (wide,) if narrow else (wide, root)
-    found.append(_scaled(part, Amount(label, part.shape, FP32), normed, scaled, f"{out}.weight", held, given))
+    if narrow and (part.scale == "one_plus_weight" or part.heads is not None):
+        raise NotInBooks(part.kind, "weights of another kind in 16 bits")
+    scale = _scale(part, calls)
+    wide = calls.mapped("wide", read, item=FP32, label=_STEPS) if narrow else read
+    root = _root(calls, wide)
+    last = "scaled"
+    normed = calls.times("normed" if scale is not None else last, wide, root, _STEPS if scale is not None else "")
+    calls.hold(wide, root)
+    if scale is not None:
+        scaled = calls.times(last, normed, scale, _STEPS if narrow else "")
+        calls.hold(wide, *(() if narrow or part.heads is not None else (root,)))
+    else:
+        scaled = normed
     if narrow:
-        back = cast(part.label, part.shape, out, Value(scaled, FP32), read.item)
-        found.append(replace(back, holds=(root, read.name)))
-    return found
+        scaled = calls.mapped("narrow", scaled, item=read.item)
+        calls.hold(root)
+    calls.laid_out("", scaled)
+    return calls.done(*([scale] if scale is not None else []))
 
 
-def _root(part: RMSNorm, wide: str, squares: str, mean: str, root: str) -> list[Kernel]:
+def _scale(part: RMSNorm, calls: Calls) -> Value | None:
+    """Return what is multiplied with: the weight, 1 + the weight, or None."""
+    if part.scale == "none":
+        return None
+    shape = (part.features,) if part.heads is None else (part.heads, ONE, part.features)
+    weight = calls.parameter("weight", shape)
+    return weight if part.scale == "weight" else calls.plus_one("scale", weight)
+
+
+def _root(calls: Calls, wide: Value) -> Value:
     """``rsqrt(pow(wide, 2).mean(-1, keepdim=True).add_(eps))``."""
-    rows = (*part.shape[:-1], ONE)
-    whole, row = Amount(_STEPS, part.shape, FP32), Amount(_STATISTICS, rows, FP32)
-    back, back_row = Amount(PASSED_BACK, part.shape, FP32), Amount(PASSED_BACK, rows, FP32)
-    passing, passing_row = Temporary(Amount(TEMPORARIES, part.shape, FP32)), Temporary(Amount(TEMPORARIES, rows, FP32))
-    return [
-        Kernel(
-            outs=(squares,),
-            made=(whole,),
-            reads=(wide,),
-            saves=(wide,),
-            gradients=(passing, passing, Gradient(back, wide)),  # grad * (2 * wide.pow(1))
-        ),
-        Kernel(
-            outs=(mean,),
-            made=(row,),
-            reads=(squares,),
-            gradients=(Gradient(back, squares),),  # grad.expand(...) / C
-        ),
-        Kernel(
-            outs=(root,),
-            made=(row,),
-            reads=(mean,),
-            holds=(squares,),
-            saves=(root,),
-            gradients=(passing_row, passing_row, Gradient(back_row, mean)),  # -0.5 * grad * root.pow(3)
-        ),
-    ]
-
-
-def _normalized(part: RMSNorm, wide: str, root: str, normed: str, given: Conditions) -> Kernel:
-    """``wide.mul(root)``; the root's gradient is a sum over each row."""
-    rows = (*part.shape[:-1], ONE)
-    summed = elements((part.features,), given.sizes) > 1  # one number is no sum
-    passing = (Temporary(Amount(TEMPORARIES, part.shape, FP32), until=root),) if summed else ()
-    return Kernel(
-        outs=(normed,),
-        made=(Amount(_STEPS, part.shape, FP32),),
-        reads=(wide, root),
-        saves=(wide, root),
-        gradients=(
-            *passing,
-            Gradient(Amount(PASSED_BACK, part.shape, FP32), wide),
-            Gradient(Amount(PASSED_BACK, rows, FP32), root, late=summed),
-        ),
-    )
-
-
-def _scaled(
-    part: RMSNorm, value: Amount, normed: str, scaled: str, weight: str, held: tuple[str, ...], given: Conditions
-) -> Kernel:
-    """``normed.mul(weight)``; the weight's gradient is a sum over all tokens, made in fp32 and then cast."""
-    width = (part.features,)
-    to_weight: tuple[Gradient | Temporary, ...] = (of_parameter(weight, width, given.stream_item, late=True),)
-    summed = weight
-    if given.stream_item < FP32:
-        summed = f"{weight}.fp32"
-        to_weight = (Temporary(Amount(TEMPORARIES, width, FP32), name=summed, until=weight, late=True), *to_weight)
-    return Kernel(
-        outs=(scaled,),
-        made=(value,),
-        reads=(normed,),
-        holds=held,
-        saves=(normed,),
-        saved_for=((normed, weight),),
-        gradients=(
-            Temporary(Amount(TEMPORARIES, part.shape, FP32), until=summed),
-            Gradient(Amount(PASSED_BACK, part.shape, FP32), normed),
-            *to_weight,
-        ),
-    )
+    rows = (*wide.shape[:-1], ONE)
+    squares = calls.mapped("squares", wide, saves="input", passing=2, label=_STEPS)  # grad * (2 * wide.pow(1))
+    back = Gradient(Amount(PASSED_BACK, wide.shape, FP32), squares.name)
+    mean = Value(calls.name("mean"), FP32, rows, None, wide.grad)
+    calls.call(mean, (squares,), gradients=(back,), label=_STATISTICS)  # grad.expand(...) / C
+    root = calls.mapped("root", mean, saves="result", passing=2, label=_STATISTICS)  # -0.5 * grad * root.pow(3)
+    calls.hold(squares)
+    return root

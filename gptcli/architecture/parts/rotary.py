@@ -1,10 +1,27 @@
 """Rotary positions (Su et al. 2021): pairs of a head's numbers are rotated by an angle that grows with the position."""
 
+from collections.abc import Sequence
+from math import log, sqrt
 from typing import ClassVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from gptcli.architecture.axes import Dim
+from gptcli.architecture.axes import ONE, Dim, number
+from gptcli.architecture.books import (
+    BOOL,
+    FP32,
+    PASSED_BACK,
+    TEMPORARIES,
+    Amount,
+    Conditions,
+    Gradient,
+    Kernel,
+    NotInBooks,
+    Temporary,
+    Value,
+)
+from gptcli.architecture.calls import Calls
 from gptcli.architecture.parts.part import Family, Part
 from gptcli.architecture.products import MatrixProduct
 from gptcli.config.model_config import RopeScaling
@@ -47,6 +64,27 @@ class Scaling(Struct, frozen=True, kw_only=True):
     long_factors: tuple[float, ...] = ()
 
 
+def attention_factor(scaling: Scaling) -> float:
+    """Return what cosine and sine are multiplied with: what is given, or what the kind of scaling implies.
+
+    yarn's is 0.1 log(factor) + 1 (Peng et al. 2023, section 3.4), with ``mscale`` a quotient of two such; longrope's is
+    sqrt(1 + log(factor) / log(original)) (Ding et al. 2024, section 4).
+    """
+    if scaling.kind not in ("yarn", "longrope"):
+        return 1.0
+    if scaling.attention_factor is not None:
+        return scaling.attention_factor
+    if scaling.kind == "longrope":
+        return sqrt(1 + log(scaling.factor) / log(scaling.original)) if scaling.factor > 1 else 1.0
+    if scaling.mscale and scaling.mscale_all_dim:
+        return _mscale(scaling.factor, scaling.mscale) / _mscale(scaling.factor, scaling.mscale_all_dim)
+    return _mscale(scaling.factor, 1.0)
+
+
+def _mscale(factor: float, by: float) -> float:
+    return 0.1 * by * log(factor) + 1.0 if factor > 1 else 1.0
+
+
 class RotaryTable(Part, frozen=True, kw_only=True):
     """Cosine and sine of every position's angles, (2, T, R): ``angle = position * base ** (-2i / R)``.
 
@@ -72,6 +110,31 @@ class RotaryTable(Part, frozen=True, kw_only=True):
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()
+
+    def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
+        (positions,) = reads
+        calls = Calls(self.label, out, reads, given)
+        (tokens,) = positions.shape
+        half = number(calls.sizes((self.width,))[0] // 2)
+        frequencies = self._frequencies(calls, positions, half)
+        wide = calls.constant("float", positions.shape, FP32, reads)
+        angles = calls.constant("angles", (tokens, half), FP32, (wide, *frequencies))
+        waves = [calls.constant(step, (tokens, half), FP32, (angles,)) for step in ("cos", "sin")]
+        turned = calls.constant("turned", (number(2), tokens, half), FP32, waves)
+        if attention_factor(self.scaling) != 1:
+            turned = calls.constant("scaled", turned.shape, FP32, (turned,))
+        calls.constant("", self.shape, FP32, (turned,))
+        return calls.done(angles)
+
+    def _frequencies(self, calls: Calls, positions: Value, half: Dim) -> tuple[Value, ...]:
+        """Make the frequencies of a text of this length, where they are not those of every text."""
+        if self.scaling.kind == "dynamic":
+            raise NotInBooks(self.kind, "dynamic scaling")
+        if self.scaling.kind != "longrope":
+            return ()
+        late = calls.constant("late", (ONE,), BOOL, (positions,))
+        return (calls.constant("frequencies", (half,), FP32, (late,)),)
+
 
 
 class Rotary(Part, frozen=True, kw_only=True):
@@ -104,3 +167,47 @@ class Rotary(Part, frozen=True, kw_only=True):
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()
+
+    def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
+        x, table = reads
+        calls = Calls(self.label, out, reads, given)
+        held = []
+        if table.item != x.item:
+            table = calls.constant("table", table.shape, x.item, reads[1:])
+            held.append(table)
+        angle = replace(table, shape=table.shape[1:])  # cosines or sines
+        partial = calls.sizes((self.width,)) != calls.sizes((self.of,))
+        turning = calls.sliced("turning", x, (*x.shape[:-1], self.width)) if partial else x
+        straight = calls.times("straight", turning, angle)
+        across = (_neighbours if self.interleaved else _halves)(calls, turning)
+        turned = _added(calls, "turned" if partial else "", straight, across, angle)
+        if partial:
+            rest = Dim(tuple(term for term in (self.of + -1 * self.width).terms))
+            calls.joined("", (turned, calls.sliced("rest", x, (*x.shape[:-1], rest))), x.shape)
+        return calls.done(*held)
+
+
+def _halves(calls: Calls, x: Value) -> Value:
+    """``cat((-second, first))`` of both halves, which are views that one call makes."""
+    shape = (*x.shape[:-1], number(calls.sizes(x.shape)[-1] // 2))
+    lies = calls.strides(x)
+    first, second = (Value(calls.name(step), x.item, shape, lies, x.grad) for step in ("first", "second"))
+    calls.split((first, second), x)
+    return calls.joined("across", (calls.mapped("minus", second), first), x.shape)
+
+
+def _neighbours(calls: Calls, x: Value) -> Value:
+    """``stack((-odd, even))``: every second number is a view, whose gradient is all of them."""
+    half = (*x.shape[:-1], number(calls.sizes(x.shape)[-1] // 2))
+    even, odd = (calls.sliced(step, x, half, every=2) for step in ("even", "odd"))
+    stacked = calls.joined("stacked", (calls.mapped("minus", odd), even), (*half, number(2)))
+    return calls.reshaped("across", stacked, x.shape)
+
+
+def _added(calls: Calls, step: str, x: Value, y: Value, angle: Value) -> Value:
+    """``addcmul(x, y, angle)``: y's gradient is the incoming one times the angle, which is scaled first."""
+    value = replace(x, name=calls.name(step))
+    scaled = Temporary(Amount(TEMPORARIES, angle.shape, angle.item), until=y.name)
+    back = Gradient(Amount(PASSED_BACK, y.shape, y.item), y.name, shape=calls.sizes(y.shape))
+    return calls.call(value, (x, y, angle), saves=(angle.name,), gradients=(scaled, back))
+

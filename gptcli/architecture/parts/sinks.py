@@ -1,8 +1,13 @@
 """A softmax in which a learned number of each head takes part (attention sinks, as in gpt-oss)."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
-from gptcli.architecture.axes import H, Shape
+from msgspec.structs import replace
+
+from gptcli.architecture.axes import ONE, H, Shape
+from gptcli.architecture.books import Conditions, Kernel, Value
+from gptcli.architecture.calls import Calls
 from gptcli.architecture.parts.part import GPT2_DEVIATION, Draw, Family, Part
 from gptcli.architecture.products import MatrixProduct
 
@@ -27,3 +32,15 @@ class SinkSoftmax(Part, frozen=True, kw_only=True):
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()
+
+    def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
+        (scores,) = reads
+        calls = Calls(self.label, out, reads, given)
+        one = (*scores.shape[:-1], ONE)
+        sink = calls.parameter("sinks", (H,))
+        wide = (*scores.shape[:-1], scores.shape[-1] + ONE)
+        joined = calls.joined_with("joined", scores, replace(sink, shape=one), (H,), wide)
+        shares = calls.mapped("shares", joined, saves="result", lies=False)
+        calls.sliced("", shares, scores.shape)
+        return calls.done()
+

@@ -18,7 +18,12 @@ class Piece(Leaf):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., all) -> (..., width)."""
-        return x.narrow(-1, self.start, self.width)
+        return some_of(x, self.start, self.width)
+
+
+def some_of(x: Tensor, start: int, width: int) -> Tensor:
+    """Return some of the last dimension; all of it is the tensor itself, whose gradient then needs no copy."""
+    return x if width == x.shape[-1] else x.narrow(-1, start, width)
 
 
 @leaf_of(heads.Heads)
@@ -31,7 +36,7 @@ class Heads(Leaf):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, all) -> (B, amount, T, width)."""
-        some = x.narrow(-1, self.start, self.amount * self.width)  # (B, T, amount * width)
+        some = some_of(x, self.start, self.amount * self.width)  # (B, T, amount * width)
         return some.view(*x.shape[:-1], self.amount, self.width).transpose(1, 2)
 
 

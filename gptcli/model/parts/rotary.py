@@ -4,14 +4,14 @@ How frequencies are stretched, and in which order that is computed, is as in tra
 the last bit. Angles are computed in fp32, whatever the network's dtype.
 """
 
-from math import ceil, floor, log, pi, sqrt
+from math import ceil, floor, log, pi
 
 import torch
 from torch import Tensor
 
 from gptcli.architecture import Sizes, size
 from gptcli.architecture.parts import rotary
-from gptcli.architecture.parts.rotary import Scaling
+from gptcli.architecture.parts.rotary import Scaling, attention_factor
 from gptcli.model.parts.leaf import Leaf, Parameters, leaf_of
 
 
@@ -77,27 +77,6 @@ class Rotary(Leaf):
             return torch.stack((-second, first), dim=-1).flatten(-2)
         first, second = x.chunk(2, dim=-1)  # (..., R / 2) each
         return torch.cat((-second, first), dim=-1)
-
-
-def attention_factor(scaling: Scaling) -> float:
-    """Return what cosine and sine are multiplied with: what is given, or what the kind of scaling implies.
-
-    yarn's is 0.1 log(factor) + 1 (Peng et al. 2023, section 3.4), with ``mscale`` a quotient of two such; longrope's is
-    sqrt(1 + log(factor) / log(original)) (Ding et al. 2024, section 4).
-    """
-    if scaling.kind not in ("yarn", "longrope"):
-        return 1.0
-    if scaling.attention_factor is not None:
-        return scaling.attention_factor
-    if scaling.kind == "longrope":
-        return sqrt(1 + log(scaling.factor) / log(scaling.original)) if scaling.factor > 1 else 1.0
-    if scaling.mscale and scaling.mscale_all_dim:
-        return _mscale(scaling.factor, scaling.mscale) / _mscale(scaling.factor, scaling.mscale_all_dim)
-    return _mscale(scaling.factor, 1.0)
-
-
-def _mscale(factor: float, by: float) -> float:
-    return 0.1 * by * log(factor) + 1.0 if factor > 1 else 1.0
 
 
 def _frequencies(scaling: Scaling, base: float, width: int) -> tuple[Tensor, Tensor]:
