@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gptcli.architecture.axes import Sizes, shape_sizes, size
+from gptcli.architecture.axes import H, P, Sizes, shape_sizes, size
 from gptcli.architecture.listing import Found, walk
 from gptcli.architecture.network import Group, Network
 from gptcli.architecture.parts.linear import Linear
@@ -178,7 +178,7 @@ def _as_stored(whole: Quantizable, part: Part, sizes: Sizes, config: ModelConfig
         yield replace(whole, purpose="gate", rows=whole.rows // 2)
         yield replace(whole, purpose="up", rows=whole.rows // 2)
     elif whole.purpose == "latent":
-        yield replace(whole, heads=sizes["H"], key_rows=sizes["N"])
+        yield replace(whole, heads=size(H, sizes), key_rows=size(P, sizes))
     else:
         yield whole
 

@@ -20,10 +20,10 @@ _MOST_WITHIN = 100_000  # of those
 _LENGTH = 8  # bytes of a length
 
 # The types of values, ``enum gguf_type`` of ggml/include/gguf.h: names and formats of `struct`.
-_NUMBERS = {
-    0: ("u8", "B"), 1: ("i8", "b"), 2: ("u16", "H"), 3: ("i16", "h"), 4: ("u32", "I"), 5: ("i32", "i"),
-    6: ("f32", "f"), 7: ("bool", "B"), 10: ("u64", "Q"), 11: ("i64", "q"), 12: ("f64", "d"),
+_NAMES = {
+    0: "u8", 1: "i8", 2: "u16", 3: "i16", 4: "u32", 5: "i32", 6: "f32", 7: "bool", 10: "u64", 11: "i64", 12: "f64",
 }  # fmt: skip
+_NUMBERS = dict(zip(_NAMES, zip(_NAMES.values(), "BbHhIifBQqd", strict=True), strict=True))
 _SIZES = {type_: struct.calcsize(f"<{form}") for type_, (_, form) in _NUMBERS.items()}
 STRING, ARRAY = 8, 9
 

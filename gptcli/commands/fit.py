@@ -80,6 +80,7 @@ def fit(
     from gptcli.api.configs import network_of, resolve
     from gptcli.api.fit import fitted
     from gptcli.api.runs import step_options
+    from gptcli.api.stored_format import weights_format
     from gptcli.commands._budget import memory_limit
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.errors import print_note
@@ -95,7 +96,7 @@ def fit(
         seq_len,
         batch=batch_size,
         mode=mode,
-        dtype=dtype,
+        dtype=weights_format(resolved, dtype if is_typed(context, "dtype") else None, mode, print_note),
         kv_dtype=kv_dtype,
         amp=amp,
         attention=attention,

@@ -3,7 +3,7 @@
 import typer
 
 from gptcli.commands._app import command_app, common
-from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption
+from gptcli.commands._options import AttentionOption, ConfigOption, JsonOption, SetOption, TiedOption, is_typed
 from gptcli.commands._run_options import (
     AccumulateOption,
     AmpOption,
@@ -65,8 +65,9 @@ def memory(
     from gptcli.analysis.memory import memory_report
     from gptcli.api.adapters import with_adapters
     from gptcli.api.budget import hold, refuse_over_budget
-    from gptcli.api.configs import described
+    from gptcli.api.configs import network_of, resolve
     from gptcli.api.runs import step_options
+    from gptcli.api.stored_format import weights_format
     from gptcli.commands._budget import memory_limit
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.errors import print_note
@@ -74,14 +75,14 @@ def memory(
 
     refuse_training_options(context, mode)
     limit, free = memory_limit(budget, headroom, device)
-    network = described(config, set_values, tied, attention, note=print_note)
-    network = with_adapters(network, lora, lora_targets)
+    resolved = resolve(config, set_values, tied, note=print_note)
+    network = with_adapters(network_of(resolved.config, attention), lora, lora_targets)
     options = step_options(
         network.config,
         seq_len,
         batch=batch_size,
         mode=mode,
-        dtype=dtype,
+        dtype=weights_format(resolved, dtype if is_typed(context, "dtype") else None, mode, print_note),
         kv_dtype=kv_dtype,
         amp=amp,
         attention=attention,

@@ -1,5 +1,6 @@
 """What weights take in formats with scales, against the shapes that each program gives its tensors."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from gptcli.analysis.params import count_parameters
-from gptcli.architecture import describe
+from gptcli.architecture import Network, describe
 from gptcli.architecture.axes import elements
 from gptcli.architecture.formats import (
     NUMBERS,
@@ -22,8 +23,9 @@ from gptcli.architecture.formats import (
     kept_of,
 )
 from gptcli.architecture.listing import weights
-from gptcli.architecture.quantizable import Facts, Quantizable, facts_of, quantizable
+from gptcli.architecture.quantizable import FUSED, Facts, Quantizable, facts_of, quantizable
 from gptcli.config import ModelConfig, load_config
+from gptcli.config.load import config_from_mapping
 from tests.architecture.published import MIXTRAL
 from tests.patterned import patterned
 
@@ -179,9 +181,23 @@ def test_gpt_2_is_seen_as_programs_see_it() -> None:
 DECODERS = ["llama-3.2-1b", "phi-4", "pythia-160m", "mixtral-8x7b", "gpt-oss-20b", "deepseek-v3", "gemma-3-270m"]
 
 
-@pytest.mark.parametrize("name", DECODERS)
-def test_a_decoders_weights_are_all_there(name: str) -> None:
-    network = describe(load_config(name, environ={}).config, "sdpa")
+FILES = sorted((Path(__file__).parents[1] / "data" / "decoders").glob("*.json"))
+
+
+def _network(name: str | Path) -> Network:
+    if isinstance(name, str):
+        return describe(load_config(name, environ={}).config, "sdpa")
+    said = json.loads(name.read_text("utf-8"))["config"]
+    return describe(config_from_mapping(said, name.name, name=name.stem), "sdpa")
+
+
+@pytest.mark.parametrize("name", [*DECODERS, *FILES], ids=lambda name: name if isinstance(name, str) else name.stem)
+def test_a_decoders_weights_are_all_there(name: str | Path) -> None:
+    network = _network(name)
+    if isinstance(name, Path):
+        family = name.stem.removesuffix("-a")
+        fused = any(weight.purpose == "query, key, value" for weight in quantizable(network))
+        assert fused == (family in FUSED) or family.startswith("published-")
     seen = list(quantizable(network))
     assert sum(weight.numbers * weight.times for weight in seen) == count_parameters(network)
     assert {weight.path for weight in seen} == {weight.path for weight in weights(network) if not weight.tied_to}
@@ -286,3 +302,11 @@ def test_other_names(text: str) -> None:
 def test_every_format_is_in_the_docs() -> None:
     page = (Path(__file__).parents[2] / "docs" / "formats.md").read_text("utf-8")
     assert {name for name in format_names() if f"`{name}`" not in page} == set()
+
+
+@pytest.mark.parametrize("model_type", ["codegen", "falcon", "gpt_neo", "gpt_neox", "opt", "persimmon", "phi3"])
+def test_families_whose_files_their_positions_do_not_tell(model_type: str) -> None:
+    """Each Hugging Face config of theirs names its family."""
+    from gptcli.config.dialects.huggingface._translate import family_of
+
+    assert family_of(model_type).implied["family"] == model_type

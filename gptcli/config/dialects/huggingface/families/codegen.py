@@ -3,4 +3,4 @@
 from gptcli.config.dialects.huggingface._family import but
 from gptcli.config.dialects.huggingface.families.gptj import FAMILY as GPTJ
 
-FAMILY = but(GPTJ, nothing=frozenset({"n_ctx"}))  # no code reads it
+FAMILY = but(GPTJ, implied={"family": "codegen"}, nothing=frozenset({"n_ctx"}))  # no code reads it

@@ -71,5 +71,5 @@ FAMILY = Family(
         activation("activation"),
         dropout("hidden_dropout", attention="attention_dropout"),
     ),
-    implied={"init": "gpt2"},
+    implied={"init": "gpt2", "family": "falcon"},
 )

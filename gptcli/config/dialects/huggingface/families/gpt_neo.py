@@ -52,5 +52,5 @@ FAMILY = Family(
         activation("activation_function"),
         dropout("embed_dropout", "resid_dropout", attention="attention_dropout"),
     ),
-    implied={"bias": True, "qkv_bias": False, "attention_scale": 1.0, "init": "gpt2"},
+    implied={"bias": True, "qkv_bias": False, "attention_scale": 1.0, "init": "gpt2", "family": "gpt_neo"},
 )

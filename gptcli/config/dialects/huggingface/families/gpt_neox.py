@@ -22,5 +22,12 @@ FAMILY = Family(
         wiring,
         biases(qkv="attention_bias", out="attention_bias"),
     ),
-    implied={"bias": True, "mlp_bias": True, "out_bias": False, "qkv_bias": False, "init": "gpt2"},
+    implied={
+        "bias": True,
+        "mlp_bias": True,
+        "out_bias": False,
+        "qkv_bias": False,
+        "init": "gpt2",
+        "family": "gpt_neox",
+    },
 )

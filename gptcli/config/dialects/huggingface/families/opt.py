@@ -47,6 +47,6 @@ FAMILY = Family(
         norms,
         projections,
     ),
-    implied={"position_offset": 2, "norm_eps": 1e-5, "init": "gpt2"},
+    implied={"position_offset": 2, "norm_eps": 1e-5, "init": "gpt2", "family": "opt"},
     run_only=frozenset({"layerdrop"}),
 )

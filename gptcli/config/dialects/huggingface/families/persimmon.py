@@ -14,6 +14,6 @@ FAMILY = Family(
         dropout("hidden_dropout", attention="attention_dropout"),
         rope(fraction=0.5),
     ),
-    implied={"bias": True, "qkv_bias": True, "init": "gpt2"},
+    implied={"bias": True, "qkv_bias": True, "init": "gpt2", "family": "persimmon"},
     nothing=frozenset({"num_key_value_heads"}),  # no code reads it
 )

@@ -12,5 +12,6 @@ FAMILY = but(
     dropout("resid_pdrop", attention="attention_dropout"),
     rope(fraction=1.0, spellings={"su": "longrope", "yarn": "longrope"}),
     without=("attention_dropout",),
+    implied={"family": "phi3"},
     nothing=frozenset({"embd_pdrop"}),  # its module is made and never called
 )
