@@ -26,6 +26,7 @@ def resolve(
     *,
     init: str | None = None,
     note: Note = _unheard,
+    counting: bool = False,
 ) -> ResolvedConfig:
     """Load a config and what lies over it.
 
@@ -35,11 +36,13 @@ def resolve(
         tied: whether the head is the embedding; None for what the config says.
         init: how weights are drawn; likewise.
         note: takes what a config says that was taken otherwise than somebody may expect, or not at all.
+        counting: take a network too that can be counted and not run.
 
     Raises:
         InputError: there is no such config, or it is invalid.
     """
-    resolved = load_config(config, set_values=set_values or (), flags={"weight_tying": tied, "init": init})
+    flags = {"weight_tying": tied, "init": init}
+    resolved = load_config(config, set_values=set_values or (), flags=flags, counting=counting)
     for each in resolved.notes:
         note(each)
     return resolved
@@ -53,8 +56,8 @@ def described(
     *,
     note: Note = _unheard,
 ) -> "Network":
-    """Load a config as `resolve` and describe its network: the one value that a command passes on."""
-    return network_of(resolve(config, set_values, tied, note=note).config, attention)
+    """Load a config as `resolve` and describe its network, to count it: the one value that a command passes on."""
+    return network_of(resolve(config, set_values, tied, note=note, counting=True).config, attention)
 
 
 def network_of(config: ModelConfig, attention: "AttentionPath" = "explicit") -> "Network":

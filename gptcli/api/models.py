@@ -50,6 +50,7 @@ def choose_model(
     config_given: bool = True,
     attention: AttentionPath = "explicit",
     note: Note,
+    counting: bool = False,
 ) -> ChosenModel:
     """Return the model of a config, or of a checkpoint where one is named.
 
@@ -62,12 +63,13 @@ def choose_model(
         attention: the path of attention that it is described on.
         config_given: whether the config was asked for; a checkpoint brings its own, which a default must not replace.
         note: as for `resolve`.
+        counting: likewise.
 
     Raises:
         InputError: as `load_weights`, and where something has no meaning for stored weights.
     """
     if weights is None:
-        network = describe(resolve(config, set_values, tied, init=init, note=note).config, attention)
+        network = describe(resolve(config, set_values, tied, init=init, note=note, counting=counting).config, attention)
         return ChosenModel(network, folders=folders_of(config))
     if init is not None:
         raise InputError("--init says how random weights are drawn, and --weights brings others; leave one of them out")

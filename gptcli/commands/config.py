@@ -67,7 +67,7 @@ def show(
 
     if name is not None and is_typed(context, "config"):
         raise InputError("the config is given twice, as an argument and with --config; give it once")
-    resolved = resolve(config if name is None else name, set_values, tied, note=print_note)
+    resolved = resolve(config if name is None else name, set_values, tied, note=print_note, counting=True)
     report = ConfigShowReport(config=resolved.config, sources=resolved.sources)
 
     if json:

@@ -89,7 +89,7 @@ def fit(
     refuse_training_options(context, mode)
     limit, free = memory_limit(budget, headroom, device)
     assert limit is not None
-    resolved = resolve(config, set_values, tied, note=print_note)
+    resolved = resolve(config, set_values, tied, note=print_note, counting=True)
     network = with_adapters(network_of(resolved.config, attention), lora, lora_targets)
     options = step_options(
         network.config,

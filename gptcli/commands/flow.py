@@ -86,7 +86,7 @@ def flow(
     if (texts or files or token_ids) and (seq_len is not None or is_typed(context, "batch_size")):
         raise InputError("a text has a length of its own; leave out the text, or --batch-size and --seq-len")
     expect_outputs(output)
-    chosen = choose_model(config, set_values, tied, attention=attention, note=print_note)
+    chosen = choose_model(config, set_values, tied, attention=attention, note=print_note, counting=True)
     network = chosen.network
     given = None
     if texts or files or token_ids:

@@ -26,11 +26,19 @@ class Entry(Struct, frozen=True):
 
 
 class Problem(Struct, frozen=True):
-    """One thing wrong with an input: where it is, and what to do about it."""
+    """One thing wrong with an input: where it is, and what to do about it.
+
+    Attributes:
+        place: where.
+        message: what, and the way out.
+        line: in a file, 0 elsewhere.
+        run_only: whether it changes what a network computes, but nothing that is counted of it.
+    """
 
     place: str
     message: str
     line: int = 0
+    run_only: bool = False
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}"

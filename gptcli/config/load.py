@@ -55,6 +55,7 @@ def load_config(
     set_values: Iterable[str] = (),
     flags: Mapping[str, object] | None = None,
     environ: Mapping[str, str] | None = None,
+    counting: bool = False,
 ) -> ResolvedConfig:
     """Read a config and lay over it what the environment, ``--set`` and flags say, in that order.
 
@@ -65,6 +66,7 @@ def load_config(
         set_values: ``key=value`` strings.
         flags: values of dedicated options by config key (``weight_tying``); None means not given.
         environ: variables; those named ``GPTCLI_`` and a key in capitals count.
+        counting: take a network too that can be counted and not run, with a note.
 
     Raises:
         InputError: no such preset or file, or it cannot be read.
@@ -83,7 +85,11 @@ def load_config(
         _set_entries(set_values, problems),
         _flag_entries(flags or {}),
     )
-    return _resolve(layers, [*problems, *file.problems], file, place, default_name)
+    left_out = [problem for problem in file.problems if problem.run_only and counting]
+    problems += [problem for problem in file.problems if problem not in left_out]
+    resolved = _resolve(layers, problems, file, place, default_name)
+    notes = [f"{problem}; what is counted does not depend on it" for problem in left_out]
+    return replace(resolved, notes=(*resolved.notes, *notes))
 
 
 def config_from_mapping(mapping: Mapping[str, object], place: str, *, name: str) -> ModelConfig:

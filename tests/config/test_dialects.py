@@ -275,7 +275,7 @@ REFUSED: dict[str, tuple[object, str]] = {
     "nanoGPT unknown": (nano(flash=True), ":9: unknown key 'flash', which may change the network"),
     "nanoGPT misspelt": (nano(dropuot=0), ":9: unknown key 'dropuot' (did you mean 'dropout'?)"),
     "nanoGPT bias": (nano(bias="no"), ":6: bias must be true or false, got 'no' (write false)"),
-    "nanoGPT and ours": (nano(n_layers=12), ":9: key 'n_layers' is gptcli's, but 'n_layer' (line 2) is nanoGPT's; use"),
+    "nanoGPT and ours": (nano(n_layers=12), "and the lecture's author's, but 'n_layer' (line 2) is nanoGPT's; use"),
     "nanoGPT and Hugging Face": (
         nano(n_inner=5),
         "'n_inner' is Hugging Face's, but 'block_size' (line 5) is nanoGPT's; say it over",
@@ -286,7 +286,7 @@ REFUSED: dict[str, tuple[object, str]] = {
     ),
     "ours and others'": (
         OURS | {"n_layer": 3},
-        "is Hugging Face's and nanoGPT's, but 'n_layers' (line 6) is gptcli's; use one",
+        "is Hugging Face's, nanochat's and nanoGPT's, but 'n_layers' (line 6) is gptcli's; use one",
     ),
     "ours misspelt as others'": (
         {"n_heads": 2, "n_layer": 3},
@@ -357,6 +357,20 @@ def test_what_is_not_used_is_noted_and_changes_nothing(case: str, write: Write) 
     assert resolved.config == load_config(str(write(known)), environ={}).config
     assert len(resolved.notes) == 1
     assert expected in resolved.notes[0]
+
+
+def test_what_changes_no_figure_stops_no_count(cli: Cli, write: Write) -> None:
+    path = str(write(hf(scale_attn_by_inverse_layer_idx=True)))
+    told = "m.json:3: scale_attn_by_inverse_layer_idx is true, but gptcli's attention scales its scores alike"
+    for command in ("params", "memory", "flops", "flow", "compare"):
+        shown = cli(command, *([path, "gpt2"] if command == "compare" else ["-c", path]))
+        assert shown.code == 0
+        assert told in shown.err
+        assert "what is counted does not depend on it" in shown.err
+    for command in (["forward", "--token-ids", "1"], ["trace", "--token-ids", "1"], ["verify", "--quick"]):
+        refused = cli(*command, "-c", path)
+        assert refused.code == 2
+        assert told in refused.err
 
 
 def test_a_config_without_a_type_is_known_by_its_class(write: Write) -> None:

@@ -17,6 +17,7 @@ from gptcli.config.dialects.huggingface._classes import class_of
 from gptcli.config.dialects.huggingface._passed_over import PASSED_OVER
 from gptcli.config.dialects.huggingface._translate import family_of, known_families
 from gptcli.config.load import config_from_mapping
+from gptcli.errors import InputProblemsError
 
 DATA = Path(__file__).parents[1] / "data" / "decoders"
 ALL = {path.stem: path for path in sorted(DATA.glob("*.json"))}
@@ -84,3 +85,139 @@ def test_what_transformers_writes_leaves_nothing_to_say(name: str, tmp_path: Pat
     path.write_text(json.dumps(known(name)["config"]))
     left_out = [note for note in load_config(str(path), environ={}).notes if "num_nextn_predict_layers" not in note]
     assert left_out == []
+
+
+def refusals(document: dict[str, Any]) -> list[str]:
+    with pytest.raises(InputProblemsError) as caught:
+        read(document)
+    return [problem.removeprefix("config.json: ") for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize("model_type", known_families())
+def test_a_key_of_the_class_that_says_nothing_here_may_only_have_its_default(model_type: str) -> None:
+    family, config_class = family_of(model_type), class_of(model_type.replace("-", "_"))
+    given = next(known(name)["config"] for name in FILES if known(name)["config"]["model_type"] == model_type)
+    silent = set(config_class.keys) - family.reads() - family.nothing - PASSED_OVER
+    for key in silent:
+        usual = config_class.keys[key]
+        read(given | {key: usual})
+        other = not usual if isinstance(usual, bool) else "something else"
+        assert any(told.startswith(f"{key} is ") and ", but " in told for told in refusals(given | {key: other})), key
+
+
+def llama(**extra: object) -> dict[str, Any]:
+    return {"model_type": "llama", "num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 4, **extra}
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "activation": (llama(hidden_act="mish"), "hidden_act is 'mish', but gptcli does not have it; it can be gelu_new,"),
+    "groups": (llama(num_key_value_heads=3), "num_key_value_heads 3 does not divide num_attention_heads 4; use"),
+    "null size": (llama(hidden_size=None), "hidden_size must not be null in LlamaConfig; leave it out for the default"),
+    "a size as text": (llama(num_key_value_heads="2"), "num_key_value_heads must be a whole number, got '2'"),
+    "a flag as text": (llama(attention_bias="no"), "attention_bias must be true or false, got 'no'"),
+    "rotation of a kind unknown": (
+        llama(rope_scaling={"type": "mrope", "factor": 2}),
+        "rope_scaling is a mapping, but its rope_type 'mrope' is unknown; it can be default, linear, dynamic, llama3,",
+    ),
+    "rotation without a factor": (
+        llama(rope_scaling={"type": "linear"}),
+        "rope_scaling is a mapping, but its factor is missing; write a number",
+    ),
+    "half of a head": (
+        llama(rope_parameters={"rope_type": "default", "partial_rotary_factor": 0.5}),
+        "rope_parameters is a mapping, but its partial_rotary_factor is 0.5, and this family rotates whole heads",
+    ),
+    "rotation by layers": (
+        llama(rope_parameters={"full_attention": {"rope_type": "default"}}),
+        "rope_parameters is a mapping, but full_attention has a rotation of its own, and this family has one for all",
+    ),
+    "longrope of another length": (
+        llama(rope_scaling={"rope_type": "longrope", "short_factor": [1.0] * 7, "long_factor": [1.0] * 8}),
+        "rope_short_factors has 7 numbers, and longrope takes one for each of 8 pairs",
+    ),
+    "sliding layers without a window": (
+        llama(model_type="qwen3", layer_types=["full_attention", "sliding_attention"]),
+        "layer_types has sliding layers without a window; set use_sliding_window to true",
+    ),
+    "kinds of too many layers": (
+        llama(model_type="gemma2", layer_types=["full_attention"] * 3),
+        "layer_types is a list, but it has 3 entries for 2 layers; write one for each",
+    ),
+    "kinds of layers unknown": (
+        llama(model_type="gemma2", layer_types=["full_attention", "linear_attention"]),
+        "layer_types is a list, but 'linear_attention' is unknown in this family; it can hold full_attention, sliding",
+    ),
+    "both ways": (
+        llama(model_type="gemma3_text", use_bidirectional_attention=True),
+        "use_bidirectional_attention is true, but gptcli's tokens attend to earlier ones alone; write false",
+    ),
+    "a window without positions": (
+        llama(model_type="smollm3", use_sliding_window=True, sliding_window=8),
+        "use_sliding_window is true, but gptcli has no layers with a window and without positions",
+    ),
+    "chunks without positions": (
+        llama(model_type="llama4_text", no_rope_layers=[1, 0], layer_types=["chunked_attention"] * 2),
+        "layer_types is a list, but gptcli has no chunked layers without positions",
+    ),
+    "no experts": (llama(model_type="dots1"), "n_routed_experts is null (default of Dots1Config), and transformers"),
+    "three by sparsemixer": (
+        llama(model_type="phimoe", num_experts_per_tok=3),
+        "num_experts_per_tok is 3, but sparsemixer chooses 2; write 2",
+    ),
+    "keys shared by latents": (
+        llama(model_type="deepseek_v3", num_key_value_heads=2),
+        "num_key_value_heads is 2, but latent attention has as many as heads; leave it out",
+    ),
+    "experts chosen otherwise": (
+        llama(model_type="deepseek_v2", num_experts_per_tok=2, topk_method="noaux_tc"),
+        "topk_method is 'noaux_tc', but transformers has greedy and group_limited_greedy; write one of them",
+    ),
+    "MPT without ALiBi": (
+        {"model_type": "mpt", "attn_config": {"alibi": False}},
+        "attn_config is a mapping, but its alibi is False, and transformers builds True alone",
+    ),
+    "heads that do not fill": (
+        llama(model_type="helium", head_dim=8),
+        "head_dim is 8, but 4 heads of it do not fill hidden_size 64, as Helium's must",
+    ),
+    "text of a model unknown": (
+        {"model_type": "gemma3n", "text_config": {"model_type": "gemma3n_text"}},
+        "text_config.model_type is 'gemma3n_text', but gptcli does not build it (did you mean 'gemma3_text'?); it can",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_built_is_refused_by_name(case: str) -> None:
+    document, told = REFUSED[case]
+    assert any(problem.startswith(told) for problem in refusals(document)), refusals(document)
+
+
+def test_the_text_of_a_model_of_images_is_taken_with_a_note(tmp_path: Path) -> None:
+    text = {"hidden_size": 2560, "intermediate_size": 10240, "num_hidden_layers": 34, "sliding_window": 1024,
+            "rope_scaling": {"factor": 8.0, "rope_type": "linear"}}  # fmt: skip
+    path = tmp_path / "config.json"
+    for kind in ({"model_type": "gemma3_text"}, {}):  # as gemma-3-4b-it has it, and where nobody says
+        whole = {"architectures": ["Gemma3ForConditionalGeneration"], "model_type": "gemma3", "vision_config": {}}
+        path.write_text(json.dumps(whole | {"text_config": text | kind}, indent=0))
+        resolved = load_config(str(path), environ={})
+        assert count_parameters(describe(resolved.config)) == 3_880_263_168
+        assert len(resolved.notes) == 1
+        assert (
+            "config.json:7: text_config of gemma3 is taken; what reads images or sound is left out" in resolved.notes[0]
+        )
+        assert resolved.config.rope_scaled_layers == "full"
+    path.write_text(
+        json.dumps({"model_type": "llava", "tie_word_embeddings": True, "text_config": {"hidden_size": 64}})
+    )
+    assert load_config(str(path), environ={}).config.weight_tying
+
+
+def test_what_lies_over_a_file_is_worked_out_anew(tmp_path: Path) -> None:
+    """Sizes that the file leaves open follow those that are set."""
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"model_type": "qwen3", "num_hidden_layers": 4, "use_sliding_window": True,
+                                "max_window_layers": 2, "sliding_window": 8}))  # fmt: skip
+    config = load_config(str(path), set_values=["n_layers=6", "n_heads=8", "n_kv_groups=2"], environ={}).config
+    assert (config.layer_pattern, config.sliding_window, config.n_layers) == ("2F2L", 8, 6)
+    assert (config.n_heads, config.n_kv_groups, config.head_dim, config.family) == (8, 2, 128, "qwen3")

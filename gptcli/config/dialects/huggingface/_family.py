@@ -33,7 +33,7 @@ class Family(Struct, frozen=True, kw_only=True):
         readings: what takes more.
         implied: our key -> what every network of the family has.
         nothing: keys that change no figure and no result, those of the class and what it writes beside them.
-        run_only: keys of the class that change what the network computes, but no count.
+        run_only: keys of the class that change what the network computes, but nothing that is counted of it.
         instead: key -> why it is refused and what would work; goes on from ``KEY is VALUE,``.
     """
 

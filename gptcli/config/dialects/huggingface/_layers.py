@@ -61,9 +61,11 @@ def windowed(has: Settings, pattern: str, window: int | None) -> dict[str, objec
     """Return a pattern with its window."""
     if "L" not in pattern:
         return {"layer_pattern": pattern}
-    if window is None:
-        raise has.refused("sliding_window", "but layer_types has sliding layers; write their window")
-    return {"layer_pattern": pattern, "sliding_window": window}
+    if window is not None:
+        return {"layer_pattern": pattern, "sliding_window": window}
+    if has.gives("sliding_window") and has.value("sliding_window") is None:
+        raise has.refused("sliding_window", "but there are sliding layers; write their window")
+    raise has.problem("layer_types", "layer_types has sliding layers without a window; set use_sliding_window to true")
 
 
 def every_pattern(interval: int, others: str, last: str) -> str:

@@ -40,7 +40,7 @@ def heads(heads_key: str = "num_attention_heads", groups_key: str = "num_key_val
 
     def read(has: Settings) -> dict[str, object]:
         groups = has.maybe_whole(groups_key)
-        return {} if groups is None or groups == has.value(heads_key) else {"n_kv_groups": groups}
+        return {} if groups in (None, has.value(heads_key)) else {"n_kv_groups": has.entry(groups_key)}
 
     return Reading((groups_key, heads_key), read)
 

@@ -26,9 +26,10 @@ class Settings:
         notes: what a reading has to say beside its values.
     """
 
-    def __init__(self, entries: Mapping[str, Entry], config_class: ConfigClass) -> None:
-        """Take the file's entries by the class's own names."""
+    def __init__(self, entries: Mapping[str, Entry], config_class: ConfigClass, place: str) -> None:
+        """Take the file's entries by the class's own names, and the file's name for messages."""
         self._entries = entries
+        self._place = place
         self._class = config_class
         self.notes: list[str] = []
 
@@ -111,21 +112,28 @@ class Settings:
     def wrong(self, key: str, must: str) -> UnreadableError:
         """Return the error for a value of the wrong kind."""
         entry = self.entry(key)
-        return self.problem(key, f"{entry.key or key} {must}, got {shortened(entry.text) or 'nothing'}")
+        return self.problem(key, f"{entry.key or key} {must}, got {self._told(entry)}")
 
     def problem(self, key: str, message: str) -> UnreadableError:
-        """Return the error that stands where a key does."""
+        """Return the error that stands where a key does, or at the file where it is not there."""
         entry = self.entry(key)
-        return UnreadableError(Problem(entry.place, message, entry.line))
+        return UnreadableError(Problem(entry.place if entry.given else self._place, message, entry.line))
 
     def refused(self, key: str, reason: str) -> UnreadableError:
         """Return the error for a value that cannot be represented; the reason goes on from ``KEY is VALUE``."""
         entry = self.entry(key)
-        return self.problem(key, f"{entry.key or key} is {shortened(entry.text) or 'empty'}, {reason}")
+        return self.problem(key, f"{entry.key or key} is {self._told(entry)}, {reason}")
+
+    def _told(self, entry: Entry) -> str:
+        text = written(entry.value) if isinstance(entry.value, list | dict) else entry.text
+        default = "" if entry.given else f" (default of {self._class.name})"
+        return f"{shortened(text) or 'empty'}{default}"
 
 
 def written(value: object) -> str:
     """Return a value as messages quote it."""
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "a mapping"
+    if isinstance(value, str):
+        return repr(value)
     return msgspec.json.encode(value).decode()

@@ -44,7 +44,7 @@ def translate(entries: Mapping[str, Entry], place: str) -> Translation:
     nulls = _nulls(entries, config_class)
     problems += nulls.values()
     entries = {key: entry for key, entry in entries.items() if key not in nulls}
-    has = Settings({key: entry for key, entry in entries.items() if key not in PASSED_OVER}, config_class)
+    has = Settings({key: entry for key, entry in entries.items() if key not in PASSED_OVER}, config_class, place)
     translated = {ours: _implied(value, config_class) for ours, value in family.implied.items()}
     translated["family"] = _implied("" if model_type == _WITHOUT_TYPE else model_type, config_class)
     translated |= _renamed(has, family) | _worked_out(has, family, problems)
@@ -178,13 +178,11 @@ def _unrepresented(has: Settings, family: Family, config_class: ConfigClass) -> 
     silent = config_class.keys.keys() - family.reads() - family.nothing - PASSED_OVER
     for key in config_class.keys:
         if key in silent and has.gives(key) and not _same(has.value(key), config_class.keys[key]):
-            entry = has.entry(key)
             usual = msgspec.json.encode(config_class.keys[key]).decode()
             reason = family.instead.get(
                 key, f"but gptcli builds {usual} alone; write that if it is so in your model too"
             )
-            message = f"{entry.key} is {shortened(entry.text) or 'empty'}, {reason}"
-            yield Problem(entry.place, message, entry.line)
+            yield replace(has.refused(key, reason).problem, run_only=key in family.run_only)
 
 
 def _same(one: object, other: object) -> bool:

@@ -1,7 +1,6 @@
 """GPT-Neo (Black et al. 2021): every other layer looks back over a window, scores are not scaled."""
 
 from gptcli.config.dialects.huggingface._family import Family, reads
-from gptcli.config.dialects.huggingface._layers import windowed
 from gptcli.config.dialects.huggingface._readings import activation, dropout
 from gptcli.config.dialects.huggingface._settings import Settings
 from gptcli.config.pattern import shortened
@@ -18,10 +17,11 @@ def layers(has: Settings) -> dict[str, object]:
     if kinds is None:
         kinds = _expanded(has, depth)
     if kinds is None:
-        return windowed(has, "FL", has.maybe_whole("window_size"))
+        return {"layer_pattern": "FL", "sliding_window": has.entry("window_size")}
     if len(kinds) != depth or not all(kind in _LETTERS for kind in kinds if isinstance(kind, str)):
         raise has.refused(key, f"but it does not give 'global' or 'local' for each of {depth} layers")
-    return windowed(has, shortened("".join(_LETTERS[str(kind)] for kind in kinds)), has.maybe_whole("window_size"))
+    pattern = shortened("".join(_LETTERS[str(kind)] for kind in kinds))
+    return {"layer_pattern": pattern, **({"sliding_window": has.entry("window_size")} if "L" in pattern else {})}
 
 
 def _expanded(has: Settings, depth: int) -> list[object] | None:
