@@ -11,7 +11,7 @@ from math import prod
 
 from gptcli.analysis.program import SOURCE, Section
 from gptcli.architecture.axes import Sizes, shape_sizes
-from gptcli.architecture.books import Amount, Gradient, Kernel, Permuted, Reshaped, Temporary
+from gptcli.architecture.books import Amount, Gradient, Kernel, Permuted, Temporary
 from gptcli.architecture.strides import Numbers, contiguous, dense_like, permuted, viewed
 
 Held = Counter[Amount]
@@ -47,11 +47,11 @@ class Buffer:
     @property
     def references(self) -> int:
         """How many hold the memory, views of it included."""
-        return self.owner._references  # noqa: SLF001  # a view's owner is a buffer too
+        return self.owner._references  # a view's owner is a buffer too
 
     @references.setter
     def references(self, amount: int) -> None:
-        self.owner._references = amount  # noqa: SLF001
+        self.owner._references = amount
 
     def view(self, strides: Numbers | None) -> "Buffer":
         """Return a view, which holds the memory too."""
@@ -376,9 +376,7 @@ class Sweep:
             self._release_all(temporaries.pop(made, []))
         self._release_all(temporaries.pop(None, []))
 
-    def _make(
-        self, gradient: Gradient, new: dict[str, Buffer], arrived: list[Buffer], strides: Numbers | None
-    ) -> None:
+    def _make(self, gradient: Gradient, new: dict[str, Buffer], arrived: list[Buffer], strides: Numbers | None) -> None:
         """Make a gradient: of a value, of a weight that two share, or of a parameter, where it has arrived."""
         buffer = self.memory.allocate(gradient.amount)
         buffer.viewed = gradient.viewed

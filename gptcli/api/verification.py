@@ -67,11 +67,13 @@ def verified(
         counted: wraps the checks, to show how many are done.
     """
     from gptcli.model import measure
-    from gptcli.model.witness import witness_named
+    from gptcli.model.witness import has_witness, witness_named
 
     started = perf_counter()
-    model, device, beside = chosen.config, training.device, witness_named(witness)
-    found = list(counted(_figures(chosen, training, trained, beside, quick=quick), WITNESS_CHECKS + CHECKS))
+    model, device = chosen.config, training.device
+    beside = witness_named(witness) if has_witness(model) else None
+    total = CHECKS + (WITNESS_CHECKS if beside else 0)
+    found = list(counted(_figures(chosen, training, trained, beside, quick=quick), total))
     if chosen.checkpoint is not None:
         found.append(stored_parameters(chosen.network, chosen.checkpoint))
     return VerifyReport(
@@ -90,7 +92,7 @@ def verified(
             threads=measure.threads(),
             torch=measure.torch_version(),
         ),
-        witness=witness_used(model, beside),
+        witness=None if beside is None else witness_used(model, beside),
         checks=found,
         ok=all(check.ok for check in found),
         seconds=perf_counter() - started,
@@ -98,11 +100,11 @@ def verified(
 
 
 def _figures(
-    chosen: ChosenModel, training: Workload, trained: Network | None, witness: "Witness", *, quick: bool
+    chosen: ChosenModel, training: Workload, trained: Network | None, witness: "Witness | None", *, quick: bool
 ) -> Iterator[Check]:
     model, inference = chosen.network, replace(training, mode="inference")
     return chain(
-        witness_checks(model, training.attention, witness),
+        () if witness is None else witness_checks(model, training.attention, witness),
         checks(model, inference, training, fake=quick, trained=trained),
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from gptcli.architecture.axes import ONE, Dim, Shape, number, shape_sizes
+from gptcli.architecture.axes import ONE, Shape, number, shape_sizes
 from gptcli.architecture.books import (
     BOOL,
     PASSED_BACK,
@@ -337,9 +337,7 @@ class Calls:
         short = y.shape if shape is x.shape else x.shape
         lead = len(shape) - len(short)
         ones = (ONE,) * lead
-        wide = tuple(
-            a if self.sizes((b,)) == (1,) else b for a, b in zip(shape, (*ones, *short), strict=True)
-        )
+        wide = tuple(a if self.sizes((b,)) == (1,) else b for a, b in zip(shape, (*ones, *short), strict=True))
         first = x if self.sizes(x.shape) == self.sizes(wide) else y
         strides = None
         if self.sizes(first.shape) == self.sizes(wide) and first.strides is not None:
@@ -360,9 +358,7 @@ class Calls:
         until = read.name
         if sums and read.item != value.item:
             until = f"{read.name}:sum"
-            late.append(
-                Temporary(Amount(TEMPORARIES, read.shape, value.item), name=until, until=read.name, late=True)
-            )
+            late.append(Temporary(Amount(TEMPORARIES, read.shape, value.item), name=until, until=read.name, late=True))
         late.append(Gradient(own, read.name, mine, late=True))
         return [Temporary(replace(whole, label=TEMPORARIES), until=until)], late
 
@@ -379,9 +375,7 @@ class Calls:
         gradients: tuple[Gradient | Temporary, ...] = (),
         inverse: Permuted | Reshaped | None = None,
     ) -> None:
-        self._add(
-            value, (), (x.name,), view_of=x.name, gradients=gradients, inverse=inverse, differentiable=value.grad
-        )
+        self._add(value, (), (x.name,), view_of=x.name, gradients=gradients, inverse=inverse, differentiable=value.grad)
 
     def _add_two(
         self,
@@ -397,7 +391,7 @@ class Calls:
         kept = tuple(name for name in saves if name in names)
         self._add(value, made, names, saves=kept, gradients=gradients, differentiable=value.grad)
 
-    def _add(  # noqa: PLR0913
+    def _add(
         self,
         value: Value,
         made: tuple[Amount, ...],

@@ -49,7 +49,7 @@ class VerifyReport(Report, frozen=True, kw_only=True):
         instrument: what measured the peaks: ``profiler`` (torch's own), ``tracker`` (of the storages of fake tensors)
             or ``allocator`` (CUDA's own counter).
         options: every option of the command with the value that it ran with; ``NAME_asked`` where that was another.
-        witness: what shares nothing with the description and was compared with it.
+        witness: what shares nothing with the description and was compared with it, or None for a later decoder than GPT-2.
     """
 
     command: str = "verify"
@@ -63,7 +63,7 @@ class VerifyReport(Report, frozen=True, kw_only=True):
     workspace_bytes: int
     instrument: str
     options: dict[str, OptionValue]
-    witness: WitnessUsed
+    witness: WitnessUsed | None
     checks: list[Check]
     ok: bool
     seconds: float

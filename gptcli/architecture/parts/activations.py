@@ -33,7 +33,6 @@ class Silu(Part, frozen=True, kw_only=True):
         return calls.done()
 
 
-
 class Relu(Part, frozen=True, kw_only=True):
     """``max(x, 0)``."""
 
@@ -52,7 +51,6 @@ class Relu(Part, frozen=True, kw_only=True):
         calls = Calls(self.label, out, reads, given)
         calls.mapped("", reads[0], saves="result")
         return calls.done()
-
 
 
 class SquaredRelu(Part, frozen=True, kw_only=True):
@@ -76,7 +74,6 @@ class SquaredRelu(Part, frozen=True, kw_only=True):
         return calls.done()
 
 
-
 class QuickGelu(Part, frozen=True, kw_only=True):
     """``x * sigmoid(1.702 * x)`` (Hendrycks and Gimpel 2016, section 2)."""
 
@@ -97,7 +94,6 @@ class QuickGelu(Part, frozen=True, kw_only=True):
         gate = calls.mapped("gate", calls.scaled("steep", x), saves="result")
         calls.times("", x, gate)
         return calls.done()
-
 
 
 class Xielu(Part, frozen=True, kw_only=True):

@@ -61,4 +61,3 @@ class Alibi(Part, frozen=True, kw_only=True):
             found = calls.constant("bias", (H, rows, keys), item, (found,))
         calls.hold(places, behind)
         return found
-

@@ -32,7 +32,6 @@ class Multiply(Part, frozen=True, kw_only=True):
         return calls.done()
 
 
-
 class Scale(Part, frozen=True, kw_only=True):
     """``x * factor``."""
 
@@ -52,7 +51,6 @@ class Scale(Part, frozen=True, kw_only=True):
         calls = Calls(self.label, out, reads, given)
         calls.scaled("", reads[0])
         return calls.done()
-
 
 
 class Softcap(Part, frozen=True, kw_only=True):
@@ -77,7 +75,6 @@ class Softcap(Part, frozen=True, kw_only=True):
         return calls.done()
 
 
-
 class Clamp(Part, frozen=True, kw_only=True):
     """Cuts every number at plus and minus a limit."""
 
@@ -99,7 +96,6 @@ class Clamp(Part, frozen=True, kw_only=True):
         return calls.done()
 
 
-
 class Sigmoid(Part, frozen=True, kw_only=True):
     """``1 / (1 + exp(-x))``."""
 
@@ -117,7 +113,6 @@ class Sigmoid(Part, frozen=True, kw_only=True):
         calls = Calls(self.label, out, reads, given)
         calls.mapped("", reads[0], saves="result")
         return calls.done()
-
 
 
 class Temperature(Part, frozen=True, kw_only=True):
@@ -153,4 +148,3 @@ class Temperature(Part, frozen=True, kw_only=True):
             scale = calls.constant("rounded", positions.shape, x.item, (scale,))
         calls.times("", x, replace(scale, shape=(*positions.shape, ONE)))
         return calls.done(spans, value)
-

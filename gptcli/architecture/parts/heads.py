@@ -1,8 +1,8 @@
 """From a projection to heads, and pieces of the last dimension: views that compute nothing."""
 
+from collections.abc import Sequence
 from functools import reduce
 from operator import add
-from collections.abc import Sequence
 from typing import ClassVar
 
 from gptcli.architecture.axes import Dim
@@ -34,7 +34,6 @@ class Piece(Part, frozen=True, kw_only=True):
         calls = Calls(self.label, out, reads, given)
         calls.sliced("", x, (*x.shape[:-1], self.width))
         return calls.done()
-
 
 
 class Heads(Part, frozen=True, kw_only=True):
@@ -73,7 +72,6 @@ class Heads(Part, frozen=True, kw_only=True):
         return calls.done()
 
 
-
 class Joined(Part, frozen=True, kw_only=True):
     """Two pieces of every head side by side; what has one head for all is given to each."""
 
@@ -100,4 +98,3 @@ class Joined(Part, frozen=True, kw_only=True):
         spread = calls.expanded("spread", y, (*x.shape[:-1], y.shape[-1]))
         calls.joined("", (x, spread), (*x.shape[:-1], self.width))
         return calls.done()
-

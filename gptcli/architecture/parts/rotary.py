@@ -136,7 +136,6 @@ class RotaryTable(Part, frozen=True, kw_only=True):
         return (calls.constant("frequencies", (half,), FP32, (late,)),)
 
 
-
 class Rotary(Part, frozen=True, kw_only=True):
     """Rotates the first numbers of every head by a position's angles (Su et al. 2021, equation 34).
 
@@ -210,4 +209,3 @@ def _added(calls: Calls, step: str, x: Value, y: Value, angle: Value) -> Value:
     scaled = Temporary(Amount(TEMPORARIES, angle.shape, angle.item), until=y.name)
     back = Gradient(Amount(PASSED_BACK, y.shape, y.item), y.name, shape=calls.sizes(y.shape))
     return calls.call(value, (x, y, angle), saves=(angle.name,), gradients=(scaled, back))
-

@@ -43,4 +43,3 @@ class SinkSoftmax(Part, frozen=True, kw_only=True):
         shares = calls.mapped("shares", joined, saves="result", lies=False)
         calls.sliced("", shares, scores.shape)
         return calls.done()
-

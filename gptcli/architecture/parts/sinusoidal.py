@@ -42,4 +42,3 @@ class Sinusoidal(Part, frozen=True, kw_only=True):
         if low:
             calls.constant("", self.shape, given.stream_item, (padded,))
         return calls.done(places, angles, waves)
-

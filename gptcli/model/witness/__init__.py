@@ -5,9 +5,9 @@ description stands on both sides and shows in none. A witness is built from the 
 nothing of gptcli but `gptcli.config`; a contract of the linter says so.
 """
 
-from gptcli.model.witness.witness import Witness, WitnessName, check_witness
+from gptcli.model.witness.witness import Witness, WitnessName, check_witness, has_witness
 
-__all__ = ["Witness", "WitnessName", "check_witness", "witness_named"]
+__all__ = ["Witness", "WitnessName", "check_witness", "has_witness", "witness_named"]
 
 
 def witness_named(name: WitnessName) -> Witness:

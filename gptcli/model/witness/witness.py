@@ -5,8 +5,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
+from msgspec.structs import fields
 
-from gptcli.config import ModelConfig
+from gptcli.config import KEYS, ModelConfig
 from gptcli.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,6 +35,18 @@ class Witness(Struct, frozen=True, kw_only=True):
     state: "Callable[[nn.Module], Mapping[str, Tensor]]"
 
 
+# What the witnesses can be, beside the keys up to ``init``: GPT-2 with either norm and either GELU.
+_OPEN = {"family"}
+_DEFAULTS = {field.name: field.default for field in fields(ModelConfig)}
+_LATER = KEYS[KEYS.index("init") + 1 :]
+
+
+def has_witness(config: ModelConfig) -> bool:
+    """Return whether a witness can be of a config: it has GPT-2's parts alone."""
+    as_gpt2 = all(getattr(config, key) == _DEFAULTS[key] for key in _LATER if key not in _OPEN)
+    return as_gpt2 and config.activation in ("gelu", "gelu_tanh")
+
+
 def check_witness(name: WitnessName, config: ModelConfig) -> None:
     """Refuse a witness that cannot be compared with a model; torch is not needed for that.
 
@@ -42,6 +55,10 @@ def check_witness(name: WitnessName, config: ModelConfig) -> None:
     """
     if name != "transformers":
         return
+    if not has_witness(config):
+        raise InputError(
+            f"--witness transformers: its witness is GPT-2, and {config.name} has other parts; leave --witness out"
+        )
     if find_spec("transformers") is None:
         raise InputError(
             "--witness transformers: transformers is not installed; install it with 'pip install transformers', or "
