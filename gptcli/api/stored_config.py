@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from gptcli.architecture import Network, each_buffer, each_weight, shape_sizes
 from gptcli.checkpoints import Recognised
 from gptcli.checkpoints.infer import GUESSED
-from gptcli.config import ResolvedConfig, lay_over
+from gptcli.config import KEYS, ModelConfig, ResolvedConfig, lay_over
 from gptcli.config.printable import printable
 from gptcli.errors import InputProblemsError
 
@@ -36,23 +37,36 @@ def as_asked(
     return replace(recognised, network=recognised.network.of(asked.config), findings=findings)
 
 
-# What the tensors of a checkpoint say by being there and by their shapes.
-_STORED = ("vocab_size", "context_length", "emb_dim", "n_layers", "bias", "qkv_bias", "weight_tying", "n_heads", "norm")
+# What a checkpoint says, whether the shapes of its tensors tell or not.
+_STORED = ("vocab_size", "emb_dim", "n_layers", "bias", "qkv_bias", "weight_tying", "n_heads", "norm")
 
 
 def _contradictions(asked: ResolvedConfig, place: str, recognised: Recognised) -> list[str]:
-    stored = recognised.config
+    stored, network = recognised.config, recognised.network
+    assert stored is not None
+    assert network is not None
     open_keys = {GUESSED.get(finding.kind) for finding in recognised.findings}
-    keys = [key for key in _STORED if key not in open_keys]
+    changed = [key for key in KEYS if getattr(asked.config, key) != getattr(stored, key) and key not in open_keys]
     differing = [
         (key, *(_word(getattr(each, key)) for each in (asked.config, stored)))
-        for key in keys
-        if getattr(asked.config, key) != getattr(stored, key)
+        for key in changed
+        if key in _STORED or _has_other_weights(key, asked.config, network)
     ]
     return [
         f"{asked.sources[key]}: {key} is {ours}, but {place} has {theirs}; {_way_out(asked.sources[key])}"
         for key, ours, theirs in differing
     ]
+
+
+def _has_other_weights(key: str, asked: ModelConfig, network: Network) -> bool:
+    """Return whether the stored model would have other weights with what is asked of one key."""
+    return _shapes(network.of(replace(network.config, **{key: getattr(asked, key)}))) != _shapes(network)
+
+
+def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every weight and buffer, by path."""
+    listed = [*each_weight(network, network.sizes), *each_buffer(network)]
+    return {each.path: shape_sizes(each.shape, network.sizes) for each in listed}
 
 
 def _way_out(source: str) -> str:

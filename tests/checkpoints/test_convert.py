@@ -264,7 +264,7 @@ def test_no_option_changes_the_norm_of_stored_weights(
 ) -> None:
     for meta in (True, False):
         own = _own(tmp_path / "own.safetensors", meta=meta, norm=stored, bias=bias)
-        words = ["forward", "A", "--weights", str(own), "--json", "--set"]
+        words = ["forward", "--token-ids", "65", "--weights", str(own), "--json", "--set"]
         outcome = cli(*words, f"norm={asked}")
         if bias or meta:
             assert outcome.code == 2
