@@ -133,6 +133,18 @@ def test_random_configs_have_the_parameters_of_transformers(model_type: str, see
         assert count_active(network) == total - left
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("model_type", known_families())
+def test_windows_are_where_the_cache_of_transformers_has_them(model_type: str, seed: int, tmp_path: Path) -> None:
+    from transformers import AutoConfig, DynamicCache
+
+    given = drawn(model_type, seed)
+    kept = DynamicCache(config=AutoConfig.for_model(model_type, **given)).layers
+    ours = read({"model_type": model_type, **given}, tmp_path)
+    local = [letter in "LC" for letter in repeated(ours.layer_pattern, ours.n_layers)]
+    assert local == [getattr(layer, "is_sliding", False) for layer in kept]
+
+
 FACTORS = {"short_factor": [1.0, 1.5], "long_factor": [2.0, 4.0]}
 SCALINGS: list[dict[str, Any]] = [
     {"type": "linear", "factor": 2.5},
