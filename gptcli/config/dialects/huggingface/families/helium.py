@@ -5,7 +5,6 @@ from gptcli.config.dialects.huggingface._readings import biases, filled_width
 from gptcli.config.dialects.huggingface._rope import rope
 from gptcli.config.dialects.huggingface.families._llama_like import LLAMA_LIKE
 
-
 FAMILY = but(
     LLAMA_LIKE,
     biases(qkv="attention_bias", mlp="mlp_bias"),
