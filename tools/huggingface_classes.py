@@ -39,6 +39,7 @@ def described(model_type: str) -> dict[str, Any]:
         "keys": keys,
         "nullable": [name for name in keys if name in nullable],
         "aliases": dict(config_class.attribute_map),
+        "even": "validate_architecture" in vars(config_class),
     }
 
 

@@ -79,7 +79,7 @@ def listed_presets() -> "ConfigListReport":
     return ConfigListReport(presets=sorted(presets, key=lambda preset: preset.parameters))
 
 
-def validated(paths: Sequence[str]) -> "tuple[ConfigValidateReport, list[str]]":
+def validated(paths: Sequence[str], note: Note = _unheard) -> "tuple[ConfigValidateReport, list[str]]":
     """Return the files that hold a valid config, and every problem of the others.
 
     Raises:
@@ -96,6 +96,8 @@ def validated(paths: Sequence[str]) -> "tuple[ConfigValidateReport, list[str]]":
         try:
             resolved = load_config(path, environ={})
             model = resolved.config
+            for each in resolved.notes:
+                note(each)
             valid.append(ValidatedFile(printable(path), resolved.dialect, count_parameters(network_of(model)), model))
         except GptcliError as error:
             problems += error.problems if isinstance(error, InputProblemsError) else [str(error)]

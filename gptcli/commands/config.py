@@ -92,8 +92,9 @@ def validate(
     """
     from gptcli.api.configs import validated
     from gptcli.render.emit import print_json, print_text
+    from gptcli.render.errors import print_note
 
-    report, problems = validated(paths)
+    report, problems = validated(paths, print_note)
 
     if problems and json:
         raise InputProblemsError(problems)

@@ -75,7 +75,7 @@ def memory(
 
     refuse_training_options(context, mode)
     limit, free = memory_limit(budget, headroom, device)
-    resolved = resolve(config, set_values, tied, note=print_note)
+    resolved = resolve(config, set_values, tied, note=print_note, counting=True)
     network = with_adapters(network_of(resolved.config, attention), lora, lora_targets)
     options = step_options(
         network.config,

@@ -175,13 +175,13 @@ def _resolve(
         for key, entry in layer.items():
             value, problem = check_entry(key, entry)
             if problem is not None:
-                problems.append(problem)
+                problems.append(problem if entry.given else replace(problem, place=place))
                 values.pop(key, None)
             else:
                 values[key] = value
             merged[key] = entry
     problems += check_missing(merged, place, file.names)
-    problems += check_together(values, merged)
+    problems += check_together(values, merged, place)
     if problems:
         in_order = sorted(dict.fromkeys(problems), key=lambda problem: problem.line)
         raise InputProblemsError(str(problem) for problem in in_order)

@@ -16,14 +16,15 @@ _LETTERS = {
 }
 
 
-def check_together(values: Mapping[str, Any], entries: Mapping[str, Entry]) -> list[Problem]:
+def check_together(values: Mapping[str, Any], entries: Mapping[str, Entry], place: str) -> list[Problem]:
     """Return what contradicts itself; a key whose own value is wrong is left out of it.
 
     Args:
         values: the right ones by key.
         entries: everything that was given, for places and for the names that files have for keys.
+        place: the file's, for what it leaves open.
     """
-    has = _Given(values, entries)
+    has = _Given(values, entries, place)
     return [
         *_heads(has),
         *_groups(has),
@@ -40,8 +41,8 @@ def check_together(values: Mapping[str, Any], entries: Mapping[str, Entry]) -> l
 class _Given:
     """The values with defaults, and where they were given."""
 
-    def __init__(self, values: Mapping[str, Any], entries: Mapping[str, Entry]) -> None:
-        self._values, self._entries = values, entries
+    def __init__(self, values: Mapping[str, Any], entries: Mapping[str, Entry], place: str) -> None:
+        self._values, self._entries, self._place = values, entries, place
 
     def __getitem__(self, key: str) -> Any:
         """Return a value; None where it is wrong, or missing and needed."""
@@ -55,11 +56,11 @@ class _Given:
         return (self._entries[key].key if key in self._entries else "") or key
 
     def problem(self, message: str, *keys: str) -> Problem:
-        """Place a problem at the last given of its keys; what overrides a file comes last, a default first."""
-        found = [self._entries[key] for key in keys if key in self._entries]
+        """Place a problem at the last given of its keys; what overrides a file comes last."""
+        found = [self._entries[key] for key in keys if key in self._entries and self._entries[key].given]
         if not found:
-            return Problem("config", message)
-        at = max(found, key=lambda entry: (entry.given, entry.line or float("inf")))
+            return Problem(self._place, message)
+        at = max(found, key=lambda entry: entry.line or float("inf"))
         return Problem(at.place, message, at.line)
 
     @property

@@ -23,7 +23,7 @@ def test_what_show_prints_reads_back(
     source = tmp_path / f"{'long name ' * 12}.yaml"
     sizes = "vocab_size: 9\ncontext_length: 8\nemb_dim: 8\nn_heads: 2\nn_layers: 1\nnorm_eps: 1e-6\n"
     source.write_text(f"name: {_yaml(name)}\n{sizes}")
-    shown = cli("config", "show", str(source)).out
+    shown = cli("config", "show", str(source), "--all").out
     again = tmp_path / "again.yaml"
     again.write_text(shown)
     comments = [line for line in shown.splitlines() if line.startswith("  # ")]
@@ -43,7 +43,7 @@ def test_any_name_reads_back(name: str) -> None:
 def test_origins_stay_in_their_comment(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "a\nn_layers: 99 \x1b[31m.yaml"
     file.write_text(cli("config", "show", "tiny").out)
-    shown = cli("config", "show", str(file)).out
+    shown = cli("config", "show", str(file), "--all").out
     assert len(shown.splitlines()) == len(KEYS)
     assert "\\nn_layers: 99 \\x1b[31m.yaml:1" in shown
     assert "\x1b" not in cli("config", "validate", str(file)).out
@@ -52,9 +52,9 @@ def test_origins_stay_in_their_comment(cli: Cli, tmp_path: Path) -> None:
 def test_origins_stand_below_where_the_screen_is_narrow(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wide = cli("config", "show", "tiny").out
+    wide = cli("config", "show", "tiny", "--all").out
     monkeypatch.setenv("COLUMNS", "40")
-    narrow = cli("config", "show", "tiny").out
+    narrow = cli("config", "show", "tiny", "--all").out
     assert "\ncontext_length: 256\n  # preset tiny, line 4\n" in narrow
     assert max(map(len, narrow.splitlines())) <= 40
     for number, text in enumerate((wide, narrow)):

@@ -336,12 +336,12 @@ def test_every_key_that_does_not_describe_the_network_is_passed_over(write: Writ
 NOTED: dict[str, tuple[dict[str, object], str]] = {
     "misspelt": (
         hf(n_postions=8),
-        ":3: GPT2Config has no key 'n_postions'; it is ignored (did you mean 'n_pos",
+        ":3: GPT2Config has no key 'n_postions' (did you mean 'n_positions'?); it is",
     ),
     "unknown": (hf(line_by_line=False), ":3: GPT2Config has no key 'line_by_line'; it is ignored"),
     "ours": (
         hf(n_layer=3, n_layers=4),
-        ":4: GPT2Config has no key 'n_layers'; it is ignored (did you mean 'n_l",
+        ":4: GPT2Config has no key 'n_layers'; it is ignored",
     ),
     "an older length": (hf(n_positions=8, n_ctx=16), "n_ctx 16 is not used: transformers reads n_positions alone"),
     "quantised": (hf(quantization_config={"bits": 4}), ":3: quantization_config is set; parameters are counted as"),
@@ -381,7 +381,8 @@ def test_a_config_without_a_type_is_known_by_its_class(write: Write) -> None:
 def test_hostile_sizes_end_soon(write: Write) -> None:
     many = ",".join(f'"key_{number}":1' for number in range(60_000))
     notes = load_config(str(write('{"model_type":"gpt2",' + many + "}")), environ={}).notes
-    assert (len(notes), notes[-1]) == (9, "59,992 further keys that GPT2Config does not have are ignored")
+    assert len(notes) == 1
+    assert notes[0].endswith("'key_7' and 59,992 more; they are ignored")
     assert problems_of(write('{"model_type":"gpt2","prefix":"' + "x" * 2**20 + '"}')) == [
         ": is over 1,048,576 bytes; a model config has a dozen lines"
     ]

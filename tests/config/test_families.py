@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gptcli.analysis.memory import kv_cache_bytes
 from gptcli.analysis.params import count_active, count_parameters
@@ -13,11 +15,13 @@ from gptcli.analysis.workload import Workload
 from gptcli.architecture import Network, describe
 from gptcli.architecture.listing import parts_of
 from gptcli.config import ModelConfig, load_config
+from gptcli.config.dialects import settings_in
 from gptcli.config.dialects.huggingface._classes import class_of
 from gptcli.config.dialects.huggingface._passed_over import PASSED_OVER
 from gptcli.config.dialects.huggingface._translate import family_of, known_families
 from gptcli.config.load import config_from_mapping
-from gptcli.errors import InputProblemsError
+from gptcli.errors import InputError, InputProblemsError
+from tests.conftest import Cli
 
 DATA = Path(__file__).parents[1] / "data" / "decoders"
 ALL = {path.stem: path for path in sorted(DATA.glob("*.json"))}
@@ -87,6 +91,26 @@ def test_what_transformers_writes_leaves_nothing_to_say(name: str, tmp_path: Pat
     assert left_out == []
 
 
+@pytest.mark.parametrize("name", ["gpt2-a", "gemma2-a", "gpt_oss-a", "deepseek_v3-a", "published-Llama-3.1-405B"])
+def test_the_command_line_gives_these_figures(name: str, cli: Cli, tmp_path: Path) -> None:
+    path, model = tmp_path / "config.json", known(name)
+    path.write_text(json.dumps(model["config"]))
+    at, expected = model["at"], model["expected"]
+    size = ("--batch-size", str(at["batch"]), "--seq-len", str(at["tokens"]))
+    counted = cli("params", "-c", str(path), "--json").json
+    assert (counted["total"], counted["active"]) == (expected["parameters"], expected["active_parameters"])
+    if expected.get("forward_flops"):
+        assert cli("flops", "-c", str(path), *size, "--json").json["forward_flops"] == expected["forward_flops"]
+
+
+def test_only_a_gpt2_is_written_in_these_keys() -> None:
+    gpt2 = read(known("gpt2-a")["config"])
+    again = config_from_mapping({"model_type": "gpt2", **settings_in("Hugging Face", gpt2)}, "x", name="x")
+    assert again == gpt2
+    with pytest.raises(InputError, match=r"has no keys for n_kv_groups, .*qk_norm.* which x has; .* --to gptcli"):
+        settings_in("Hugging Face", read(llama(model_type="qwen3", num_key_value_heads=2)))
+
+
 def refusals(document: dict[str, Any]) -> list[str]:
     with pytest.raises(InputProblemsError) as caught:
         read(document)
@@ -103,6 +127,35 @@ def test_a_key_of_the_class_that_says_nothing_here_may_only_have_its_default(mod
         read(given | {key: usual})
         other = not usual if isinstance(usual, bool) else "something else"
         assert any(told.startswith(f"{key} is ") and ", but " in told for told in refusals(given | {key: other})), key
+
+
+SCALARS = st.none() | st.booleans() | st.integers(-3, 70) | st.floats(0, 2) | st.sampled_from(["gelu", "yarn", "x"])
+LISTED = st.sampled_from(["full_attention", "sliding_attention", "chunked_attention", "global", 0, 1, 2, None, "x"])
+ROTATION = st.dictionaries(
+    st.sampled_from(
+        (
+            *("rope_type", "type", "factor", "rope_theta", "partial_rotary_factor", "short_factor", "long_factor"),
+            *("low_freq_factor", "high_freq_factor", "original_max_position_embeddings", "mscale", "truncate"),
+            *("full_attention", "alibi", "attn_pdrop"),
+        )
+    ),
+    SCALARS | st.sampled_from(["linear", "dynamic", "llama3", "longrope"]) | st.lists(st.floats(0, 9), max_size=4),
+    max_size=6,
+)
+VALUES = SCALARS | st.lists(LISTED, max_size=4) | ROTATION
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.sampled_from(known_families()), st.data())
+def test_no_values_of_any_key_end_in_anything_but_a_network_or_problems(model_type: str, data: st.DataObject) -> None:
+    keys = sorted({*class_of(model_type.replace("-", "_")).keys, *family_of(model_type).reads()})
+    given_keys = data.draw(st.dictionaries(st.sampled_from(keys), VALUES, max_size=9))
+    try:
+        config = read({"model_type": model_type, **given_keys})
+    except InputProblemsError as error:
+        assert all(problem.startswith("config.json: ") for problem in error.problems), error.problems
+    else:
+        assert count_parameters(describe(config)) > 0
 
 
 def llama(**extra: object) -> dict[str, Any]:
@@ -178,7 +231,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "heads that do not fill": (
         llama(model_type="helium", head_dim=8),
-        "head_dim is 8, but 4 heads of it do not fill hidden_size 64, as Helium's must",
+        "head_dim is 8, but 4 heads of it do not fill hidden_size 64, as they must here",
     ),
     "text of a model unknown": (
         {"model_type": "gemma3n", "text_config": {"model_type": "gemma3n_text"}},

@@ -18,12 +18,14 @@ class ConfigClass(Struct, frozen=True):
         keys: with what an absent one is.
         nullable: which of them may be null.
         aliases: other names of keys, with the key.
+        even: whether it refuses a width that its heads do not divide.
     """
 
     name: str
     keys: dict[str, Any]
     nullable: frozenset[str]
     aliases: dict[str, str]
+    even: bool
 
 
 class _Classes(Struct, frozen=True):

@@ -84,11 +84,22 @@ def biases(qkv: str = "", out: str = "", mlp: str = "") -> Reading:
     return Reading(tuple(dict.fromkeys(key for key in (qkv, out, mlp) if key)), read)
 
 
-@reads("head_dim")
+@reads("head_dim", "hidden_size", "num_attention_heads")
 def head_width(has: Settings) -> dict[str, object]:
-    """Read the width of a head; null for an even share of the embedding's."""
-    width = has.maybe_whole("head_dim")
-    return {} if width is None else {"head_dim": width}
+    """Read the width of a head; null for a share of the embedding's, of which some classes leave a rest."""
+    if has.maybe_whole("head_dim") is not None:
+        return {"head_dim": has.entry("head_dim")}
+    width, heads = has.whole("hidden_size"), max(has.whole("num_attention_heads"), 1)
+    return {"head_dim": width // heads} if width % heads and width > heads and not has.splits_evenly else {}
+
+
+@reads("head_dim", "hidden_size", "num_attention_heads")
+def filled_width(has: Settings) -> dict[str, object]:
+    """Read the width of a head where heads must fill the embedding's: code reads both as one."""
+    own, width, heads = has.maybe_whole("head_dim"), has.whole("hidden_size"), has.whole("num_attention_heads")
+    if own is not None and own * heads != width:
+        raise has.refused("head_dim", f"but {heads} heads of it do not fill hidden_size {width}, as they must here")
+    return {} if own is None else {"head_dim": own}
 
 
 def softcaps(attention: str = "attn_logit_softcapping", logits: str = "final_logit_softcapping") -> Reading:

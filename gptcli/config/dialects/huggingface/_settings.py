@@ -33,6 +33,11 @@ class Settings:
         self._class = config_class
         self.notes: list[str] = []
 
+    @property
+    def splits_evenly(self) -> bool:
+        """Whether the class refuses a width that its heads do not divide."""
+        return self._class.even
+
     def gives(self, key: str) -> bool:
         """Return whether the file has the key, be it null."""
         return key in self._entries

@@ -205,15 +205,24 @@ def _noted(
     entries: Mapping[str, Entry], unknown: list[str], config_class: ConfigClass, model_type: str
 ) -> Iterable[str]:
     """Say what was not used."""
-    for key in unknown[:_MOST_NOTED]:
-        near = did_you_mean(key.lower(), tuple(config_class.keys))
-        yield f"{entries[key].place}: {config_class.name} has no key '{shortened(key)}'; it is ignored{near}"
-    if len(unknown) > _MOST_NOTED:
-        yield f"{len(unknown) - _MOST_NOTED:,} further keys that {config_class.name} does not have are ignored"
+    if unknown:
+        yield _ignored(entries, unknown, config_class)
     if entries.get("auto_map") is not None and entries["auto_map"].value:
         yield f"{entries['auto_map'].place}: auto_map is not used; the network is {model_type}'s of transformers"
     if entries.get("quantization_config") is not None and entries["quantization_config"].value:
         yield f"{entries['quantization_config'].place}: quantization_config is set; parameters are counted as before it"
+
+
+def _ignored(entries: Mapping[str, Entry], unknown: list[str], config_class: ConfigClass) -> str:
+    """Say which keys the class lacks, and what a slip may have meant that the file does not have."""
+    absent = [key for key in config_class.keys if key not in entries]
+    told = [f"'{shortened(key)}'{did_you_mean(key.lower(), absent)}" for key in unknown[:_MOST_NOTED]]
+    more = len(unknown) - len(told)
+    told += [f"{more:,} more"] if more else []
+    place = f"{entries[unknown[0]].place}: {config_class.name} has"
+    if len(told) == 1:
+        return f"{place} no key {told[0]}; it is ignored"
+    return f"{place} no keys {', '.join(told[:-1])} and {told[-1]}; they are ignored"
 
 
 def _implied(value: object, config_class: ConfigClass) -> Entry:

@@ -5,6 +5,7 @@ from gptcli.config.dialects.huggingface._readings import activation, dropout
 from gptcli.config.dialects.huggingface._settings import Settings
 from gptcli.config.pattern import shortened
 
+_MOST = 100_000
 _LETTERS = {"global": "F", "local": "L"}
 
 
@@ -12,6 +13,8 @@ _LETTERS = {"global": "F", "local": "L"}
 def layers(has: Settings) -> dict[str, object]:
     """``[[["global", "local"], 12]]`` is twelve times both; ``attention_layers`` is the same, written out."""
     depth = has.whole("num_layers")
+    if depth > _MOST:
+        raise has.refused("num_layers", f"but single layers are told apart up to {_MOST:,}")
     kinds = has.listed("attention_layers") if has.gives("attention_layers") else None
     key = "attention_types" if kinds is None else "attention_layers"
     if kinds is None:

@@ -2,6 +2,7 @@
 
 from gptcli.config.dialects.huggingface._experts import counts, renormalized
 from gptcli.config.dialects.huggingface._family import but
+from gptcli.config.dialects.huggingface._readings import filled_width
 from gptcli.config.dialects.huggingface.families._llama_like import ATTENTION_BIAS, LLAMA_LIKE
 from gptcli.config.dialects.huggingface.families.olmo import clip
 
@@ -9,6 +10,7 @@ FAMILY = but(
     LLAMA_LIKE,
     ATTENTION_BIAS,
     clip,
+    filled_width,
     counts(),
     renormalized,
     implied={"qk_norm": "full", "router": "softmax"},
