@@ -5,6 +5,7 @@ from gptcli.analysis.passes import swept
 from gptcli.analysis.process import PROCESS_BYTES
 from gptcli.analysis.workload import Workload
 from gptcli.architecture import Network
+from gptcli.architecture.books import NotInBooksError
 from gptcli.architecture.dtypes import bytes_of
 
 # Of the Python objects of one block's modules; measured on Linux with Python 3.11, rounded up.
@@ -18,6 +19,6 @@ def forward_need_bytes(network: Network, options: Workload) -> int:
     """
     try:
         peak = swept(network, options).peak
-    except NotImplementedError:
+    except NotInBooksError:
         peak = bytes_of(count_parameters(network), options.dtype)
     return peak + PROCESS_BYTES + network.stack.depth * _BLOCK_OBJECTS_BYTES

@@ -16,10 +16,11 @@ from gptcli.analysis.weight_bytes import weight_amounts, weights_bytes
 from gptcli.analysis.workload import Workload
 from gptcli.architecture import Network, Sizes, elements, size
 from gptcli.architecture.adapters import count_trained
+from gptcli.architecture.books import NotInBooksError
 from gptcli.architecture.dtypes import BITS, COMPUTE_DTYPES, bytes_of
 from gptcli.architecture.listing import parts_of
 from gptcli.config import ModelConfig
-from gptcli.errors import InputError
+from gptcli.errors import GptcliError, InputError
 from gptcli.reports.memory import DtypeRow, LedgerLine, MemoryReport, PhasePeak
 
 
@@ -44,8 +45,8 @@ def checked_options(config: ModelConfig, options: Workload) -> Workload:
 def memory_report(network: Network, options: Workload, *, explain: bool = False) -> MemoryReport:
     """Return what weights take in every format, and the peak of what the options describe."""
     checked_options(network.config, options)
-    memory = swept(network, options)
     training = options.mode == "training"
+    memory, unknown = _swept_or_why(network, options)
     report = MemoryReport(
         config=network.config,
         **run_facts(options, MemoryReport),
@@ -59,23 +60,59 @@ def memory_report(network: Network, options: Workload, *, explain: bool = False)
         optimizer_bytes=optimizer_bytes(network, options.optimizer, options.dtype) if training else None,
         kv_cache_bytes=kv_cache_bytes(network, options) if options.mode == "generate" else None,
         kv_cache_bytes_per_token=(
-            kv_cache_bytes(network, replace(options, batch=1, tokens=1)) if options.mode == "generate" else None
+            _kv_cache_bytes_of_next_token(network, options) if options.mode == "generate" else None
         ),
-        peak_bytes=memory.peak,
-        peak_phase=memory.peak_phase,
-        phases=[PhasePeak(phase, peak) for phase, peak in memory.phases.items()],
-        ledger=ledger(memory),
+        peak_bytes=memory.peak if memory else None,
+        peak_phase=memory.peak_phase if memory else None,
+        peak_unknown=unknown,
+        phases=[PhasePeak(phase, peak) for phase, peak in memory.phases.items()] if memory else [],
+        ledger=ledger(memory) if memory else [],
         kernels=_kernels(network, options.device),
         stores_causal_mask=False,
         process_bytes=process_bytes(options.device),
     )
     if not explain:
         return report
+    if memory is None:
+        return replace(report, explanations=list(explain_memory(network, report)))
     lines = [
         *explain_memory(network, report),
         *explain_ledger(memory, _with_one_more(network, options), network.stack.depth),
     ]
     return replace(report, explanations=lines)
+
+
+def _swept_or_why(network: Network, options: Workload) -> tuple[Memory | None, str | None]:
+    """Sweep; at inference, where weights and cache are figures of their own, say why where the peak is not known.
+
+    Raises:
+        NotInBooksError: a training step of such parts.
+    """
+    try:
+        return swept(network, options), None
+    except NotInBooksError as error:
+        if options.mode == "training":
+            raise
+        return None, f"{error.kind.replace('_', ' ')}: {error.mode}"
+
+
+def known_peak(report: MemoryReport) -> int:
+    """Return the peak of a report.
+
+    Raises:
+        GptcliError: it is not known.
+    """
+    if report.peak_bytes is None:
+        raise GptcliError(
+            f"no peak is known, as what torch allocates is not ({report.peak_unknown}); leave the limit out"
+        )
+    return report.peak_bytes
+
+
+def _kv_cache_bytes_of_next_token(network: Network, options: Workload) -> int:
+    """Return by how much the cache of one text grows with a token after T: a window that is full does not grow."""
+    one = replace(options, batch=1)
+    return kv_cache_bytes(network, replace(one, tokens=one.tokens + 1)) - kv_cache_bytes(network, one)
 
 
 def _in_every_format(network: Network, asked: str) -> list[DtypeRow]:

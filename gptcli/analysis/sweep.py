@@ -276,7 +276,7 @@ class Sweep:
         return BackwardNode(kernel, self._saved(kernel, values), extras)
 
     def _save_only(self, kernel: Kernel, values: dict[str, Buffer]) -> BackwardNode:
-        """Stop before the kernel itself, where it does not make all at once: what it saves is there, its value is not."""
+        """Stop before the kernel itself, if it does not make all at once: what it saves is there, its value is not."""
         value = [self.memory.allocate(amount) for amount in kernel.made[:1]] if kernel.together else []
         extras = [self.memory.allocate(amount) for amount in kernel.made[1:]]
         self._release_all(value)

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from gptcli.architecture.axes import Dim, Shape, Sizes, T
 from gptcli.architecture.strides import Numbers
+from gptcli.errors import GptcliError
 
 FP32 = 4
 HALF = 2
@@ -170,8 +171,8 @@ class Conditions(Struct, frozen=True, kw_only=True):
         return self.stream_item != self.item
 
 
-class NotInBooks(Exception):
-    """A part in a mode whose memory is not known to the byte.
+class NotInBooksError(GptcliError):
+    """A part in a mode whose memory is not known to the byte: no figure is given then.
 
     Args:
         kind: of the part.
@@ -179,7 +180,10 @@ class NotInBooks(Exception):
     """
 
     def __init__(self, kind: str, mode: str) -> None:
-        super().__init__(f"{kind}: {mode}")
+        super().__init__(
+            f"what torch allocates for {kind.replace('_', ' ')} with {mode} is not known to the byte, so no peak is "
+            "given; 'gptcli memory' gives weights and KV cache, 'gptcli params' and 'gptcli flops' count it"
+        )
         self.kind = kind
         self.mode = mode
 

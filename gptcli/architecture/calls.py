@@ -345,7 +345,7 @@ class Calls:
         return Value(self.name(step), max(x.item, y.item), wide, strides, x.grad or y.grad)
 
     def _fitted(self, read: Value, value: Value) -> tuple[list[Gradient | Temporary], list[Gradient | Temporary]]:
-        """Return what a product makes for one of its factors, and what the engine makes of that where it does not fit."""
+        """Return what a product makes for a factor, and what the engine makes of that where it does not fit."""
         sizes = self.sizes(value.shape)
         whole = Amount(PASSED_BACK, value.shape, value.item)
         sums = self.sizes(read.shape) != sizes

@@ -62,7 +62,7 @@ def memory(
     """
     from msgspec.structs import replace
 
-    from gptcli.analysis.memory import memory_report
+    from gptcli.analysis.memory import known_peak, memory_report
     from gptcli.api.adapters import with_adapters
     from gptcli.api.budget import hold, refuse_over_budget
     from gptcli.api.configs import network_of, resolve
@@ -94,7 +94,8 @@ def memory(
         device=device,
     )
     report = memory_report(network, options, explain=explain)
-    report = replace(report, budget=hold(limit, report.peak_bytes, headroom=free))
+    if limit is not None:
+        report = replace(report, budget=hold(limit, known_peak(report), headroom=free))
     if json:
         print_json(report)
     else:

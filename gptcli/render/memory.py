@@ -32,11 +32,7 @@ def memory_text(report: MemoryReport) -> Group:
         "",
         *_weights(report),
         "",
-        *_peak(report),
-        "",
-        Narrowing(partial(_ledger, report.ledger, report.peak_bytes, tensors=tensors) for tensors in (True, False)),
-        "",
-        Narrowing(partial(_phases, report.phases, report.peak_bytes, longest) for longest in _BARS),
+        *_at_peak(report),
         "",
         Narrowing(partial(_dtypes, report, megabytes=mb, bits=bits) for mb, bits in _DTYPE_COLUMNS),
         "",
@@ -49,6 +45,26 @@ def memory_text(report: MemoryReport) -> Group:
     if report.budget is not None:
         parts += ["", budget_line(report.budget)]
     return Group(*parts)
+
+
+def _at_peak(report: MemoryReport) -> list[RenderableType]:
+    """Give the peak, what is alive at it and when it falls; or say that it is not known."""
+    peak = report.peak_bytes
+    if peak is None:
+        cache = []
+        if report.kv_cache_bytes is not None:
+            cache = [
+                Text.assemble((binary(report.kv_cache_bytes), TOTAL), f"  KV cache ({decimal(report.kv_cache_bytes)})")
+            ]
+        why = f"No peak is given: what torch allocates is not known to the byte ({report.peak_unknown})."
+        return [*cache, Text(why, style=QUIET)]
+    return [
+        *_peak(report, peak),
+        "",
+        Narrowing(partial(_ledger, report.ledger, peak, tensors=tensors) for tensors in (True, False)),
+        "",
+        Narrowing(partial(_phases, report.phases, peak, longest) for longest in _BARS),
+    ]
 
 
 def _weights(report: MemoryReport) -> list[RenderableType]:
@@ -79,9 +95,9 @@ def _small(label: str) -> str:
 _WHAT = {"inference": "a forward pass", "training": "a training step", "generate": "generation"}
 
 
-def _peak(report: MemoryReport) -> list[RenderableType]:
-    head = Text.assemble((binary(report.peak_bytes), TOTAL), f"  peak of {_WHAT[report.mode]} ")
-    head.append(f"({decimal(report.peak_bytes)}), in its {report.peak_phase} phase")
+def _peak(report: MemoryReport, peak: int) -> list[RenderableType]:
+    head = Text.assemble((binary(peak), TOTAL), f"  peak of {_WHAT[report.mode]} ")
+    head.append(f"({decimal(peak)}), in its {report.peak_phase} phase")
     cache = [] if report.kv_cache_bytes is None else [_cache(report, report.kv_cache_bytes)]
     return [head, Text(run_line(report, cache), style=QUIET)]
 
@@ -161,7 +177,8 @@ def _note(report: MemoryReport) -> str:
     if report.lora_rank is not None:
         lines.append(
             "Adapters are trained, all else is frozen. They have the dtype of the weights, as peft's with "
-            "autocast_adapter_dtype=False, and no dropout. Where query, key and value are one layer, they have one adapter."
+            "autocast_adapter_dtype=False, and no dropout. Where query, key and value are one layer, they have one "
+            "adapter."
         )
     lines += [*optimizer_notes(report), _whose(report), _left_out(report)]
     if report.budget is not None:

@@ -73,8 +73,8 @@ _INSTRUMENTS = {
 def _witness(witness: WitnessUsed | None) -> str:
     if witness is None:
         return (
-            "Witness: none; those of verify are GPT-2. Logits and generated tokens of every family are held to transformers' own "
-            "(docs/models.md)."
+            "Witness: none; those of verify are GPT-2. Logits and generated tokens of every family are held to "
+            "transformers' own (docs/models.md)."
         )
     cut = witness.logits_config
     batch, tokens, vocabulary = witness.logits_shape

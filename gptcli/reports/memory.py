@@ -43,6 +43,8 @@ class MemoryReport(RunReport, frozen=True, kw_only=True):
         weights_ledger: ``weights_bytes`` by what they are, scales apart, in a format that has scales; else null.
         kernels: how the network computes the parts that others compute in more operations: ``fused`` or ``composite``.
         stores_causal_mask: whether blocks hold a causal mask each as long as they live, as the lecture's do.
+        peak_bytes: null where what torch allocates is not known to the byte; ``phases`` and ``ledger`` are empty then.
+        peak_unknown: why it is not known, or null.
         process_bytes: what Python and torch themselves take, which is not in the peak; null where it is not known.
     """
 
@@ -56,8 +58,9 @@ class MemoryReport(RunReport, frozen=True, kw_only=True):
     optimizer_bytes: int | None
     kv_cache_bytes: int | None
     kv_cache_bytes_per_token: int | None
-    peak_bytes: int
-    peak_phase: str
+    peak_bytes: int | None
+    peak_phase: str | None
+    peak_unknown: str | None
     phases: list[PhasePeak]
     ledger: list[LedgerLine]
     kernels: dict[str, str]

@@ -49,7 +49,7 @@ class VerifyReport(Report, frozen=True, kw_only=True):
         instrument: what measured the peaks: ``profiler`` (torch's own), ``tracker`` (of the storages of fake tensors)
             or ``allocator`` (CUDA's own counter).
         options: every option of the command with the value that it ran with; ``NAME_asked`` where that was another.
-        witness: what shares nothing with the description and was compared with it, or None for a later decoder than GPT-2.
+        witness: what shares nothing with the description and was compared with it, or None for a decoder after GPT-2.
     """
 
     command: str = "verify"

@@ -1,8 +1,10 @@
 """A mixture of experts (Shazeer et al. 2017): a router chooses for each token a few of many feed forwards."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from gptcli.architecture.axes import A, Dim, E, Shape
+from gptcli.architecture.books import Conditions, Kernel, NotInBooksError, Value
 from gptcli.architecture.parts.part import GPT2_DEVIATION, Draw, Family, Part
 from gptcli.architecture.products import MatrixProduct
 from gptcli.config.model_config import Activation, Correction, Router
@@ -48,6 +50,9 @@ class ExpertChoice(Part, frozen=True, kw_only=True):
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()
 
+    def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
+        raise NotInBooksError(self.kind, "experts")
+
 
 class ExpertShares(Part, frozen=True, kw_only=True):
     """How much each chosen expert counts, (B, T, A).
@@ -83,6 +88,9 @@ class ExpertShares(Part, frozen=True, kw_only=True):
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()
+
+    def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
+        raise NotInBooksError(self.kind, "experts")
 
 
 class Experts(Part, frozen=True, kw_only=True):
@@ -154,3 +162,6 @@ class Experts(Part, frozen=True, kw_only=True):
             MatrixProduct("tokens", (A, self.inputs, self.hidden)),
             MatrixProduct("tokens", (A, self.width, self.inputs)),
         )
+
+    def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
+        raise NotInBooksError(self.kind, "experts")

@@ -6,7 +6,17 @@ from typing import ClassVar
 from msgspec.structs import replace
 
 from gptcli.architecture.axes import ONE, D, Dim, H, number
-from gptcli.architecture.books import BOOL, FP32, PASSED_BACK, Amount, Conditions, Gradient, Kernel, NotInBooks, Value
+from gptcli.architecture.books import (
+    BOOL,
+    FP32,
+    PASSED_BACK,
+    Amount,
+    Conditions,
+    Gradient,
+    Kernel,
+    NotInBooksError,
+    Value,
+)
 from gptcli.architecture.calls import Calls
 from gptcli.architecture.parts.alibi import Alibi
 from gptcli.architecture.parts.attention import COPIES, MASK, hidden, query_key_value, scale_formula
@@ -55,7 +65,7 @@ class FusedAttention(Part, frozen=True, kw_only=True):
         dropping = given.training and self.rate > 0
         if given.device == "cpu" and (dropping or calls.sizes(q.shape[-1:]) != calls.sizes(v.shape[-1:])):
             if many != few:
-                raise NotInBooks(self.kind, "dropout of attention with shared keys")
+                raise NotInBooksError(self.kind, "dropout of attention with shared keys")
             return _step_by_step(self, calls, (q, k, v), mask, given, dropping=dropping)
         if rows == 1 and many != few and mask is None:
             shape = (q.shape[0], k.shape[1], number(many // few), q.shape[-1])

@@ -11,7 +11,7 @@ from gptcli.architecture.books import (
     Conditions,
     Gradient,
     Kernel,
-    NotInBooks,
+    NotInBooksError,
     Value,
     of_parameter,
 )
@@ -56,7 +56,7 @@ class LayerNorm(Part, frozen=True, kw_only=True):
         calls = Calls(self.label, out, reads, given)
         low = read.item < FP32 or given.autocast
         if low and (self.scale == "one_plus_weight" or self.heads is not None):
-            raise NotInBooks(self.kind, "weights of another kind in 16 bits")
+            raise NotInBooksError(self.kind, "weights of another kind in 16 bits")
         scale = None
         if self.scale == "one_plus_weight":
             scale = calls.plus_one("scale", calls.parameter("weight", (self.features,)))

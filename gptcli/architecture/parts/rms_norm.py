@@ -11,7 +11,7 @@ from gptcli.architecture.books import (
     Conditions,
     Gradient,
     Kernel,
-    NotInBooks,
+    NotInBooksError,
     Value,
     of_parameter,
 )
@@ -63,7 +63,7 @@ class RMSNorm(Part, frozen=True, kw_only=True):
 def _fused(part: RMSNorm, calls: Calls, read: Value, given: Conditions) -> list[Kernel]:
     """CUDA's ``_fused_rms_norm``: it keeps its input and one fp32 statistic a token."""
     if part.scale == "one_plus_weight" or part.heads is not None:
-        raise NotInBooks(part.kind, "weights of another kind on CUDA")
+        raise NotInBooksError(part.kind, "weights of another kind on CUDA")
     value = Value(calls.name(""), read.item, read.shape)
     statistic = Amount(_STATISTICS, read.shape[:-1], FP32)
     own = [of_parameter(calls.name(name), shape, given.stream_item) for name, shape in part.weights().items()]
@@ -86,7 +86,7 @@ def _composite(part: RMSNorm, calls: Calls, read: Value) -> list[Kernel]:
     """
     narrow = read.item < FP32
     if narrow and (part.scale == "one_plus_weight" or part.heads is not None):
-        raise NotInBooks(part.kind, "weights of another kind in 16 bits")
+        raise NotInBooksError(part.kind, "weights of another kind in 16 bits")
     scale = _scale(part, calls)
     wide = calls.mapped("wide", read, item=FP32, label=_STEPS) if narrow else read
     root = _root(calls, wide)

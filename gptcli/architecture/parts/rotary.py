@@ -17,7 +17,7 @@ from gptcli.architecture.books import (
     Conditions,
     Gradient,
     Kernel,
-    NotInBooks,
+    NotInBooksError,
     Temporary,
     Value,
 )
@@ -129,7 +129,7 @@ class RotaryTable(Part, frozen=True, kw_only=True):
     def _frequencies(self, calls: Calls, positions: Value, half: Dim) -> tuple[Value, ...]:
         """Make the frequencies of a text of this length, where they are not those of every text."""
         if self.scaling.kind == "dynamic":
-            raise NotInBooks(self.kind, "dynamic scaling")
+            raise NotInBooksError(self.kind, "dynamic scaling")
         if self.scaling.kind != "longrope":
             return ()
         late = calls.constant("late", (ONE,), BOOL, (positions,))

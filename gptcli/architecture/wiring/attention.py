@@ -240,9 +240,15 @@ def attended(plan: LayerPlan, path: AttentionPath, taken: tuple[str, ...], width
         return [("mix", fused)]
     square = (B, H, T, T)
     queried, values = (taken[:2], taken[2]) if len(taken) > 1 else (taken, taken[0])
-    sees = {"window": seen(has), "chunked": has.look == "chunk"}
+    window, chunked = seen(has), has.look == "chunk"
     scores = AttentionScores(
-        label="Attention scores", reads=queried, shape=square, scale=has.scale, width=width, **sees
+        label="Attention scores",
+        reads=queried,
+        shape=square,
+        scale=has.scale,
+        width=width,
+        window=window,
+        chunked=chunked,
     )
     parts: Parts = [("scores", scores)]
     if has.softcap:
@@ -253,14 +259,20 @@ def attended(plan: LayerPlan, path: AttentionPath, taken: tuple[str, ...], width
         label="Causal mask" if has.look == "full" else "Causal mask of a window",
         reads=(parts[-1][0],),
         shape=square,
-        **sees,
+        window=window,
+        chunked=chunked,
     )
     softmax = SinkSoftmax if has.sinks else Softmax
     parts += [("mask", mask), ("softmax", softmax(label="Softmax", reads=("mask",), shape=square))]
     if plan.lists_dropout or rate > 0:
         parts.append(("drop", Dropout(label="Dropout", reads=("softmax",), shape=square, rate=rate)))
     mix = WeightedSum(
-        label="Weighted sum of values", reads=(parts[-1][0], values), shape=mixed, width=value_width, **sees
+        label="Weighted sum of values",
+        reads=(parts[-1][0], values),
+        shape=mixed,
+        width=value_width,
+        window=window,
+        chunked=chunked,
     )
     return [*parts, ("mix", mix)]
 

@@ -117,12 +117,17 @@ def _model_words(report: FlowReport | TraceReport) -> str:
     )
 
 
+def _step_figure(training: MemoryReport) -> list[tuple[str, str, str]]:
+    peak = training.peak_bytes
+    return [] if peak is None else [("Training step", binary(peak), _step_words(training))]
+
+
 def _figures(report: FlowReport | TraceReport, studies: Studies) -> list[tuple[str, str, str]]:
     found = [
         ("Parameters", short_count(report.parameters), count(report.parameters)),
         ("Weights", binary(studies.inference.weights_bytes), f"in {report.dtype}"),
         ("Forward pass", short_flops(report.forward_flops), "matrix products"),
-        ("Training step", binary(studies.training.peak_bytes), _step_words(studies.training)),
+        *_step_figure(studies.training),
     ]
     if isinstance(report, TraceReport):
         found.append(("Time", short_seconds(report.steps_seconds), f"all steps, on {report.device}"))
@@ -238,6 +243,7 @@ def _by_block_part(parts: Sequence[Branch], report: FlowReport | TraceReport) ->
 
 
 def _memory(title: str, report: MemoryReport) -> Html:
+    assert report.peak_bytes is not None  # a page is made where it is known
     shown, rest = largest_and_rest(report.ledger, report.peak_bytes)
     if rest:
         shown.append(LedgerLine(f"{len(rest)} smaller", sum(line.tensors for line in rest),
