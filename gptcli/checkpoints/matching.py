@@ -111,8 +111,12 @@ def match(
         None where no layout knows even one of the names.
     """
     wrapper = _wrapper(tensors)
-    layouts = [*LAYOUTS.values(), *([family] if family is not None and network is not None else [])]
-    candidates = [_match_layout(layout, tensors, wrapper, network, ahead) for layout in layouts]
+    candidates = []
+    if family is not None and network is not None:
+        candidates.append(_match_layout(family, tensors, wrapper, network, ahead))
+        if candidates[0].weights and not candidates[0].unexpected:  # a big model has 45,000 names: none is tried again
+            return candidates[0]
+    candidates += [_match_layout(layout, tensors, wrapper, network, ahead) for layout in LAYOUTS.values()]
     best = max(candidates, key=lambda matched: (_known(matched), *_preference(matched, said)))
     return best if _known(best) else None
 
