@@ -52,6 +52,26 @@ def check_lengths(batch: list[list[int]], config: ModelConfig, names: list[str],
         raise InputProblemsError(problems)
 
 
+def long_notes(batch: list[list[int]], names: list[str], config: ModelConfig, new: int = 0) -> list[str]:
+    """Say of texts that they go past the context length, where the network has no table of positions that ends there.
+
+    Args:
+        batch: ids of each text.
+        names: what to call the texts.
+        config: the model.
+        new: tokens by which each text grows.
+    """
+    if config.longest_text is not None:
+        return []
+    has = "grows to" if new else "has"
+    return [
+        f"{name} {has} {len(ids) + new:,} tokens, over the context length {config.context_length:,} of {config.name}; "
+        "the network reads them all, which it may not have learned"
+        for name, ids in zip(names, batch, strict=True)
+        if len(ids) + new > config.context_length
+    ]
+
+
 def pad_id(config: ModelConfig, tokenizer: Tokenizer | None = GPT2) -> int:
     """Return the id that fills shorter texts: GPT-2's end-of-text token, or 0 with any other vocabulary."""
     return END_OF_TEXT_ID if tokenizer is GPT2 and config.vocab_size > END_OF_TEXT_ID else 0
@@ -64,7 +84,7 @@ def _empty(name: str, text: str, tokenizer: Tokenizer) -> str:
 
 
 def _too_long(name: str, ids: list[int], config: ModelConfig, stored: bool) -> list[str]:
-    if len(ids) <= config.context_length:
+    if config.longest_text is None or len(ids) <= config.longest_text:
         return []
     over = f"{name} has {len(ids):,} tokens, over the context length {config.context_length:,} of {config.name}"
     return [f"{over}; shorten it" if stored else f"{over}; shorten it, or use --set context_length={len(ids)}"]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from gptcli.api.encoding import check_lengths, encode_batch
+from gptcli.api.encoding import check_lengths, encode_batch, long_notes
 from gptcli.api.models import ChosenModel
 from gptcli.api.texts import read_texts, text_names
 from gptcli.api.token_ids import check_ids, parse_given_ids
@@ -124,7 +124,8 @@ def inputs_of(
         if not any_length:
             check_lengths(given.ids, chosen.config, given.names, stored=stored)
         found = id_tokenizer(chosen.network, chosen.folders, tokenizer)
-        return Inputs(given, given.ids, found.tokenizer, found.notes)
+        notes = () if any_length else long_notes(given.ids, given.names, chosen.config)
+        return Inputs(given, given.ids, found.tokenizer, (*found.notes, *notes))
     assert given.texts is not None
     found = text_tokenizer(chosen.network, chosen.folders, tokenizer)
     assert found.tokenizer is not None
@@ -138,7 +139,8 @@ def inputs_of(
         stored=stored,
     )
     notes = notes_on(found.tokenizer, given.texts, given.names, allow_special=allow_special)
-    return Inputs(given, batch, found.tokenizer, (*found.notes, *notes))
+    long = () if any_length else long_notes(batch, given.names, chosen.config)
+    return Inputs(given, batch, found.tokenizer, (*found.notes, *notes, *long))
 
 
 def _spelled(ids: list[int], tokenizer: Tokenizer | None) -> str | None:

@@ -22,7 +22,15 @@ def on_this_processor(options: Workload) -> Workload:
     return replace(options, widens=processor.lacks_instructions(options.dtype))
 
 
-def runs_of(run: Workload, context: int, batch: list[list[int]], new: int) -> Iterator[Workload]:
-    """Yield what runs one after the other: texts of equal length together, up to the length they can reach."""
-    for length, amount in Counter(min(len(ids), context) for ids in batch).items():
-        yield replace(run, batch=amount, tokens=min(length + new, context))
+def runs_of(run: Workload, longest: int | None, batch: list[list[int]], new: int) -> Iterator[Workload]:
+    """Yield what runs one after the other: texts of equal length together, up to the length they can reach.
+
+    Args:
+        run: what all have in common.
+        longest: the most tokens that the network reads at once, or None for any number.
+        batch: ids of each text.
+        new: tokens by which each grows.
+    """
+    most = max(map(len, batch)) + new if longest is None else longest
+    for length, amount in Counter(min(len(ids), most) for ids in batch).items():
+        yield replace(run, batch=amount, tokens=min(length + new, most))

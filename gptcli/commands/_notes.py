@@ -35,10 +35,13 @@ def note_not_finite(chosen: "ChosenModel") -> None:
     print_note(f"the logits hold NaN or infinity; {origin}")
 
 
-def note_cropped(names: list[str], batch: list[list[int]], config: ModelConfig) -> None:
-    """Note which prompts the network does not see whole."""
+def note_long(names: list[str], batch: list[list[int]], config: ModelConfig, new: int) -> None:
+    """Note which prompts the network does not see whole, and which grow past the context length."""
+    from gptcli.api.encoding import long_notes
+
+    note_all(long_notes(batch, names, config, new))
     for name, ids in zip(names, batch, strict=True):
-        if len(ids) > config.context_length:
+        if config.longest_text is not None and len(ids) > config.longest_text:
             print_note(
                 f"{name} has {len(ids):,} tokens, over the context length {config.context_length:,} of {config.name}; "
                 f"the network sees the last {config.context_length:,}"

@@ -85,7 +85,7 @@ def generate(
     from gptcli.api.need import refuse_too_large
     from gptcli.api.runs import runs_of
     from gptcli.api.sampling import check_sampling, check_stop_texts, check_stops, sampling_of
-    from gptcli.commands._notes import note_all, note_cropped
+    from gptcli.commands._notes import note_all, note_long
     from gptcli.commands._streaming import continuing
     from gptcli.model.device import resolve_device
     from gptcli.render.emit import print_json, print_text
@@ -106,8 +106,8 @@ def generate(
         run = Workload(
             tokens=1, mode="inference" if no_cache else "generate", dtype=dtype, attention=attention, device=where
         )
-        refuse_too_large(chosen.network, runs_of(run, model.context_length, batch, max_new_tokens))
-    note_cropped(inputs.names, batch, model)
+        refuse_too_large(chosen.network, runs_of(run, model.longest_text, batch, max_new_tokens))
+    note_long(inputs.names, batch, model, max_new_tokens)
     from gptcli.api.generation import built, generated
     from gptcli.model.generate import GenerateOptions
 

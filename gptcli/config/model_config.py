@@ -219,5 +219,10 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         ),
     ] = ""
 
+    @property
+    def longest_text(self) -> int | None:
+        """The most tokens that the network reads at once: a position each in its table; None where it has no table."""
+        return self.context_length if self.positions == "learned" else None
+
 
 KEYS = ModelConfig.__struct_fields__

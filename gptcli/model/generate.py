@@ -9,6 +9,8 @@ import torch
 from msgspec import Struct
 from torch import Tensor
 
+from gptcli.architecture import Network
+from gptcli.architecture.parts.rotary import RotaryTable
 from gptcli.checkpoints import Recognised
 from gptcli.errors import GptcliError
 from gptcli.model.cache import KVCache
@@ -154,9 +156,10 @@ def generate(
 ) -> tuple[list[Generated], Cost]:
     """Continue prompts token by token; each as it would be continued alone.
 
-    Where a text outgrows the context, the network sees the last ``context_length`` tokens of it, as in the lecture
-    (``idx[:, -context_length:]``). Positions are counted from the start of that window, so each token then moves all
-    others to another position and the whole window is read again.
+    Where a text outgrows the table of learned positions, the network sees the last ``context_length`` tokens of it, as
+    in the lecture (``idx[:, -context_length:]``). Positions are counted from the start of that window, so each token
+    then moves all others to another position and the whole window is read again. A network without such a table reads
+    on.
 
     Args:
         model: in evaluation mode.
@@ -187,7 +190,8 @@ class _Text:
     def __init__(
         self, model: GPT, prompt: Sequence[int], seed: int, sampling: Sampling, end_ids: frozenset[int]
     ) -> None:
-        self.window = list(prompt[-model.network.config.context_length :])
+        longest = model.network.config.longest_text
+        self.window = list(prompt if longest is None else prompt[-longest:])
         self.generated = Generated([])
         self.listener: Listener | None = None
         self.going = True
@@ -248,21 +252,29 @@ def _continue(model: GPT, texts: list[_Text], max_new_tokens: int, cached: bool,
 
 def _cache_for(model: GPT, ids: Tensor, max_new_tokens: int) -> KVCache:
     """Return a cache for the prompts (B, T) and all that is to come, or for as much as the network can see."""
-    capacity = min(ids.shape[1] + max_new_tokens, model.network.config.context_length)
+    longest = model.network.config.longest_text
+    whole = ids.shape[1] + max_new_tokens
+    capacity = whole if longest is None else min(whole, longest)
     return KVCache(model.network, len(ids), capacity, model.dtype, model.device)
 
 
 def _read(model: GPT, ids: Tensor, cache: KVCache | None) -> Tensor:
     """(B, T), the texts so far -> (B, V), the logits after their last tokens."""
-    context = model.network.config.context_length
-    window = ids[:, -context:]  # (B, T)
+    longest = model.network.config.longest_text
+    window = ids if longest is None else ids[:, -longest:]  # (B, T)
     if cache is None:
         logits: Tensor = model(window)  # (B, T, V)
     else:
-        if ids.shape[1] > context:
+        if window.shape[1] < ids.shape[1] or _turns(model.network, cache.length, ids.shape[1]):
             cache.truncate(0)
         logits = model(window[:, cache.length :], cache)  # (B, 1, V)
     return logits[:, -1]
+
+
+def _turns(network: Network, read: int, tokens: int) -> bool:
+    """Return whether a text has outgrown the length up to which its keys are rotated with longrope's short factors."""
+    tables = (part for _, part in network.parts if isinstance(part, RotaryTable))
+    return any(each.scaling.kind == "longrope" and read <= each.scaling.original < tokens for each in tables)
 
 
 def _choose(logits: Tensor, texts: list[_Text]) -> Tensor:

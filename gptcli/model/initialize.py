@@ -22,7 +22,7 @@ _SCRATCH = 2**20  # numbers drawn at a time where only the generator has to move
 
 
 def initialize(model: GPT, scheme: InitScheme, seed: int, *, advance_for_tied_head: bool = False) -> None:
-    """Draw every weight of the model; leaves torch's global generator where construction leaves it.
+    """Draw every weight of the model, buffers zero; leaves torch's global generator where construction leaves it.
 
     Args:
         model: its parameters are overwritten.
@@ -40,8 +40,10 @@ def initialize(model: GPT, scheme: InitScheme, seed: int, *, advance_for_tied_he
 def _draw(model: GPT, scheme: InitScheme, advance_for_tied_head: bool) -> None:
     residual_deviation = GPT2_DEVIATION / sqrt(2 * model.network.stack.depth)
     for module in model.modules():
-        if not isinstance(module, Leaf) or not module.part.weights():
+        if not isinstance(module, Leaf):
             continue
+        for buffer in module.buffers(recurse=False):
+            buffer.zero_()
         if module.part.tied_to and advance_for_tied_head and scheme == "torch":
             _discard_uniform(module.get_parameter("weight").numel())
         for draw in module.part.draws(scheme, residual_deviation):

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from gptcli import processor
 from gptcli.architecture.books import WIDENED_ROWS
 from gptcli.model.gpt import GPT
+from gptcli.model.parts.experts import Experts, multiplied
 from gptcli.model.parts.linear import Linear
 
 _MANY_ROWS = 384  # from here on slices of a wide matrix are faster than the whole
@@ -25,7 +26,7 @@ _NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
 
 def choose_products(model: GPT) -> None:
-    """Let the linear layers multiply the fastest way, where there is a choice: on the CPU.
+    """Let linear layers and experts multiply the fastest way, where there is a choice: on the CPU.
 
     A network on the explicit attention path is left alone: it is there to be compared with other people's networks, to
     the last bit where that can be.
@@ -33,12 +34,14 @@ def choose_products(model: GPT) -> None:
     weight = next(model.parameters())
     if weight.device.type != "cpu" or model.network.attention != "sdpa":
         return
+    mkl = weight.dtype == torch.float32 and torch.backends.mkl.is_available()  # type: ignore[no-untyped-call]
     for module in model.modules():
-        if isinstance(module, Linear):
-            if weight.dtype == torch.float32 and torch.backends.mkl.is_available():  # type: ignore[no-untyped-call]
-                module.product = Product(module.weight, module.bias)
-            elif processor.lacks_instructions(_NAMES[weight.dtype]):
-                module.product = Widened(model.network.sizes["C"])
+        if isinstance(module, Experts) and mkl:
+            module.multiply = expert_product
+        elif isinstance(module, Linear) and mkl:
+            module.product = Product(module.weight, module.bias)
+        elif isinstance(module, Linear) and processor.lacks_instructions(_NAMES[weight.dtype]):
+            module.product = Widened(model.network.sizes["C"])
 
 
 class Widened:
@@ -109,6 +112,17 @@ class Product:
         if self._body < len(weight):
             torch.mv(weight[self._body :], row, out=results[self._body :])
         return out if bias is None else out.add_(bias)
+
+
+def expert_product(rows: Tensor, matrix: Tensor, bias: Tensor | None, out: Tensor) -> object:
+    """Put (m, in) times the transpose of (out, in), plus (out), in its place (m, out); one row by all threads."""
+    parts = max(_LEAST_PARTS, torch.get_num_threads())
+    outputs, inputs = matrix.shape
+    if len(rows) > 1 or outputs % parts:
+        return multiplied(rows, matrix, bias, out)
+    matrices = matrix.view(parts, -1, inputs).transpose(1, 2)  # (parts, in, out / parts)
+    torch.bmm(rows.expand(parts, 1, inputs), matrices, out=out.view(parts, 1, -1))
+    return out if bias is None else out.add_(bias)
 
 
 def _in_slices(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -96,6 +96,18 @@ def test_a_prompt_over_the_context_is_cropped_and_that_is_said(cli: Cli) -> None
     assert len(long.json["texts"][0]["prompt_ids"]) == 6
 
 
+def test_without_a_table_of_positions_texts_go_past_the_context_and_that_is_said(cli: Cli) -> None:
+    rotary = (*TINY, "--set", "positions=rotary", "--set", "context_length=4", "--json")
+    said = "over the context length 4 of tiny; the network reads them all, which it may not have learned"
+    outcome = cli("generate", "a b c", *rotary, "-n", "5")
+    assert outcome.err == f"note: text 1 grows to 8 tokens, {said}\n"
+    wider = (*rotary[:-3], "--set", "context_length=99", "--json")
+    assert outcome.json["texts"][0]["ids"] == cli("generate", "a b c", *wider, "-n", "5").json["texts"][0]["ids"]
+    assert cli("generate", "a b c", *rotary, "-n", "1").err == ""
+    assert cli("forward", "a b c d e f", *rotary).err == f"note: text 1 has 6 tokens, {said}\n"
+    assert cli("forward", "--token-ids", "1,2,3,4,5", *rotary).err.startswith("note: --token-ids 1 has 5 tokens, over")
+
+
 def test_ids_that_spell_nothing_are_counted(cli: Cli) -> None:
     sizes = (*TINY, "--set", "vocab_size=300000", "--tokenizer", "gpt2", "-n", "12")
     text = cli("generate", "Hi", *sizes, "--json").json["texts"][0]

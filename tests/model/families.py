@@ -1043,3 +1043,60 @@ EXPERTS = [
 ]
 
 FAMILIES = DENSE + EXPERTS
+
+_YARN = {"factor": 4.0, "original_max_position_embeddings": 16}
+_SHORT, _LONG = [1.0, 1.1, 1.3, 1.7], [1.0, 2.0, 5.0, 9.0]
+_STRETCHED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "linear": ({"factor": 4.0}, {}),
+    "dynamic": ({"factor": 4.0}, {}),
+    "llama3": (
+        {"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32},
+        {"rope_original_length": 32, "rope_low_freq_factor": 1.0, "rope_high_freq_factor": 4.0},
+    ),
+    "yarn": (_YARN, {"rope_original_length": 16}),
+    "yarn-bounds": (
+        {**_YARN, "beta_fast": 4.0, "beta_slow": 0.5, "truncate": False},
+        {"rope_original_length": 16, "rope_beta_fast": 4.0, "rope_beta_slow": 0.5, "rope_truncate": False},
+    ),
+    "yarn-mscale": (
+        {**_YARN, "mscale": 0.9, "mscale_all_dim": 0.4},
+        {"rope_original_length": 16, "rope_mscale": 0.9, "rope_mscale_all_dim": 0.4},
+    ),
+    "yarn-factor": (
+        {**_YARN, "attention_factor": 1.3},
+        {"rope_original_length": 16, "rope_attention_factor": 1.3},
+    ),
+}
+
+SCALINGS = [
+    *(
+        Family(
+            "llama",
+            _rope(name.partition("-")[0], **theirs),
+            {"rope_scaling": name.partition("-")[0], "rope_factor": theirs["factor"], **ours},
+            label=name,
+        )
+        for name, (theirs, ours) in _STRETCHED.items()
+    ),
+    Family(
+        "phi3",
+        {
+            **_rope("longrope", short_factor=_SHORT, long_factor=_LONG, original_max_position_embeddings=16),
+            "original_max_position_embeddings": 16,
+        },
+        {
+            "norm_eps": 1e-5,
+            "rope_scaling": "longrope",
+            "rope_factor": 4.0,
+            "rope_original_length": 16,
+            "rope_short_factors": ",".join(map(str, _SHORT)),
+            "rope_long_factors": ",".join(map(str, _LONG)),
+        },
+        {
+            "h.attn.c_attn": "self_attn.qkv_proj",
+            "h.mlp.gate_proj": _half("mlp.gate_up_proj", 0),
+            "h.mlp.up_proj": _half("mlp.gate_up_proj", 1),
+        },
+        label="longrope",
+    ),
+]

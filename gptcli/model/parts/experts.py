@@ -132,7 +132,7 @@ class Experts(Leaf):
     def _product(self, name: str, rows: Tensor, runs: Runs) -> Tensor:
         """(nA, in) -> (nA, out), each row with the matrix of its expert."""
         weight, bias = getattr(self, name), getattr(self, f"{name}_bias", None)  # (E, out, in), (E, out)
-        if torch.is_autocast_enabled(rows.device.type):
+        if not rows.is_meta and torch.is_autocast_enabled(rows.device.type):
             dtype = torch.get_autocast_dtype(rows.device.type)
             rows, weight, bias = rows.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype)
         if torch.is_grad_enabled():
