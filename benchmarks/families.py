@@ -49,10 +49,11 @@ def peers_and_ours(name: str) -> tuple[list[Any], GPT]:
     torch.manual_seed(0)
     config = AutoConfig.for_model(kind, vocab_size=_VOCABULARY, max_position_embeddings=_CONTEXT, **sizes)
     ways = _EXPERTS if name == "experts" else _EXPERTS[:1]
-    first = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa", experts_implementation=ways[0]).eval()
+    build: Any = AutoModelForCausalLM.from_config
+    first = build(config, attn_implementation="sdpa", experts_implementation=ways[0]).eval()
     peers = [first]
     for way in ways[1:]:
-        other = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa", experts_implementation=way).eval()
+        other = build(config, attn_implementation="sdpa", experts_implementation=way).eval()
         other.load_state_dict(first.state_dict(), assign=True)
         peers.append(other)
     with tempfile.TemporaryDirectory() as folder:

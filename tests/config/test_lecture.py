@@ -1,6 +1,7 @@
 """Dictionaries of the lecture's author for later models, with the counts that his notebooks print."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ GEMMA3 = {
 }  # fmt: skip
 
 
-def loaded(tmp_path: Path, said: dict[str, object]) -> tuple[dict[str, object], int]:
+def loaded(tmp_path: Path, said: Mapping[str, object]) -> tuple[dict[str, object], int]:
     """Return the config of a dictionary, and its count."""
     file = tmp_path / "model.json"
     file.write_text(json.dumps(said))

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from gptcli.api.witness import witness_checks
 from gptcli.architecture import AttentionPath, describe, plan
 from gptcli.architecture.axes import V
-from gptcli.checkpoints import layouts
+from gptcli.architecture.wiring import attention, feed_forward, layer, network, norms
 from gptcli.config import ModelConfig, load_config
 from gptcli.errors import InputError
 from gptcli.model.gpt import Runner
@@ -104,15 +104,19 @@ DESCRIBED: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 }
 
 
+WIRING = (network, layer, attention, feed_forward, norms)
+
+
 def plant(monkeypatch: pytest.MonkeyPatch, error: str) -> None:
     kind, of, instead = DESCRIBED[error]
-    right = getattr(plan, kind)
+    homes = [module for module in WIRING if hasattr(module, kind)]
+    right = getattr(homes[0], kind)
 
     def make(**fields: Any) -> Any:
         return right(**{**fields, **instead}) if of.items() <= fields.items() else right(**fields)
 
-    monkeypatch.setattr(plan, kind, make)
-    monkeypatch.setattr(layouts, "_places", layouts._places.__wrapped__)  # of this description, and not kept
+    for module in homes:
+        monkeypatch.setattr(module, kind, make)
 
 
 @pytest.mark.parametrize("error", DESCRIBED)

@@ -19,7 +19,8 @@ def squared_relu(x: Tensor) -> Tensor:
 def quick_gelu(x: Tensor) -> Tensor:
     """``x * sigmoid(1.702 x)``."""
     # Multiplied by a number: what `*` takes is made a tensor first, which autograd would keep.
-    return x * torch.ops.aten.mul.Scalar(x, 1.702).sigmoid()
+    steeper: Tensor = torch.ops.aten.mul.Scalar(x, 1.702)
+    return x * steeper.sigmoid()
 
 
 # By the names that configs have for them; xIELU has weights.
