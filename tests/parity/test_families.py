@@ -13,6 +13,7 @@ from gptcli.architecture import describe
 from gptcli.config import KEYS, ModelConfig, load_config
 from gptcli.config.dialects.huggingface._translate import known_families
 from gptcli.config.pattern import letters
+from gptcli.errors import InputProblemsError
 
 pytestmark = pytest.mark.parity
 
@@ -191,3 +192,37 @@ def test_older_keys_of_rotation_mean_what_transformers_makes_of_them(
     assert ours.rope_base == 12345.0
     by_layers = model_type in ("olmo3", "gemma3_text")  # they read the newer name alone
     assert ours.rope_scaling == scaling.get("rope_type", "none" if by_layers else scaling.get("type"))
+
+
+@pytest.mark.parametrize("kind", ["su", "yarn", "longrope"])
+def test_phi3_is_stretched_by_longrope_from_the_length_beside_it(kind: str, tmp_path: Path) -> None:
+    """Whatever the mapping says of the original length, the key beside it goes first."""
+    from copy import deepcopy
+
+    from transformers import AutoConfig
+
+    factors = {"short_factor": [1.0] * 4, "long_factor": [2.0] * 4}
+    scaling = {"type": kind, "original_max_position_embeddings": 32, **factors}
+    older = {"hidden_size": 32, "num_attention_heads": 4, "num_hidden_layers": 2, "max_position_embeddings": 64,
+             "original_max_position_embeddings": 16, "num_key_value_heads": 4, "rope_scaling": scaling}  # fmt: skip
+    config = AutoConfig.for_model("phi3", **deepcopy(older))
+    built(config)
+    ours = read({"model_type": "phi3", **older}, tmp_path)
+    theirs = config.rope_parameters
+    assert (ours.rope_scaling, ours.rope_original_length) == (theirs["rope_type"], 16)
+    assert theirs["original_max_position_embeddings"] == 16
+    assert (ours.rope_factor, ours.rope_short_factors) == (64 / 16, "1.0,1.0,1.0,1.0")
+
+
+def test_an_odd_part_of_a_head_is_rotated_by_its_own_frequencies(tmp_path: Path) -> None:
+    import torch
+    from transformers import GlmConfig
+    from transformers.models.glm.modeling_glm import GlmRotaryEmbedding
+
+    older = {"hidden_size": 40, "num_attention_heads": 4, "num_key_value_heads": 4, "head_dim": 10}
+    theirs = GlmRotaryEmbedding(GlmConfig(**older)).inv_freq
+    ours = read({"model_type": "glm", **older}, tmp_path)
+    assert int(10 * ours.rope_fraction) == 2 * len(theirs) == 6
+    torch.testing.assert_close(ours.rope_base ** (-torch.arange(0, 6, 2) / 6), theirs)
+    with pytest.raises(InputProblemsError, match=r"but 5 of a head's 10 numbers are no whole pairs"):
+        read({"model_type": "glm", **older, "rope_scaling": {"rope_type": "dynamic", "factor": 2.0}}, tmp_path)
