@@ -367,8 +367,8 @@ def test_what_changes_no_figure_stops_no_count(cli: Cli, write: Write) -> None:
         assert shown.code == 0
         assert told in shown.err
         assert "what is counted does not depend on it" in shown.err
-    for command in (["forward", "--token-ids", "1"], ["trace", "--token-ids", "1"], ["verify", "--quick"]):
-        refused = cli(*command, "-c", path)
+    for words in (["forward", "--token-ids", "1"], ["trace", "--token-ids", "1"], ["verify", "--quick"]):
+        refused = cli(*words, "-c", path)
         assert refused.code == 2
         assert told in refused.err
 
