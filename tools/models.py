@@ -35,7 +35,7 @@ name.
   `tests/data/decoders`, as transformers' own modules give them. All errors are 0 (`tests/config/test_families.py`).
 - **Logits**: a small network with random weights, norms and biases, saved by `save_pretrained` and read back: the
   largest departure from transformers' logits on both paths of attention, as a share of the largest logit
-  (`tests/parity/test_families.py`).
+  (`tests/parity/test_family_weights.py`).
 - **Greedy**: of 40 tokens, how many equal `generate(do_sample=False)`.
 
 """
@@ -165,9 +165,8 @@ class Measured(NamedTuple):
 
 def measured(family: str) -> Measured:
     """Build a small network of a family with transformers, read it back, and compare."""
-    from tests.parity.families import config_of, error, logits_of, ours, peer_of, saved, texts
-
     from gptcli.model.generate import generate
+    from tests.parity.families import config_of, error, logits_of, ours, peer_of, saved, texts
 
     peer = peer_of(config_of(family))
     ids = texts(peer, TOKENS)

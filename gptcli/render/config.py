@@ -50,7 +50,7 @@ class _ConfigYaml:
             padding = " " * (width - setting.cell_len) if beside else "\n"
             yield setting.append(f"{padding}  # {source}", style=QUIET)
         if self._left_out:
-            yield Text(f"# {self._left_out} more keys are as in GPT-2; --all shows them", style=QUIET, no_wrap=True)
+            yield Text(f"# {self._left_out} more, as in GPT-2: --all", style=QUIET, no_wrap=True)
 
 
 def _tells(report: ConfigShowReport, key: str) -> bool:

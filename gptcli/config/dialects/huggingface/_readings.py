@@ -74,14 +74,14 @@ def older_length(has: Settings) -> dict[str, object]:
     return {}
 
 
-def biases(qkv: str = "", out: str = "", mlp: str = "") -> Reading:
+def biases(qkv: str = "", out: str = "", feed_forward: str = "") -> Reading:
     """Read which linear layers have biases; those without a key have none. Norms are the family's own matter."""
 
     def read(has: Settings) -> dict[str, object]:
-        keys = {"qkv_bias": qkv, "out_bias": out, "mlp_bias": mlp}
+        keys = {"qkv_bias": qkv, "out_bias": out, "mlp_bias": feed_forward}
         return {ours: True for ours, key in keys.items() if key and has.flag(key)}
 
-    return Reading(tuple(dict.fromkeys(key for key in (qkv, out, mlp) if key)), read)
+    return Reading(tuple(dict.fromkeys(key for key in (qkv, out, feed_forward) if key)), read)
 
 
 @reads("head_dim", "hidden_size", "num_attention_heads")

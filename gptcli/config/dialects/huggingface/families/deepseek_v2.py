@@ -49,7 +49,7 @@ LATENT = but(
 FAMILY = but(
     LATENT,
     groups,
-    biases(qkv="attention_bias", out="attention_bias", mlp="mlp_bias"),
+    biases(qkv="attention_bias", out="attention_bias", feed_forward="mlp_bias"),
     always(norm_topk_prob=False, scoring_func="softmax", moe_layer_freq=1),
     implied={"router": "softmax", "router_group_score": 1, "rope_interleaved": True},
     nothing=frozenset({"head_dim"}),  # the class sets it to qk_rope_head_dim

@@ -7,7 +7,7 @@ from gptcli.config.dialects.huggingface.families._llama_like import LLAMA_LIKE
 
 FAMILY = but(
     LLAMA_LIKE,
-    biases(qkv="use_bias", out="use_bias", mlp="use_bias"),
+    biases(qkv="use_bias", out="use_bias", feed_forward="use_bias"),
     rope(5e5),
     without=("attention_dropout",),
     implied={"rope_interleaved": True},

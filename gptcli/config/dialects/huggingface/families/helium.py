@@ -7,7 +7,7 @@ from gptcli.config.dialects.huggingface.families._llama_like import LLAMA_LIKE
 
 FAMILY = but(
     LLAMA_LIKE,
-    biases(qkv="attention_bias", mlp="mlp_bias"),
+    biases(qkv="attention_bias", feed_forward="mlp_bias"),
     rope(1e5),
     filled_width,
     implied={"rope_interleaved": True},

@@ -6,7 +6,7 @@ from gptcli.config.dialects.huggingface.families._llama_like import LLAMA_LIKE
 
 FAMILY = but(
     LLAMA_LIKE,
-    biases(qkv="attention_bias", out="attention_out_bias", mlp="mlp_bias"),
+    biases(qkv="attention_bias", out="attention_out_bias", feed_forward="mlp_bias"),
     dropout("residual_dropout", attention="attention_dropout"),
     without=("attention_dropout",),
 )

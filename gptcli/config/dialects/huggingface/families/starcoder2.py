@@ -8,7 +8,7 @@ from gptcli.config.dialects.huggingface.families._llama_like import LLAMA_LIKE
 FAMILY = but(
     LLAMA_LIKE,
     one_window(),
-    biases(qkv="use_bias", out="use_bias", mlp="use_bias"),
+    biases(qkv="use_bias", out="use_bias", feed_forward="use_bias"),
     dropout("embedding_dropout", "residual_dropout", attention="attention_dropout"),
     keys={"norm_epsilon": "norm_eps"},
     without=("rms_norm_eps", "attention_dropout"),
