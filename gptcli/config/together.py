@@ -130,7 +130,10 @@ def _is_known(key: str, pattern: str) -> bool:
 
 
 def _windows(has: _Given) -> Iterator[Problem]:
-    """Local layers have a window, chunked ones a chunk, and there is one width for either."""
+    """Local layers have a window, chunked ones a chunk, and there is one width for either; none knows distances.
+
+    A window's cache is a ring, in which keys lie in no order, and ALiBi goes by their order.
+    """
     pattern = has["layer_pattern"] or ""
     if not _is_known("layer_pattern", pattern):
         return
@@ -141,6 +144,9 @@ def _windows(has: _Given) -> Iterator[Problem]:
             yield has.problem(f"{message}; set it, e.g. {key}={example}", "layer_pattern", key)
     if {"L", "C"} <= set(pattern):
         yield has.problem(f"{has.name('layer_pattern')} has local and chunked layers; use L or C", "layer_pattern")
+    if has["positions"] == "alibi" and {"L", "C"} & set(pattern):
+        message = f"{has.name('layer_pattern')} has layers with a window, which have no alibi"
+        yield has.problem(f"{message}; use layer_pattern=F, or positions=rotary", "layer_pattern", "positions")
 
 
 def _latents(has: _Given) -> Iterator[Problem]:

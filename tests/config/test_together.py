@@ -34,6 +34,11 @@ CASES: dict[str, tuple[list[str], str, list[str]]] = {
         "layer_pattern has local and chunked layers; use L or C",
         ["layer_pattern=LF"],
     ),
+    "alibi in a window": (
+        ["positions=alibi", "layer_pattern=LF", "sliding_window=8"],
+        "layer_pattern has layers with a window, which have no alibi; use layer_pattern=F, or positions=rotary",
+        ["layer_pattern=F"],
+    ),
     "latent without a width": (
         LATENT,
         "latent attention (kv_lora_rank) needs qk_nope_head_dim; set it, e.g. qk_nope_head_dim=128",
