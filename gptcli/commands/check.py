@@ -1,4 +1,4 @@
-"""``gptcli check``: somebody's own GPT compared with ours."""
+"""``gptcli check``: somebody's own network compared with ours."""
 
 from typing import Annotated
 
@@ -59,7 +59,7 @@ def check(
     force: ForceOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Compare your own GPT with ours: name the first step that departs; exit with 1 where one does.
+    """Compare your own GPT, Llama, Qwen or Gemma with ours: name the first step that departs; exit 1 where one does.
 
     [dim]$[/dim] gptcli check my_gpt.py:GPTModel
     [dim]$[/dim] gptcli check my_gpt.py:make_model "Every effort moves you" -c tiny
@@ -68,8 +68,11 @@ def check(
     you would not run. A process that ends without a verdict has not passed.
 
     A class is called with the lecture's dictionary of the config: vocab_size,
-    context_length, emb_dim, n_heads, n_layers, drop_rate, qkv_bias. A function is
-    called without arguments; without -c the sizes are read off its parameters.
+    context_length, emb_dim, n_heads, n_layers, drop_rate, qkv_bias; that of a
+    later decoder with all keys of its author's dictionaries (hidden_dim, rope_base,
+    n_kv_groups, ...). A function is called without arguments. Without -c the sizes
+    of a GPT-2 are read off its parameters; a later decoder's config is what the
+    model keeps as cfg or config, or the one dictionary that its file has.
     Name the modules as the lecture, nanoGPT or transformers name them. Ours gets
     their weights, and both run in evaluation mode.
     """

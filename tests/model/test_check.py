@@ -8,7 +8,9 @@ import torch
 import yaml
 
 import gptcli.model.check.run  # noqa: F401  # loaded once here, rather than by the child of every test
-from gptcli.model.check.mistakes import MISTAKES, OTHER_HEADS
+from gptcli.architecture import describe
+from gptcli.config import config_from_mapping
+from gptcli.model.check.mistakes import MISTAKES, mistakes_for
 from tests.conftest import Cli
 from tests.model.planted import IN_LECTURE, IN_NANOGPT, SIZES, WAYS, plant
 
@@ -33,7 +35,9 @@ def options(tmp_path: Path) -> Iterator[dict[str, list[str]]]:
 
 
 def test_every_mistake_is_planted_in_both_ways() -> None:
-    known = {mistake.name for mistake in MISTAKES} | {OTHER_HEADS, "dropout-left-on"}
+    forms = ({**SIZES, "qkv_bias": True, "activation": form} for form in ("gelu", "gelu_tanh"))
+    described = [describe(config_from_mapping(form, "here", name="small")) for form in forms]
+    known = {mistake.name for network in described for mistake in mistakes_for(network)} | {"dropout-left-on"}
     assert known - IN_LECTURE.keys() == {"tanh-gelu", "qkv-bias-unused"}  # exact by config; there is no such bias
     assert known - IN_NANOGPT.keys() == {"exact-gelu"}  # which is nanoGPT's own
     assert IN_LECTURE.keys() | IN_NANOGPT.keys() == known

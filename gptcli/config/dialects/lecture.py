@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from gptcli.config.dialects._dialect import Dialect, DialectKey, Entries
+from gptcli.config.dialects._lecture_settings import dictionary
 from gptcli.config.entries import Entry, Problem, Translation
 from gptcli.config.pattern import shortened
 
@@ -218,4 +219,5 @@ DIALECT = Dialect(
     },
     passed_over=_PASSED_OVER,
     translate=_translate,
+    settings=dictionary,
 )

@@ -18,6 +18,8 @@ from gptcli.checkpoints.stored import Opened
 from gptcli.config import ModelConfig, ResolvedConfig, lay_over
 from gptcli.config.printable import printable
 from gptcli.errors import InputError, did_you_mean
+from gptcli.model.check.dictionary import is_later
+from gptcli.model.check.naming import match_later
 from gptcli.model.check.ports import Port, modules_of, ports
 from gptcli.model.check.target import Target
 from gptcli.model.pickled import source_of
@@ -94,7 +96,8 @@ def fit(
     """
     parameters = {name: value.detach() for name, value in model.named_parameters(remove_duplicate=False)}
     source = source_of(parameters, target.path)
-    matched = match(source.tensors)
+    later = network_of(asked.config) if asked is not None and is_later(asked.config) else None
+    matched = match(source.tensors) if later is None else match_later(source.tensors, later)
     if matched is None:
         raise InputError(f"{target}: {_unknown(parameters)}")
     findings: list[Finding] = []
@@ -115,7 +118,7 @@ def fit(
     network = network.of(replace(asked.config, weight_tying=tied_here))
     findings += [
         *_shared(matched, tables),
-        *_tying_contradicted(matched, asked, tables),
+        *_tying_contradicted(matched, network, asked, tables),
         *_corrected(structure_findings(matched, network, network.config.vocab_size), matched),
     ]
     opened = Opened(path=Path(str(target)), files=[], kind="module", source=source, total_bytes=0)
@@ -184,12 +187,14 @@ def _is_tied(matched: Matched, tables: tuple[str, str]) -> bool:
     return head is None or head == table
 
 
-def _tying_contradicted(matched: Matched, asked: ResolvedConfig, tables: tuple[str, str]) -> list[Finding]:
+def _tying_contradicted(
+    matched: Matched, network: Network, asked: ResolvedConfig, tables: tuple[str, str]
+) -> list[Finding]:
     """Find that an option asks for a tied head where theirs is not, or the opposite, which no constructor knows."""
     tied, source = _is_tied(matched, tables), asked.sources["weight_tying"]
     if asked.config.weight_tying == tied or not source.startswith(("--", "GPTCLI_")):
         return []
-    name = matched.layout.names()[tables[1]][0]
+    name = matched.layout.names(network)[tables[1]][0]
     facts = ("shares the token embedding", "is a weight of its own")
     return [Finding("error", "tying", name, f"{source}, but this head {facts[0] if tied else facts[1]}")]
 

@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from gptcli.architecture import Group, Network, Part, Shape, Stack
 from gptcli.architecture.axes import B, T
 from gptcli.architecture.listing import output_shape
+from gptcli.architecture.parts.arithmetic import Scale
 from gptcli.architecture.parts.dropout import Dropout
-from gptcli.architecture.roles import HEAD
+from gptcli.architecture.roles import HEAD, ROUTER, TOKEN_TABLE
 from gptcli.checkpoints.matching import Matched
+from gptcli.checkpoints.pieces import Order
 from gptcli.model.check.user_network import first_tensor
 
 LOGITS = "logits"
@@ -35,6 +37,7 @@ class Port(Struct, frozen=True):
         value: the described step whose output stands there in a right network.
         shape: of that output.
         last_alone: whether the last token alone may pass there, as at the output head.
+        factor: what the step after it multiplies with, where their module may do so too: the token embedding's.
     """
 
     path: str
@@ -43,6 +46,7 @@ class Port(Struct, frozen=True):
     value: str
     shape: Shape
     last_alone: bool = False
+    factor: float = 1.0
 
     @property
     def key(self) -> PortKey:
@@ -81,7 +85,7 @@ def ports_inside(group: Group, path: str, entries: Mapping[str, Entry]) -> Itera
             values[name] = Entry(here, node.shape)
             if read is not None:
                 yield Port(here, IN, node, *read, at_end)
-            yield Port(here, OUT, node, *values[name], at_end)
+            yield Port(here, OUT, node, *values[name], at_end, _scale_after(group, name))
             continue
         assert read is not None
         if isinstance(node, Stack):
@@ -94,6 +98,14 @@ def ports_inside(group: Group, path: str, entries: Mapping[str, Entry]) -> Itera
         else:
             values[name] = Entry(here, output_shape(node))
             yield from _ports_of_group(node, here, read, values[name])
+
+
+def _scale_after(group: Group, name: str) -> float:
+    """Return what the token embedding is multiplied with; 1 for all other parts."""
+    scales = (node for _, node in group.parts if isinstance(node, Scale) and node.reads == (name,))
+    found = dict(group.parts)[name]
+    table = isinstance(found, Part) and found.role == TOKEN_TABLE
+    return next((scale.factor for scale in scales), 1.0) if table else 1.0
 
 
 def _ports_of_group(group: Group, path: str, read: Entry, output: Entry) -> Iterator[Port]:
@@ -113,7 +125,8 @@ def modules_of(model: nn.Module, matched: Matched, listed: list[Port]) -> dict[s
     held: dict[str, set[str]] = {}
     for path, parts in matched.weights.items():
         names = [part.tensor.name for _, part in sorted(parts.items())]
-        found.setdefault(path.rpartition(".")[0], tuple(name.rpartition(".")[0] for name in names))
+        if not any(part.place.each for part in parts.values()):  # an expert's layer does a part of the work
+            found.setdefault(path.rpartition(".")[0], tuple(name.rpartition(".")[0] for name in names))
         for group in groups.intersection(_around(path)):
             held.setdefault(group, set()).update(names)
     known = set().union(*held.values()) if held else set()
@@ -125,6 +138,16 @@ def modules_of(model: nn.Module, matched: Matched, listed: list[Port]) -> dict[s
             if inside == wanted and len(name) < len(found.get(group, (name + ".",))[0]):
                 found[group] = (name,)
     return found
+
+
+def orders_of(matched: Matched) -> dict[str, Order]:
+    """Return by described path how the numbers lie that a module gives, where they do not lie as ours."""
+    return {
+        path.rpartition(".")[0]: part.place.order
+        for path, parts in matched.weights.items()
+        for part in parts.values()
+        if part.place.order != "in order"
+    }
 
 
 def _around(path: str) -> Iterator[str]:
@@ -140,11 +163,19 @@ class Watch:
         model: theirs.
         modules: described path -> the names of their modules.
         listed: the ports.
+        orders: described path -> how the numbers lie that its module gives, where they do not lie as ours.
     """
 
-    def __init__(self, model: nn.Module, modules: Mapping[str, tuple[str, ...]], listed: list[Port]) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        modules: Mapping[str, tuple[str, ...]],
+        listed: list[Port],
+        orders: Mapping[str, Order],
+    ) -> None:
         self._model = model
         self._modules = modules
+        self._orders = orders
         self._dropouts = dict(_dropouts_of_weights(listed))
         self._seen: dict[tuple[str, str, int], Tensor] = {}
 
@@ -169,8 +200,21 @@ class Watch:
             if side == IN and part == 0:
                 found[path, side] = parts[0]
             elif side == OUT and len(parts) == amount and len({each.shape[:-1] for each in parts}) == 1:
-                found[path, side] = torch.cat(parts, dim=-1)
+                given = self._in_our_order(path, torch.cat(parts, dim=-1))
+                if given is not None:
+                    found[path, side] = given
         return found
+
+    def _in_our_order(self, path: str, given: Tensor) -> Tensor | None:
+        """Return what a module gives as ours lies: one half of it, say; None where nothing here lays it so."""
+        match self._orders.get(path, "in order"):
+            case "in order":
+                return given
+            case "first half":
+                return given.chunk(2, dim=-1)[0]
+            case "second half":
+                return given.chunk(2, dim=-1)[-1]
+        return None
 
     def _hook(self, module: nn.Module, path: str, part: int) -> None:
         def before(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -208,15 +252,30 @@ def _dropouts_of_weights(listed: list[Port]) -> Iterator[tuple[str, str]]:
 
 
 def put_beside(ours: Tensor, theirs: Tensor, port: Port) -> Tensor:
-    """Return our value in the shape of theirs where they merely keep less or more of the same.
+    """Return our value in the shape of theirs where they merely keep less or more of the same, or lay it otherwise.
 
     Positions may be looked up once or for every text; the head may be given the last token alone, as nanoGPT does.
+    Heads may stand before the tokens or after them, and the tokens of all texts in one row; a token embedding may scale
+    itself, and a router give scores.
     """
+    if port.factor != 1 and ours.shape == theirs.shape:
+        return min((ours, ours * port.factor), key=lambda each: _apart(each, theirs))
+    if port.side == OUT and isinstance(port.node, Part) and port.node.role == ROUTER:
+        flat = ours.flatten(0, 1) if theirs.ndim == ours.ndim - 1 else ours
+        return min((flat, flat.softmax(-1), flat.sigmoid()), key=lambda each: _apart(each, theirs))
     if B not in port.shape and theirs.ndim == ours.ndim + 1 and theirs.shape[1:] == ours.shape:
         return ours.expand(theirs.shape)
     if port.last_alone and theirs.ndim == ours.ndim and theirs.shape[1] == 1:
         return ours[:, -1:]
+    if theirs.ndim == ours.ndim - 1 and theirs.shape == ours.flatten(0, 1).shape:
+        return ours.flatten(0, 1)
+    if port.shape[:1] == (B,) and port.shape[2:3] == (T,) and ours.transpose(1, 2).shape == theirs.shape:
+        return min((ours, ours.transpose(1, 2)), key=lambda each: _apart(each, theirs))
     return ours
+
+
+def _apart(ours: Tensor, theirs: Tensor) -> float:
+    return difference(ours, theirs) if ours.shape == theirs.shape else float("inf")
 
 
 def difference(ours: Tensor, theirs: Tensor) -> float:

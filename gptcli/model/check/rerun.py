@@ -1,6 +1,6 @@
 """A network with another tree, run around our weights: the whole of it, or the stretch in which a departure lies."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from itertools import islice
 from typing import Any
 
@@ -69,7 +69,8 @@ class Rerun:
             index = int(rest.partition(".")[0])
             layer = f"{stack}.{index}"
             gives = self._at(layer, OUT).value
-            return Stretch(layer, lambda network: _layer(network, index), {"x": self._at(layer, IN)}, gives)
+            entries = {"x": self._at(layer, IN), **self._beside()}
+            return Stretch(layer, lambda network: _layer(network, index), entries, gives)
         if first in names[:place]:
             return Stretch("", _before_layers, {}, names[place - 1])
         last = self._at(f"{stack}.{self._network.stack.depth - 1}", OUT)
@@ -81,7 +82,8 @@ class Rerun:
         if not any(each == name and isinstance(node, Group) for each, node in stretch.of(self._network).body.parts):
             return None
         group = f"{stretch.path}.{name}"
-        return Stretch(group, lambda network: _group(stretch.of(network), name), {"x": self._at(group, IN)}, group)
+        entries = {"x": self._at(group, IN), **self._beside()}
+        return Stretch(group, lambda network: _group(stretch.of(network), name), entries, group)
 
     def run(self, network: Network, stretch: Stretch) -> Values:
         """Run a stretch from our own input, starting at the first part that differs from ours.
@@ -91,7 +93,8 @@ class Rerun:
             differs.
         """
         layer = stretch.of(network)
-        alike = self._alike(layer.body, stretch)
+        tables = self._other_tables(network) if stretch.path else {}
+        alike = self._alike(layer.body, stretch, tables.keys())
         parts = layer.body.parts[len(alike) :]
         if not parts:
             return {}
@@ -99,7 +102,7 @@ class Rerun:
         entries = stretch.entries | given
         outputs = {entry.value: self._ours[entry.value] for entry in entries.values()}
         values = {name: outputs[entry.value] for name, entry in entries.items()}
-        values |= {"ids": self._ids, "positions": torch.arange(self._ids.shape[1])}
+        values |= {"ids": self._ids, "positions": torch.arange(self._ids.shape[1]), **tables}
         tap = Tap()
         tap.listener = outputs.__setitem__
         runner = Runner(parts, stretch.path, sizes_of_layer(network.sizes, layer), self._source, tap).eval()
@@ -119,11 +122,43 @@ class Rerun:
             model(self._ids)
         return {port.key: outputs[port.value] for port in ports(network)}
 
-    def _alike(self, body: Group, stretch: Stretch) -> list[tuple[str, Part | Group]]:
-        """Return the parts, from the first on, that are as in ours and give their readers what a tap sees."""
+    def _beside(self) -> dict[str, Entry]:
+        """Return what every layer reads beside the stream: the angles of rotation."""
+        network = self._network
+        return {
+            name: Entry(name, node.shape)
+            for name, node in network.parts
+            if isinstance(node, Part) and name in network.stack.reads[1:]
+        }
+
+    def same_tables(self, network: Network) -> bool:
+        """Return whether a network has the same angles of rotation as ours."""
+        ours, edited = dict(self._network.parts), dict(network.parts)
+        return all(edited[name] == ours[name] for name in self._beside())
+
+    def _other_tables(self, network: Network) -> dict[str, Tensor]:
+        """Return the angles of rotation that a network has otherwise than ours."""
+        ours, edited = dict(self._network.parts), dict(network.parts)
+        other = [(name, edited[name]) for name in self._beside() if edited[name] != ours[name]]
+        if not other:
+            return {}
+        runner = Runner(other, "", network.sizes, self._source, Tap()).eval()
+        positions = torch.arange(self._ids.shape[1])
+        return {call.name: runner.run(call, {"positions": positions}, None) for call in runner.calls}
+
+    def _alike(self, body: Group, stretch: Stretch, others: Set[str]) -> list[tuple[str, Part | Group]]:
+        """Return the parts, from the first on, that are as in ours and give their readers what a tap sees.
+
+        Args:
+            body: of the stretch, edited.
+            stretch: which.
+            others: what stands outside the layers and is not as in ours.
+        """
         found: list[tuple[str, Part | Group]] = []
         for (name, node), ours in zip(body.parts, stretch.of(self._network).body.parts, strict=False):
             if isinstance(node, Stack) or (isinstance(node, Part) and node.cached()) or (name, node) != ours:
+                break
+            if others & set(node.reads):
                 break
             found.append((name, node))
         return found

@@ -2,20 +2,25 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from msgspec import Struct
+from msgspec.structs import replace
 from torch import Tensor, nn
 
 from gptcli.architecture import Network, Step, size, steps
 from gptcli.architecture.axes import C
 from gptcli.architecture.parts.dropout import Dropout
-from gptcli.config import ModelConfig, ResolvedConfig
+from gptcli.config import ModelConfig, ResolvedConfig, lay_over
+from gptcli.config.model_config import UNNAMED
 from gptcli.config.printable import printable
 from gptcli.errors import InputError
+from gptcli.model.check.dictionary import is_later
 from gptcli.model.check.fitting import Fitted, fit, unsettle
-from gptcli.model.check.ports import IN, LOGITS, OUT, Port, Watch, difference, magnitude, ports, put_beside
+from gptcli.model.check.one_dtype import OneDtype
+from gptcli.model.check.ports import IN, LOGITS, OUT, Port, Watch, difference, magnitude, orders_of, ports, put_beside
 from gptcli.model.check.probe import NOT_FINITE, probe
 from gptcli.model.check.rerun import Values
 from gptcli.model.check.search import Search, Together
@@ -28,6 +33,8 @@ from gptcli.reports.check import CheckedStep, CheckReport, Corner, Divergence
 from gptcli.reports.finding import Finding
 
 _RANDOM_TOKENS = 8
+_BEYOND = 3  # tokens after the last that a window of the first covers
+_MOST_TOKENS = 1100
 _CORNER = 3
 _DROPOUT_HINT = (
     "two runs on the same ids differ: dropout is still on after .eval(), as with F.dropout(x) without "
@@ -73,17 +80,47 @@ def run_check(target: Target, request: CheckRequest) -> CheckReport:
     """
     make_room_for(target)
     user_network = UserNetwork(target)
-    asked = request.config(user_network.is_class)
+    asked = _asked(user_network, request)
     if asked is not None:
         request.admit(request.network_of(asked.config))
     try:
-        return _check(user_network, asked, request, torch.float64)
+        return _checked(user_network, asked, request, torch.float64)
     except _SinglePrecisionError:
         pass
     except InputError as error:
         if not (isinstance(error.__cause__, RuntimeError) and _ABOUT_DTYPES.search(str(error.__cause__))):
             raise
-    return _check(user_network, asked, request, torch.float32)
+    return _checked(user_network, asked, request, torch.float32)
+
+
+def _asked(user_network: UserNetwork, request: CheckRequest) -> ResolvedConfig | None:
+    """Return the config that a class is called with, or that is asked for; None where a model is to say it."""
+    asked = request.config(False)
+    if asked is None and user_network.is_class:
+        said = user_network.config()
+        return request.config(True) if said is None else _laid_over(said, user_network, request)
+    return asked
+
+
+def _laid_over(said: ModelConfig, user_network: UserNetwork, request: CheckRequest) -> ResolvedConfig:
+    """Lay options over the config that a file or a model of theirs says."""
+    flags = {"weight_tying": request.tied}
+    if said.name == UNNAMED:
+        said = replace(said, name=user_network.target.name)
+    return lay_over(said, str(user_network.target), set_values=request.set_values, flags=flags)
+
+
+def _checked(
+    user_network: UserNetwork, asked: ResolvedConfig | None, request: CheckRequest, dtype: torch.dtype
+) -> CheckReport:
+    """Check in one dtype; of a decoder after GPT-2 whatever its code says, for its code says many."""
+    with precision(asked, dtype):
+        return _check(user_network, asked, request, dtype)
+
+
+def precision(asked: ResolvedConfig | None, dtype: torch.dtype) -> AbstractContextManager[object]:
+    """Return what a network of a config is built and run in."""
+    return OneDtype(dtype) if asked is not None and is_later(asked.config) else nullcontext()
 
 
 class _SinglePrecisionError(Exception):
@@ -110,6 +147,12 @@ def _check(
 ) -> CheckReport:
     early_ids = _ids(asked.config, request) if asked is not None else None  # a bad text is reported first
     model = user_network.build(None if asked is None else asked.config, seed=request.seed, dtype=dtype)
+    said = user_network.said(model) if asked is None else None
+    if said is not None:
+        del model
+        later = _laid_over(said, user_network, request)
+        request.admit(request.network_of(later.config))
+        return _checked(user_network, later, request, dtype)
     unsettle(model, request.seed)
     fitted = fit(
         model, user_network.target, asked, request.network_of, set_values=request.set_values, tied=request.tied
@@ -136,6 +179,7 @@ def _check(
         del model, theirs  # a third network needs the room
         divergence, more = _probed(user_network, asked, request, ids, fitted.recognised.findings)
         fitted.recognised.findings.extend(more)
+    fitted.recognised.findings.extend(_unseen_window(network, ids.shape[1]))
     return CheckReport(
         config=fitted.config,
         target=str(user_network.target),
@@ -161,9 +205,10 @@ def _probed(
     findings: Sequence[Finding],
 ) -> tuple[Divergence | None, list[Finding]]:
     """Build it once more, since numbers that are no parameters stay in the precision in which they were made."""
-    model = user_network.build(None if asked is None else asked.config, seed=request.seed, dtype=torch.float32)
-    unsettle(model, request.seed)
-    return probe(user_network, model, ids, unused={finding.path for finding in findings})
+    with precision(asked, torch.float32):
+        model = user_network.build(None if asked is None else asked.config, seed=request.seed, dtype=torch.float32)
+        unsettle(model, request.seed)
+        return probe(user_network, model, ids, unused={finding.path for finding in findings})
 
 
 def _ids(config: ModelConfig, request: CheckRequest) -> Tensor:
@@ -172,8 +217,25 @@ def _ids(config: ModelConfig, request: CheckRequest) -> Tensor:
         row = torch.tensor(request.encode(config))
     else:
         generator = torch.Generator().manual_seed(request.seed)
-        row = torch.randint(config.vocab_size, (min(_RANDOM_TOKENS, config.context_length),), generator=generator)
+        wanted = max(_RANDOM_TOKENS, _past_the_window(request.network_of(config)))
+        row = torch.randint(config.vocab_size, (min(wanted, config.context_length),), generator=generator)
     return torch.stack([row, row.flip(0)])
+
+
+def _past_the_window(network: Network) -> int:
+    """Return how many tokens show where a window ends, or as many as are run where that is far away."""
+    return min(network.sizes.get("W", 0) + _BEYOND, _MOST_TOKENS)
+
+
+def _unseen_window(network: Network, tokens: int) -> list[Finding]:
+    """Say that a text is too short for its windows."""
+    width = network.sizes.get("W", 0)
+    if tokens > width:
+        return []
+    message = (
+        f"{tokens} tokens do not show where a window of {width:,} ends; give a longer text, or --set sliding_window=8"
+    )
+    return [Finding("note", "window-not-seen", "", message)]
 
 
 def _unfit(findings: Sequence[Finding]) -> Divergence | None:
@@ -195,7 +257,7 @@ def _run_theirs(
     may_fail: bool,
 ) -> _Theirs | None:
     def run(ids: Tensor) -> Values:
-        with default_dtype(dtype), Watch(model, fitted.modules, listed) as watch:
+        with default_dtype(dtype), Watch(model, fitted.modules, listed, orders_of(fitted.matched)) as watch:
             logits = user_network.logits(model, ids)
         values = {**watch.values(), (LOGITS, OUT): logits.detach().clone()}
         if dtype == torch.float64 and any(value.dtype != dtype for value in values.values()):

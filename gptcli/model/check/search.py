@@ -46,6 +46,7 @@ class Search:
         self._listed = listed
         self._theirs = theirs
         self._tolerance = tolerance
+        self._ours = ours
         self._rerun = Rerun(model, listed, ours, ids)
 
     def culprits(self, departing: Port) -> list[Together]:
@@ -61,9 +62,16 @@ class Search:
         runs = [self._run_of(own), *([self._run_of(before)] if before.gives != own.gives else []), self._rerun.whole]
         for run in runs:
             if found := self._best(single, run, departing):
-                return found
+                return self._outside_too(found, departing) or found
         group = self._rerun.group_in(own, departing.path)
         return self._best(self._pairs(single, own, group), self._run_of(group), departing) if group else []
+
+    def _outside_too(self, found: list[Together], departing: Port) -> list[Together]:
+        """Run the whole network with each of several mistakes of which one lies outside the layers, in their angles."""
+        attempts = [(together, made(self._network, *together)) for together in found]
+        if len(found) == 1 or all(self._rerun.same_tables(edited) for _, edited in attempts):
+            return found
+        return self._best(attempts, self._rerun.whole, departing)
 
     def _run_of(self, stretch: Stretch) -> _Run:
         return partial(self._rerun.run, stretch=stretch)
@@ -74,9 +82,23 @@ class Search:
         prefix = f"{group.path.removeprefix(f'{around.path}.')}."
         changed = [(together, edited, places(ours, around.of(edited).body)) for together, edited in single]
         inside = [each for each in changed if each[2] and all(place.startswith(prefix) for place in each[2])]
+        inside = [each for each in inside if self._matters(each[1], group)]
         for (one, edited, here), (other, _, there) in combinations(inside, 2):
             if not here & there:
                 yield (*one, *other), made(edited, *other)
+
+    def _matters(self, edited: Network, group: Stretch) -> bool:
+        """Return whether a mistake changes anything here: no window is seen in a text that is shorter."""
+        try:
+            values = self._rerun.run(edited, group)
+        except (RuntimeError, IndexError):
+            return False
+        right = {port.key: self._ours[port.value] for port in self._listed if port.key in values}
+        return any(
+            value.shape != right[key].shape or difference(value, right[key]) > self._tolerance * magnitude(right[key])
+            for key, value in values.items()
+            if key in right
+        )
 
     def _best(self, attempts: Iterable[_Attempt], run: _Run, departing: Port) -> list[Together]:
         scored = [(*self._score(edited, run, departing), together) for together, edited in attempts]

@@ -18,12 +18,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gptcli.architecture.roles import POSITION_TABLE
+from gptcli.checkpoints.matching import match
 from gptcli.child import announce
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError, did_you_mean
+from gptcli.model.check.dictionary import dictionaries_in, dictionary_for, said_by
 from gptcli.model.check.target import Target
+from gptcli.model.pickled import source_of
 
-LECTURE_KEYS = ("vocab_size", "context_length", "emb_dim", "n_heads", "n_layers", "drop_rate", "qkv_bias")
 _MODULE_NAME = "_gptcli_checked_file"
 _MOST_NAMES = 8
 _WAY_OUT = "write a function without arguments that returns the model, and name that one"
@@ -39,8 +42,41 @@ class UserNetwork:
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self._made_of = _find(_load(target), target)
+        self._file = _load(target)
+        self._made_of = _find(self._file, target)
+        self._theirs: Mapping[str, object] = {}
         self.is_class = inspect.isclass(self._made_of)
+
+    def config(self) -> ModelConfig | None:
+        """Return the config that a dictionary in their file says, for a decoder after GPT-2; None without one.
+
+        Raises:
+            InputError: there are several.
+        """
+        found = list(dictionaries_in(vars(self._file), str(self.target)))
+        if len(found) > 1:
+            names = ", ".join(name for name, _, _ in found[:_MOST_NAMES])
+            raise InputError(
+                f"{self.target}: its file has {len(found)} dictionaries, {names}; say which with -c, or {_WAY_OUT}"
+            )
+        for _, dictionary, config in found:
+            self._theirs = dictionary
+            return config
+        return None
+
+    def said(self, model: nn.Module) -> ModelConfig | None:
+        """Return the config of a decoder after GPT-2 that the model keeps, or a dictionary in the file says, or None.
+
+        The dictionary is asked where the model has no table of positions, which every GPT-2 has.
+
+        Raises:
+            InputError: there are several dictionaries, or transformers' config of it cannot be represented.
+        """
+        config = said_by(model, str(self.target))
+        if config is not None:
+            return config
+        matched = match(source_of(dict(model.named_parameters()), self.target.path).tensors)
+        return None if matched is not None and matched.outside(POSITION_TABLE) else self.config()
 
     def build(self, config: ModelConfig | None, *, seed: int, dtype: torch.dtype) -> nn.Module:
         """Make the model, in evaluation mode, on the CPU, after ``torch.manual_seed(seed)``.
@@ -54,8 +90,8 @@ class UserNetwork:
             InputError: it raises, or makes something else.
         """
         torch.manual_seed(seed)
-        with reported(self.target, self._building(), at=self._made_of), default_dtype(dtype):
-            model = self._make(config)
+        with reported(self.target, self._building(config), at=self._made_of), default_dtype(dtype):
+            model = self._make(config, dtype)
             if not isinstance(model, nn.Module):
                 raise InputError(
                     f"{self.target}: gives {_a(model)}, not a torch.nn.Module; name the class of the whole network, "
@@ -66,19 +102,22 @@ class UserNetwork:
                 raise InputError(f"{self.target}: {lazy} has no shape before the first run; name its sizes")
             return model.to(device="cpu", dtype=dtype).eval()
 
-    def _make(self, config: ModelConfig | None) -> object:
+    def _make(self, config: ModelConfig | None, dtype: torch.dtype) -> object:
         if isinstance(self._made_of, nn.Module):
             return copy.deepcopy(self._made_of)
         if not self.is_class:
             return self._made_of()
         assert config is not None
-        return self._made_of({key: getattr(config, key) for key in LECTURE_KEYS})
+        return self._made_of(dictionary_for(config, dtype, self._theirs))
 
-    def _building(self) -> str:
+    def _building(self, config: ModelConfig | None) -> str:
         if self.is_class:
+            assert config is not None
+            keys = list(dictionary_for(config, torch.float32, {}))
+            more = f" and {len(keys) - _MOST_NAMES} more" if len(keys) > _MOST_NAMES else ""
             return (
                 f"while {self.target.name} was called with the lecture's dictionary, whose keys are "
-                f"{', '.join(LECTURE_KEYS)}; if it takes something else, {_WAY_OUT}"
+                f"{', '.join(keys[:_MOST_NAMES])}{more}; if it takes something else, {_WAY_OUT}"
             )
         return f"while {self.target.name} was called without arguments"
 

@@ -10,10 +10,13 @@ from gptcli.model.check.mistakes import (
     blocks,
     embeddings,
     end,
+    experts,
     feed_forward,
+    grouped,
     heads,
     norms,
     projections,
+    rotation,
     scores,
 )
 from gptcli.model.check.mistakes.heads import OTHER_HEADS
@@ -24,9 +27,11 @@ __all__ = ["MISTAKES", "OTHER_HEADS", "Mistake", "made", "mistakes_for"]
 MISTAKES: tuple[Mistake, ...] = (
     *embeddings.MISTAKES,
     *scores.MISTAKES,
+    *rotation.MISTAKES,
     *heads.MISTAKES,
     *projections.MISTAKES,
     *feed_forward.MISTAKES,
+    *experts.MISTAKES,
     *norms.MISTAKES,
     *blocks.MISTAKES,
     *end.MISTAKES,
@@ -35,6 +40,13 @@ MISTAKES: tuple[Mistake, ...] = (
 
 def mistakes_for(network: Network) -> Iterator[Mistake]:
     """Yield the mistakes that can be made in a network: those that change something in its tree."""
-    for mistake in (*MISTAKES, *heads.other_heads(network)):
+    of_sizes = (
+        heads.other_heads,
+        grouped.mistakes,
+        scores.scale_mistakes,
+        scores.window_mistakes,
+        experts.mistakes,
+    )
+    for mistake in (*MISTAKES, *(each for of in of_sizes for each in of(network))):
         if made(network, mistake) != network:
             yield mistake

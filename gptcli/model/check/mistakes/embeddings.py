@@ -6,6 +6,7 @@ from torch import Tensor
 
 from gptcli.architecture import Group, Part
 from gptcli.architecture.parts.add import Add
+from gptcli.architecture.parts.arithmetic import Scale
 from gptcli.architecture.roles import POSITION_TABLE, TOKEN_TABLE
 from gptcli.model.check.mistakes.edits import a, followed, instead, without
 from gptcli.model.check.mistakes.instead import Instead
@@ -28,7 +29,18 @@ def _scale(table: Part) -> Part:
     return Instead(label="Scaled embedding", shape=table.shape, compute=_times_root_of_width)
 
 
+def _scales_tokens(part: Part, group: Group) -> bool:
+    """Whether a part scales the token embedding."""
+    source = dict(group.parts).get(part.reads[0]) if isinstance(part, Scale) else None
+    return isinstance(source, Part) and source.role == TOKEN_TABLE
+
+
 MISTAKES = (
+    Mistake(
+        "no-embedding-scale",
+        "the token embedding is not multiplied with the config's embedding_scale; in Gemma that is sqrt(emb_dim)",
+        without(_scales_tokens),
+    ),
     Mistake(
         "no-positions",
         "the positional embedding is not added to the token embedding",

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from gptcli.architecture import Group, Network, Part
+from gptcli.architecture.parts.arithmetic import Softcap
 from gptcli.architecture.parts.attention import Softmax
 from gptcli.architecture.parts.layer_norm import LayerNorm
 from gptcli.architecture.roles import FINAL_NORM, HEAD, TOKEN_TABLE
@@ -52,6 +53,11 @@ MISTAKES = (
         "log-softmax-on-logits",
         "the network returns log-probabilities; return the logits, without a log_softmax",
         followed(_head, "log_softmax", _log_softmax),
+    ),
+    Mistake(
+        "no-logit-cap",
+        "missing softcap of the logits: cap * tanh(logits / cap)",
+        without(a(Softcap, within="network")),
     ),
     Mistake(
         "embedding-as-head",

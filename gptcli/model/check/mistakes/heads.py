@@ -8,11 +8,13 @@ from torch import Tensor
 
 from gptcli.architecture import Network, size
 from gptcli.architecture.axes import D, G, H
+from gptcli.architecture.listing import parts_of
 from gptcli.architecture.parts.attention import SplitHeads, WeightedSum
 from gptcli.model.check.mistakes.edits import a, both, instead
 from gptcli.model.check.mistakes.instead import Compute
 from gptcli.model.check.mistakes.mistake import Mistake
 from gptcli.model.check.mistakes.scores import scaled
+from gptcli.model.parts.attention import over_keys
 
 OTHER_HEADS = "other-heads"
 _split = a(SplitHeads)
@@ -21,8 +23,8 @@ _split = a(SplitHeads)
 def other_heads(network: Network) -> Iterator[Mistake]:
     """Yield the mistakes of every other number of heads."""
     heads, head_width = size(H, network.sizes), size(D, network.sizes)
-    if size(G, network.sizes) != heads:
-        return  # query, key and value are not cut alike
+    if size(G, network.sizes) != heads or not any(isinstance(part, SplitHeads) for _, part in parts_of(network)):
+        return  # query, key and value are not cut alike, or each by itself
     for other in range(1, heads * head_width + 1):
         if heads * head_width % other == 0 and other != heads:
             yield from _so_many_heads(other, heads, head_width)
@@ -67,8 +69,9 @@ def _ordered(*order: int) -> Compute:
     return lambda leaf, qkv: leaf(qkv)[list(order)]
 
 
-def _merged_by_view(_: Any, weights: Tensor, heads: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-    mixed = weights @ heads[2]  # (B, H, T, D)
+def _merged_by_view(_: Any, weights: Tensor, heads: Any) -> Tensor:
+    v = heads if isinstance(heads, Tensor) else heads[2]
+    mixed = over_keys(weights, v, v)  # (B, H, T, D)
     return mixed.reshape(mixed.shape[0], mixed.shape[2], -1)
 
 

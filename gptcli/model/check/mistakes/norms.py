@@ -8,9 +8,12 @@ from torch import Tensor
 from gptcli.architecture import Part
 from gptcli.architecture.parts.layer_norm import LayerNorm
 from gptcli.architecture.parts.rms_norm import RMSNorm
-from gptcli.model.check.mistakes.edits import Change, a, instead, swapped
+from gptcli.architecture.roles import KEY_NORM, QUERY_NORM
+from gptcli.model.check.mistakes.edits import Change, Which, a, instead, swapped
 from gptcli.model.check.mistakes.mistake import Mistake
+from gptcli.model.parts.norm_scale import scale_of
 
+_OF_HEADS = (QUERY_NORM, KEY_NORM)
 _OTHER_EPS = (1e-6, 1e-5, 1e-8, 1e-12)
 
 
@@ -56,7 +59,10 @@ _RMS_NORM = _Norm(RMSNorm, "mean square", "mean(x**2)", "scale", _zero, _mean_sq
 
 def _weighted(leaf: Any, y: Tensor) -> Tensor:
     """Apply the weights: a scale, and a shift where there is one."""
-    scaled: Tensor = leaf.weight * y
+    weight = scale_of(leaf.weight, leaf.part.scale)
+    if weight is None:
+        return y
+    scaled: Tensor = y * (weight if leaf.part.heads is None else weight.unsqueeze(1))
     shift = getattr(leaf, "bias", None)
     return scaled if shift is None else scaled + shift
 
@@ -121,8 +127,20 @@ def _mistakes_of(norm: _Norm) -> tuple[Mistake, ...]:
             f"{called} runs over the tokens; it runs over emb_dim: dim=-1",
             _divided(norm, _root, dim=1),
         ),
+        *(
+            Mistake(
+                "other-eps",
+                f"the eps of {called} of queries and keys is {eps:g}, not what the config says",
+                swapped(lambda part, _: isinstance(part, norm.part) and part.role in _OF_HEADS, eps=eps),
+            )
+            for eps in _OTHER_EPS
+        ),
         Mistake("norm-weights-unused", f"{called} does not apply its {norm.weights}", _unweighted(norm)),
     )
+
+
+def _scaled_by(scale: str) -> Which:
+    return lambda part, _: isinstance(part, RMSNorm) and part.scale == scale
 
 
 def _sample_variance(x: Tensor, dim: int) -> Tensor:
@@ -148,6 +166,16 @@ MISTAKES = (
         "norm-shift-unused",
         "missing bias: layer norm does not add its shift",
         swapped(a(LayerNorm), bias=False),
+    ),
+    Mistake(
+        "norm-without-one",
+        "RMSNorm multiplies with its weight; in Gemma it is with 1 + weight",
+        swapped(_scaled_by("one_plus_weight"), scale="weight"),
+    ),
+    Mistake(
+        "norm-with-one",
+        "RMSNorm multiplies with 1 + weight, as Gemma's; here it is with the weight",
+        swapped(_scaled_by("weight"), scale="one_plus_weight"),
     ),
     *_mistakes_of(_LAYER_NORM),
     *_mistakes_of(_RMS_NORM),

@@ -1,19 +1,22 @@
 """Mistakes in attention's scores: mask, scale, softmax. Scores are (B, H, T, T): a row of keys for each query."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 from torch import Tensor
 
-from gptcli.architecture import size
-from gptcli.architecture.axes import C
+from gptcli.architecture import Group, Network, size
+from gptcli.architecture.axes import C, D, W, number
+from gptcli.architecture.parts.arithmetic import Softcap
 from gptcli.architecture.parts.attention import AttentionScores, CausalMask, Softmax
-from gptcli.model.check.mistakes.edits import Change, a, both, instead, without
+from gptcli.model.check.mistakes.edits import Change, a, both, instead, swapped, without
 from gptcli.model.check.mistakes.instead import Compute
 from gptcli.model.check.mistakes.mistake import Mistake
 
 _HUGE = -1e9  # what people write who do not write -inf
+_SAME = 1e-9
 _mask, _softmax = a(CausalMask), a(Softmax)
 
 
@@ -24,11 +27,12 @@ def scaled(scale: Callable[[int, int], float]) -> Change:
         scale: makes it of the embedding width and the width of a head.
     """
 
-    def compute(leaf: Any, heads: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-        q, k, v = heads
+    def compute(leaf: Any, *read: Any) -> Tensor:
+        q, *others = read if len(read) > 1 else read[0]
         width = q.shape[-1]
-        factor = scale(size(C, leaf.sizes), width) * width**0.5  # which the leaf divides by
-        scores: Tensor = leaf((q * factor, k, v))
+        own = width**-0.5 if leaf.part.scale is None else leaf.part.scale
+        factor = scale(size(C, leaf.sizes), width) / own  # which the leaf multiplies with
+        scores: Tensor = leaf(q * factor, *others) if len(read) > 1 else leaf((q * factor, *others))
         return scores
 
     return instead(a(AttentionScores), compute)
@@ -53,6 +57,50 @@ def _not_later(scores: Tensor) -> Tensor:
 
 def _from_diagonal(scores: Tensor) -> Tensor:
     return _later(scores, diagonal=0)
+
+
+def _windowed(more: int) -> Change:
+    """Let queries see so many tokens more than the window has."""
+
+    def change(group: Group) -> Group:
+        parts = tuple(
+            (name, replace(node, window=node.window + number(more)))
+            if isinstance(node, CausalMask) and node.window is not None and not node.chunked
+            else (name, node)
+            for name, node in group.parts
+        )
+        return replace(group, parts=parts)
+
+    return change
+
+
+def window_mistakes(network: Network) -> Iterator[Mistake]:
+    """Yield the mistakes of a network with layers of which some have a window and some have none."""
+    if "W" in network.sizes:
+        yield Mistake(
+            "window-everywhere",
+            "full layers have the window of local ones; the config says which layers see everything",
+            swapped(lambda part, _: isinstance(part, CausalMask) and part.window is None, window=W),
+        )
+
+
+def scale_mistakes(network: Network) -> Iterator[Mistake]:
+    """Yield the mistakes of a network whose scores have a scale of their own."""
+    own, usual = network.config.attention_scale, size(D, network.sizes) ** -0.5
+    if own is None or abs(own - usual) < _SAME * usual:
+        return
+    yield Mistake(
+        "scale-by-head-width",
+        f"the scores are divided by sqrt(head width); the config has a scale of its own, {own:.6g} "
+        "(query_pre_attn_scalar ** -0.5)",
+        swapped(a(AttentionScores), scale=None),
+    )
+    yield Mistake(
+        "scale-twice",
+        "the scores are scaled twice, by the scale of the config and by 1 / sqrt(head width), as "
+        "scaled_dot_product_attention does without scale=",
+        scaled(lambda _width, head_width: own * head_width**-0.5),
+    )
 
 
 def _zeroed_after(leaf: Any, scores: Tensor) -> Tensor:
@@ -137,6 +185,28 @@ MISTAKES = (
             ("softmax-over-heads", "the heads", 1),
             ("softmax-over-batch", "the batch", 0),
         )
+    ),
+    Mistake(
+        "window-one-more",
+        "the window is one token too wide: a query sees the last sliding_window tokens, itself included; hide a key "
+        "where i - j >= sliding_window",
+        _windowed(1),
+    ),
+    Mistake(
+        "window-one-less",
+        "the window is one token too narrow: a query sees the last sliding_window tokens, itself included; hide a key "
+        "where i - j >= sliding_window",
+        _windowed(-1),
+    ),
+    Mistake(
+        "no-window",
+        "local layers have no window: they see every earlier token",
+        swapped(lambda part, _: isinstance(part, CausalMask) and part.window is not None, window=None, chunked=False),
+    ),
+    Mistake(
+        "no-score-cap",
+        "missing softcap of the scores: cap * tanh(scores / cap) before the mask",
+        without(a(Softcap, within="attention")),
     ),
     Mistake("no-softmax", "the scores are used as weights without a softmax", without(_softmax)),
 )
