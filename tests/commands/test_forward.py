@@ -176,7 +176,7 @@ REFUSED = {
     "no text": ([], 2, "no text given; write it after the command"),
     "no name to save under": (["x", "--save", ""], 2, "no name given for the output file"),
     "a device": (["x", "--save", "/dev/null"], 2, "/dev/null: is a device or a pipe"),
-    "unknown dtype": (["x", "--dtype", "fp8"], 2, "unknown dtype 'fp8'"),
+    "unknown dtype": (["x", "--dtype", "fp9"], 2, "unknown dtype 'fp9'"),
     "absent device": (["x", "--device", "cuda"], 1, "no CUDA device here"),
     "too large": (["x", "-c", "gpt3-175b"], 1, "gpt3-175b needs 650."),
     "missing file": (["-f", "/nonexistent/x"], 2, "/nonexistent/x: cannot be read"),

@@ -161,7 +161,7 @@ REFUSED = {
     "empty stop": (["x", "--stop", ".", "--stop", ""], 2, "--stop 2 is empty and would end every text at once"),
     "surrogate": (["x", "--stop", "\udcff"], 2, "--stop 1: character 1: byte 0xFF is not UTF-8"),
     "too large": (["x", "-c", "gpt3-175b", "--device", "cpu"], 1, "gpt3-175b needs 6"),
-    "unknown dtype": (["x", "--dtype", "fp8"], 2, "unknown dtype 'fp8'"),
+    "unknown dtype": (["x", "--dtype", "fp9"], 2, "unknown dtype 'fp9'"),
     "stdin twice": (["-", "-c", "-"], 2, "standard input can be read only once"),
 }
 
