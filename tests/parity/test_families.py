@@ -219,7 +219,7 @@ def test_an_odd_part_of_a_head_is_rotated_by_its_own_frequencies(tmp_path: Path)
     from transformers import GlmConfig
     from transformers.models.glm.modeling_glm import GlmRotaryEmbedding
 
-    older = {"hidden_size": 40, "num_attention_heads": 4, "num_key_value_heads": 4, "head_dim": 10}
+    older: dict[str, Any] = {"hidden_size": 40, "num_attention_heads": 4, "num_key_value_heads": 4, "head_dim": 10}
     theirs = GlmRotaryEmbedding(GlmConfig(**older)).inv_freq
     ours = read({"model_type": "glm", **older}, tmp_path)
     assert int(10 * ours.rope_fraction) == 2 * len(theirs) == 6
