@@ -10,12 +10,12 @@ MAX_RANK = 2**24  # of an adapter; as wide as any layer
 
 
 def check_length(config: ModelConfig, tokens: int) -> None:
-    """Refuse a text that is longer than the model has positions.
+    """Refuse a text that is longer than the model's table of positions; without a table there is no longest.
 
     Raises:
         InputError: with both lengths and the way out.
     """
-    if tokens > config.context_length:
+    if config.longest_text is not None and tokens > config.longest_text:
         raise InputError(
             f"--seq-len {tokens:,} is over the context length {config.context_length:,} of {config.name}; "
             f"shorten it, or use --set context_length={tokens}"

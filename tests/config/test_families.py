@@ -91,7 +91,7 @@ def test_what_transformers_writes_leaves_nothing_to_say(name: str, tmp_path: Pat
     assert left_out == []
 
 
-@pytest.mark.parametrize("name", ["gpt2-a", "gemma2-a", "gpt_oss-a", "deepseek_v3-a", "published-Llama-3.1-405B"])
+@pytest.mark.parametrize("name", FILES)
 def test_the_command_line_gives_these_figures(name: str, cli: Cli, tmp_path: Path) -> None:
     path, model = tmp_path / "config.json", known(name)
     path.write_text(json.dumps(model["config"]))
@@ -101,6 +101,10 @@ def test_the_command_line_gives_these_figures(name: str, cli: Cli, tmp_path: Pat
     assert (counted["total"], counted["active"]) == (expected["parameters"], expected["active_parameters"])
     if expected.get("forward_flops"):
         assert cli("flops", "-c", str(path), *size, "--json").json["forward_flops"] == expected["forward_flops"]
+    if read(model["config"]).longest_text is not None:  # the figure is arithmetic, past the table too
+        size += ("--set", f"context_length={at['tokens']}")
+    kept = cli("memory", "-c", str(path), *size, "--mode", "generate", "--kv-dtype", at["kv_dtype"], "--json").json
+    assert kept["kv_cache_bytes"] == expected["kv_cache_bytes"]
 
 
 def test_only_a_gpt2_is_written_in_these_keys() -> None:
