@@ -17,6 +17,7 @@ from typing import Any
 from gptcli.analysis.passes import swept
 from gptcli.analysis.workload import Workload
 from gptcli.api.figures import measured_run
+from gptcli.api.runs import on_this_processor
 from gptcli.architecture import describe
 from gptcli.config import ModelConfig, load_config
 from tools import published
@@ -90,10 +91,11 @@ def config_of(cell: Cell) -> ModelConfig:
 
 
 def options_of(cell: Cell) -> Workload:
-    """Return what runs in a cell."""
+    """Return what runs in a cell, on this processor."""
     keys = ("mode", "batch", "tokens", "attention", "recompute", "optimizer", "optimizer_impl")
     amp = cell["dtype"] == "amp"
-    return Workload(dtype="fp32" if amp else cell["dtype"], amp=amp, **{key: cell[key] for key in keys})
+    workload = Workload(dtype="fp32" if amp else cell["dtype"], amp=amp, **{key: cell[key] for key in keys})
+    return on_this_processor(workload)
 
 
 def errors_of(cell: Cell, *, fake: bool) -> tuple[int, int]:

@@ -96,7 +96,7 @@ def test_the_command_line_gives_these_figures(name: str, cli: Cli, tmp_path: Pat
     path, model = tmp_path / "config.json", known(name)
     path.write_text(json.dumps(model["config"]))
     at, expected = model["at"], model["expected"]
-    size = ("--batch-size", str(at["batch"]), "--seq-len", str(at["tokens"]))
+    size: tuple[str, ...] = ("--batch-size", str(at["batch"]), "--seq-len", str(at["tokens"]))
     counted = cli("params", "-c", str(path), "--json").json
     assert (counted["total"], counted["active"]) == (expected["parameters"], expected["active_parameters"])
     if expected.get("forward_flops"):
