@@ -59,7 +59,7 @@ def linear_paths(network: Network) -> Iterator[str]:
 
 def trained_weights(network: Network) -> list[Weight]:
     """Return the weights that training changes, those of each kind of layer once; tied ones are none of their own."""
-    own = [weight for weight in weights(network) if not weight.tied_to]
+    own = [weight for weight in weights(network) if weight.trained and not weight.tied_to]
     return own if network.adapters is None else [weight for weight in own if weight.role == ADAPTER]
 
 

@@ -190,6 +190,8 @@ class NotInBooksError(GptcliError):
 
 PASSED_BACK = "Gradients of activations"
 TEMPORARIES = "Temporaries of the backward pass"
+HALF_INPUTS = "Inputs in half precision"
+HALF_WEIGHTS = "Weights in half precision"
 
 
 def of_parameter(path: str, shape: Shape, item: int, *, late: bool = False, viewed: bool = False) -> Gradient:
@@ -209,3 +211,23 @@ def elementwise(
     """Return a call that gives one number for each; its gradient has ``back_item`` bytes a number, ``item`` if None."""
     back = Gradient(Amount(PASSED_BACK, shape, item if back_item is None else back_item), read)
     return Kernel(outs=(out,), made=(Amount(label, shape, item),), reads=(read,), saves=saves, gradients=(back,))
+
+
+def half(path: str) -> str:
+    """Return what a weight's copy in half precision is called."""
+    return f"{path}.half"
+
+
+def cast_weight(path: str, shape: Shape, given: Conditions, *, cached: bool) -> Kernel:
+    """Return the call that makes a weight's copy in half precision; ``cached`` where autocast does it and keeps it."""
+    made = (Amount(HALF_WEIGHTS, shape, given.item),)
+    return Kernel(
+        outs=(half(path),), made=made, gradients=(of_parameter(path, shape, given.stream_item),), cached=cached
+    )
+
+
+def of_weight(path: str, shape: Shape, given: Conditions, *, late: bool = False, viewed: bool = False) -> Gradient:
+    """Return the gradient of a parameter, or under autocast that of its copy in half precision."""
+    if given.autocast:
+        return Gradient(Amount(PASSED_BACK, shape, given.item), half(path), late=late)
+    return of_parameter(path, shape, given.item, late=late, viewed=viewed)

@@ -216,6 +216,26 @@ class Calls:
         """``x * number``, or ``x / number``; the number is none that torch would keep as a tensor."""
         return self.mapped(step, x)
 
+    def divided(self, step: str, x: Value, y: Value) -> Value:
+        """``x / y``, y being broadcast; of y's gradient, ``-grad * ((x / y) / y)``, the sum is taken at last."""
+        value = self._elementwise(step, x, y)
+        whole = Amount(TEMPORARIES, value.shape, value.item)
+        product = f"{y.name}:product"
+        gradients = (
+            *((Temporary(whole, until=product),) * 3),
+            Temporary(whole, name=product, until=y.name),
+            Gradient(Amount(PASSED_BACK, x.shape, x.item), x.name, shape=self.sizes(x.shape)),
+            Gradient(Amount(PASSED_BACK, y.shape, y.item), y.name, late=True),
+        )
+        self._add_two(value, x, y, (x.name, y.name), gradients if value.grad else (), "")
+        return value
+
+    def summed(self, step: str, x: Value, shape: Shape) -> Value:
+        """``x.sum``: what it passes back is the incoming gradient, expanded."""
+        value = Value(self.name(step), x.item, shape, None, x.grad)
+        self._add(value, (Amount(self.label, shape, x.item),), (x.name,), parts=True, differentiable=x.grad)
+        return value
+
     def plus_one(self, step: str, weight: Value) -> Value:
         """``weight + 1`` in fp32: its gradient is the weight's."""
         value = Value(self.name(step), weight.item, weight.shape)
@@ -232,14 +252,14 @@ class Calls:
         self._add(value, (Amount(self.label, x.shape, x.item),), (x.name,), differentiable=x.grad)
         return value
 
-    def cut(self, step: str, x: Value) -> Value:
-        """``x.clamp(low, high)``: its backward compares with both and chooses between the gradient and zero."""
+    def cut(self, step: str, x: Value, *, sides: int = 2) -> Value:
+        """``x.clamp(low, high)``, or one of both: its backward compares and chooses between the gradient and zero."""
         sizes = self.sizes(x.shape)
         value = replace(x, name=self.name(step), strides=dense_like(sizes, self.strides(x)))
-        compared = Temporary(Amount(TEMPORARIES, x.shape, BOOL))
+        zero, compared = Amount(TEMPORARIES, (ONE,), x.item), Amount(TEMPORARIES, x.shape, BOOL)
         back = Gradient(Amount(PASSED_BACK, x.shape, x.item), x.name, shape=sizes)
-        gradients = (Temporary(Amount(TEMPORARIES, (ONE,), x.item)), compared, compared, back)
-        return self.call(value, (x,), saves=(x.name,), gradients=gradients)
+        chosen = [Temporary(zero), *(Temporary(compared) for _ in range(sides))]
+        return self.call(value, (x,), saves=(x.name,), gradients=(*chosen, back))
 
     def masked(self, step: str, x: Value, mask: Value) -> Value:
         """``x.masked_fill(mask, number)``."""

@@ -19,6 +19,7 @@ class Weight(Struct, frozen=True):
         tied_to: the path of the weight it shares storage with, or None.
         times: how many layers of its kind there are, or None outside the layers.
         role: of the part that owns it.
+        trained: whether training changes it.
     """
 
     path: str
@@ -26,6 +27,7 @@ class Weight(Struct, frozen=True):
     tied_to: str | None = None
     times: Dim | None = None
     role: Role | None = None
+    trained: bool = True
 
     def count(self, sizes: Sizes) -> int:
         """Return the numbers one instance adds to the model: none where it is tied."""
@@ -153,7 +155,12 @@ def weights(network: Network) -> list[Weight]:
     """List every weight once, those of each kind of layer with how many layers there are."""
     return [
         Weight(
-            f"{found.path}.{name}", read_shape(network, found.layer, shape), part.shared(name), found.times, part.role
+            f"{found.path}.{name}",
+            read_shape(network, found.layer, shape),
+            part.shared(name),
+            found.times,
+            part.role,
+            part.trains(name),
         )
         for found, part in parts_of(network)
         for name, shape in part.weights().items()

@@ -1,6 +1,6 @@
 """Activations beside GELU: functions of one number."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from gptcli.architecture.axes import ONE, Shape
@@ -8,6 +8,38 @@ from gptcli.architecture.books import Conditions, Kernel, Value
 from gptcli.architecture.calls import Calls
 from gptcli.architecture.parts.part import Draw, Family, Part
 from gptcli.architecture.products import MatrixProduct
+
+
+def smooth(calls: Calls, step: str, x: Value) -> Value:
+    """SiLU or a GELU: one call, whose backward needs what it read."""
+    return calls.mapped(step, x, saves="input")
+
+
+def relu(calls: Calls, step: str, x: Value) -> Value:
+    """``max(x, 0)``: its backward needs the result."""
+    return calls.mapped(step, x, saves="result")
+
+
+def relu2(calls: Calls, step: str, x: Value) -> Value:
+    """``max(x, 0) ** 2``."""
+    return calls.mapped(step, relu(calls, f"{step}:positive", x), saves="input", passing=2)
+
+
+def quick_gelu(calls: Calls, step: str, x: Value) -> Value:
+    """``x * sigmoid(1.702 x)``."""
+    gate = calls.mapped(f"{step}:gate", calls.scaled(f"{step}:steep", x), saves="result")
+    return calls.times(step, x, gate)
+
+
+# By the names that configs have for them; xIELU has weights.
+BY_NAME: dict[str, Callable[[Calls, str, Value], Value]] = {
+    "gelu_tanh": smooth,
+    "gelu": smooth,
+    "silu": smooth,
+    "relu": relu,
+    "relu2": relu2,
+    "quick_gelu": quick_gelu,
+}
 
 XIELU_BETA = 0.5  # what x is multiplied with; Huang and Schlag 2024, section 4
 XIELU_EPS = -1e-6  # what is exponentiated is at most this
@@ -29,7 +61,7 @@ class Silu(Part, frozen=True, kw_only=True):
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
         calls = Calls(self.label, out, reads, given)
-        calls.mapped("", reads[0], saves="input")
+        smooth(calls, "", reads[0])
         return calls.done()
 
 
@@ -49,7 +81,7 @@ class Relu(Part, frozen=True, kw_only=True):
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
         calls = Calls(self.label, out, reads, given)
-        calls.mapped("", reads[0], saves="result")
+        relu(calls, "", reads[0])
         return calls.done()
 
 
@@ -69,8 +101,7 @@ class SquaredRelu(Part, frozen=True, kw_only=True):
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
         calls = Calls(self.label, out, reads, given)
-        positive = calls.mapped("positive", reads[0], saves="result")
-        calls.mapped("", positive, saves="input", passing=2)
+        relu2(calls, "", reads[0])
         return calls.done()
 
 
@@ -89,10 +120,8 @@ class QuickGelu(Part, frozen=True, kw_only=True):
         return ()
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
-        (x,) = reads
         calls = Calls(self.label, out, reads, given)
-        gate = calls.mapped("gate", calls.scaled("steep", x), saves="result")
-        calls.times("", x, gate)
+        quick_gelu(calls, "", reads[0])
         return calls.done()
 
 

@@ -1,10 +1,29 @@
 """A mixture of experts (Shazeer et al. 2017): a router chooses for each token a few of many feed forwards."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import ClassVar
 
-from gptcli.architecture.axes import A, Dim, E, Shape
-from gptcli.architecture.books import Conditions, Kernel, NotInBooksError, Value
+from msgspec.structs import replace
+
+from gptcli.architecture.axes import ONE, A, Dim, E, Shape, number
+from gptcli.architecture.books import (
+    BOOL,
+    FP32,
+    HALF_INPUTS,
+    INDEX,
+    PASSED_BACK,
+    Amount,
+    Conditions,
+    Gradient,
+    Kernel,
+    Value,
+    cast_weight,
+    half,
+    of_weight,
+)
+from gptcli.architecture.calls import Calls
+from gptcli.architecture.parts.activations import BY_NAME
 from gptcli.architecture.parts.part import GPT2_DEVIATION, Draw, Family, Part
 from gptcli.architecture.products import MatrixProduct
 from gptcli.config.model_config import Activation, Correction, Router
@@ -36,6 +55,9 @@ class ExpertChoice(Part, frozen=True, kw_only=True):
     def weights(self) -> dict[str, Shape]:  # noqa: D102  # as in the base class
         return {"correction": (E,)} if self.correction == "parameter" else {}
 
+    def trains(self, name: str) -> bool:  # noqa: D102
+        return False  # a choice passes no gradient back; transformers' parameter requires none
+
     def buffers(self) -> dict[str, Shape]:  # noqa: D102
         return {"correction": (E,)} if self.correction == "buffer" else {}
 
@@ -51,7 +73,31 @@ class ExpertChoice(Part, frozen=True, kw_only=True):
         return ()
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
-        raise NotInBooksError(self.kind, "experts")
+        (logits,) = reads
+        calls = Calls(self.label, out, reads, given)
+        scores = replace(logits, grad=False)
+        if self.correction != "none" or self.groups > 1:
+            scores = _scores(calls, self.router, scores)
+        if self.correction != "none":
+            scores = calls.constant("corrected", scores.shape, FP32, (scores,))
+        if self.groups > 1:
+            scores = self._in_best_groups(calls, scores)
+        _largest(calls, "", scores, self.shape)
+        return calls.done()
+
+    def _in_best_groups(self, calls: Calls, scores: Value) -> Value:
+        """Make minus infinity of the scores outside the best groups."""
+        lead = scores.shape[:-1]
+        groups = (*lead, number(self.groups))
+        (amount,) = calls.sizes((E,))
+        some = (*groups, number(min(self.group_score, amount // self.groups)))
+        best = _largest(calls, "best", scores, some, indices=False)
+        total = calls.constant("total", groups, FP32, (best,))
+        chosen = _largest(calls, "groups", total, (*lead, number(self.top_groups)))
+        left = calls.constant("left", groups, BOOL, (total,))
+        kept = calls.constant("kept", scores.shape, FP32, (scores, left))
+        calls.hold(total, chosen)
+        return kept
 
 
 class ExpertShares(Part, frozen=True, kw_only=True):
@@ -90,7 +136,30 @@ class ExpertShares(Part, frozen=True, kw_only=True):
         return ()
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
-        raise NotInBooksError(self.kind, "experts")
+        logits, chosen = reads
+        calls = Calls(self.label, out, reads, given)
+        if self.router == "sparsemixer":
+            shares = _near_the_best(calls, logits, chosen)
+        elif self.router in ("softmax_chosen", "sigmoid_input"):
+            picked = _picked(calls, "picked", logits, chosen)
+            shares = _scores(calls, self.router, picked)
+        else:
+            shares = _picked(calls, "picked", _scores(calls, self.router, logits), chosen)
+        if self.renormalize:
+            shares = self._renormalized(calls, shares)
+        if self.scale != 1:
+            shares = calls.scaled("scaled", shares)
+        if shares.item != logits.item:
+            calls.mapped("", shares, item=logits.item)
+        else:
+            calls.same("", shares)
+        return calls.done()
+
+    @staticmethod
+    def _renormalized(calls: Calls, shares: Value) -> Value:
+        """``shares / shares.sum(-1).clamp(min)``."""
+        total = calls.summed("total", shares, (*shares.shape[:-1], ONE))
+        return calls.divided("renormalized", shares, calls.cut("least", total, sides=1))
 
 
 class Experts(Part, frozen=True, kw_only=True):
@@ -164,4 +233,123 @@ class Experts(Part, frozen=True, kw_only=True):
         )
 
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
-        raise NotInBooksError(self.kind, "experts")
+        x, chosen, shares = reads
+        calls = Calls(self.label, out, reads, given)
+        visits = (*x.shape[:-1], A)
+        if prod(calls.sizes(x.shape[:-1])) == 1:
+            rows = calls.expanded("rows", x, (*visits[1:], self.inputs))
+            mixed = self._visited(calls, given, rows, calls.reshaped("each", shares, (*visits[1:], ONE)))
+            calls.summed("", mixed, x.shape)  # over the visits
+            return calls.done()
+        order = _largest(calls, "order", chosen, visits)  # sorted numbers and where they were
+        token = calls.constant("token", visits, INDEX, (order,))
+        calls.constant("counts", (E,), INDEX, (chosen,))
+        rows = calls.call(
+            Value(calls.name("rows"), x.item, (*visits, self.inputs), None, x.grad),
+            (x, token),
+            saves=(token.name,),
+            gradients=(Gradient(Amount(PASSED_BACK, x.shape, x.item), x.name),),
+        )
+        each = _picked(calls, "each", shares, order)
+        mixed = self._visited(calls, given, rows, replace(each, shape=(*visits, ONE)))
+        back = Gradient(Amount(PASSED_BACK, mixed.shape, mixed.item), mixed.name)
+        calls.call(
+            Value(calls.name(""), mixed.item, x.shape), (mixed, token), saves=(token.name,), gradients=(back,)
+        )
+        return calls.done(order, token)
+
+    def _visited(self, calls: Calls, given: Conditions, rows: Value, shares: Value) -> Value:
+        """Make what each row's expert gives, times its share."""
+        taken = calls.times("scaled", rows, shares) if self.scaled_input else rows
+        hidden = self._product(calls, given, "hidden", next(iter(self.weights())), taken)
+        active = self._activated(calls, hidden)
+        mixed = self._product(calls, given, "down", "down_proj", active)
+        calls.hold(taken, hidden)
+        if not self.scaled_input:
+            mixed = calls.times("mixed", mixed, shares)
+        calls.hold(rows, shares)
+        return mixed
+
+    def _activated(self, calls: Calls, hidden: Value) -> Value:
+        made = BY_NAME[self.activation]
+        if not self.gated:
+            return made(calls, "active", hidden)
+        shape = (*hidden.shape[:-1], self.width)
+        lies = calls.strides(hidden)
+        gate, up = (Value(calls.name(step), hidden.item, shape, lies, hidden.grad) for step in ("gate", "up"))
+        calls.split((gate, up), hidden)
+        if not self.limit:
+            return calls.times("active", made(calls, "act", gate), up)
+        gate, up = calls.cut("gate:cut", gate, sides=1), calls.cut("up:cut", up)
+        more = calls.mapped("more", up)
+        steep = calls.mapped("sigmoid", calls.scaled("steep", gate), saves="result")
+        active = calls.times("active", more, calls.times("open", gate, steep))
+        calls.hold(gate, up)
+        return active
+
+    def _product(self, calls: Calls, given: Conditions, step: str, name: str, rows: Value) -> Value:
+        """Make the product of every row with its expert's matrix; autocast casts the matrices of all experts."""
+        own = {each: shape for each, shape in self.weights().items() if each in (name, f"{name}_bias")}
+        source, halves = rows, []
+        if rows.item != given.item:
+            source = calls.mapped(f"{step}:input", rows, item=given.item, label=HALF_INPUTS)
+        if given.autocast:
+            calls.kernels += [cast_weight(calls.name(each), shape, given, cached=False) for each, shape in own.items()]
+            halves = [Value(half(calls.name(each)), given.item, shape) for each, shape in own.items()]
+        of_rows = Gradient(Amount(PASSED_BACK, source.shape, given.item), source.name)
+        of_weights = [of_weight(calls.name(each), shape, given) for each, shape in own.items()]
+        value = Value(calls.name(step), given.item, (*rows.shape[:-1], own[name][1]), None, grad=True)
+        saves = (source.name, *(half.name for half in halves[:1]))
+        made = calls.call(value, (source, *halves), saves=saves, gradients=(of_rows, *of_weights))
+        calls.hold(rows)
+        return made
+
+
+def _scores(calls: Calls, router: Router, logits: Value) -> Value:
+    """Make scores of logits, in fp32 at least; what they are made of goes when they are there."""
+    wide = logits if logits.item == FP32 else calls.mapped("scores:wide", logits, item=FP32)
+    return calls.mapped("scores", wide, saves="result", lies=router.startswith("sigmoid"))
+
+
+def _largest(calls: Calls, step: str, x: Value, shape: Shape, *, indices: bool = True) -> Value:
+    """``topk`` or ``sort``: the largest numbers and where they are, of which one is taken."""
+    item, other = (INDEX, x.item) if indices else (x.item, INDEX)
+    value = Value(calls.name(step), item, shape, grad=False)
+    return calls.call(value, (x,), extra=(Amount(calls.label, shape, other),))
+
+
+def _picked(calls: Calls, step: str, x: Value, places: Value) -> Value:
+    """Numbers at some places; their gradient is zero elsewhere."""
+    back = Gradient(Amount(PASSED_BACK, x.shape, x.item), x.name)
+    value = Value(calls.name(step), x.item, places.shape, None, x.grad)
+    return calls.call(value, (x, places), saves=(places.name,), gradients=(back,))
+
+
+def _near_the_best(calls: Calls, logits: Value, chosen: Value) -> Value:
+    """Sparsemixer's shares: for each choice a softmax over what is near the best that is left."""
+    (visits,) = calls.sizes((A,))
+    one = replace(chosen, shape=(*chosen.shape[:-1], ONE))
+    left, shares = logits, []
+    for place in range(visits):
+        far = _far(calls, f"{place}", logits, one)
+        near = calls.masked(f"{place}:near", left, far)
+        scores = calls.mapped(f"{place}:scores", near, saves="result", lies=False)
+        shares.append(_picked(calls, f"{place}:share", scores, one))
+        before, left = left, calls.masked(f"{place}:left", left, one)
+        calls.hold(before, far)
+    joined = calls.joined("joined", shares, chosen.shape)
+    calls.hold(left, *shares)
+    return joined
+
+
+def _far(calls: Calls, step: str, logits: Value, one: Value) -> Value:
+    """Make what is not near the best that is left."""
+    shape = logits.shape
+    best = calls.constant(f"{step}:best", one.shape, logits.item, (logits,))
+    apart = calls.constant(f"{step}:apart", shape, logits.item, (best,))
+    size = calls.constant(f"{step}:size", shape, logits.item, (logits,))
+    larger = calls.constant(f"{step}:larger", shape, logits.item, (size, best))
+    ratio = calls.constant(f"{step}:ratio", shape, logits.item, (apart, larger))
+    far = calls.constant(f"{step}:far", shape, BOOL, (ratio,))
+    calls.hold(best)
+    return far

@@ -8,6 +8,7 @@ from typing import ClassVar
 from gptcli.architecture.axes import C, Dim, Shape, elements, number
 from gptcli.architecture.books import (
     FP32,
+    HALF_INPUTS,
     PASSED_BACK,
     WIDENED_ROWS,
     Amount,
@@ -16,7 +17,9 @@ from gptcli.architecture.books import (
     Kernel,
     Value,
     cast,
-    of_parameter,
+    cast_weight,
+    half,
+    of_weight,
 )
 from gptcli.architecture.parts.part import GPT2_DEVIATION, Draw, Family, Part
 from gptcli.architecture.products import MatrixProduct
@@ -81,22 +84,23 @@ class Linear(Part, frozen=True, kw_only=True):
         casts: list[Kernel] = []
         if given.autocast:
             casts += [
-                _cast_parameter(f"{out}.{name}", shape, given) for name, shape in reversed(self.weights().items())
+                cast_weight(f"{out}.{name}", shape, given, cached=True)
+                for name, shape in reversed(self.weights().items())
             ]
         source, taken = read.name, (*read.shape[:-1], self.inputs)
         if read.item != given.item:
             source = f"{out}.input"
-            casts.append(cast("Inputs in half precision", taken, source, read, given.item))
+            casts.append(cast(HALF_INPUTS, taken, source, read, given.item))
         to_input = Gradient(Amount(PASSED_BACK, taken, given.item), source, viewed=True)
-        to_weight = _of_weight(weight, (self.width, self.inputs), given, viewed=True)
-        to_bias = _of_weight(bias, (self.width,), given, late=True)
+        to_weight = of_weight(weight, (self.width, self.inputs), given, viewed=True)
+        to_bias = of_weight(bias, (self.width,), given, late=True)
         product = Kernel(
             outs=(out,),
             made=(value, *self._widened(taken, given)),
             reads=(source, *(each.outs[0] for each in casts if each.cached)),
             holds=(read.name,),
-            saves=(source, *([_half(weight)] if given.autocast else [])),
-            saved_for=((source, to_weight.of), (_half(weight), source)),
+            saves=(source, *([half(weight)] if given.autocast else [])),
+            saved_for=((source, to_weight.of), (half(weight), source)),
             gradients=(to_input, to_weight, to_bias) if self.bias else (to_weight, to_input),
             value=Value(out, given.item, shape),
         )
@@ -108,21 +112,3 @@ class Linear(Part, frozen=True, kw_only=True):
             return ()
         shapes = (taken, (C, self.inputs), (*taken[:-1], C))
         return tuple(Amount("Widened for the product", shape, FP32) for shape in shapes)
-
-
-def _half(path: str) -> str:
-    return f"{path}.half"
-
-
-def _cast_parameter(path: str, shape: Shape, given: Conditions) -> Kernel:
-    made = (Amount("Weights in half precision", shape, given.item),)
-    return Kernel(
-        outs=(_half(path),), made=made, gradients=(of_parameter(path, shape, given.stream_item),), cached=True
-    )
-
-
-def _of_weight(path: str, shape: Shape, given: Conditions, *, late: bool = False, viewed: bool = False) -> Gradient:
-    """Return the gradient of a parameter, or under autocast that of its copy in half precision."""
-    if given.autocast:
-        return Gradient(Amount(PASSED_BACK, shape, given.item), _half(path), late=late)
-    return of_parameter(path, shape, given.item, late=late, viewed=viewed)

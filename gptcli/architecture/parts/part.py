@@ -72,6 +72,10 @@ class Part(Struct, frozen=True, kw_only=True):
         """Return the path of the weight that one of its weights shares, or None where it owns it: a bias always."""
         return self.tied_to if name == "weight" else None
 
+    def trains(self, name: str) -> bool:
+        """Return whether training changes one of its weights."""
+        return True
+
     def buffers(self) -> dict[str, Shape]:
         """Return what it keeps beside its parameters, which no training changes, by name."""
         return {}

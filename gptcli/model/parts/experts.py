@@ -67,13 +67,13 @@ class ExpertShares(Leaf):
         if part.router == "sparsemixer":
             shares = _near_the_best(logits, chosen, part.jitter)
         elif part.router in ("softmax_chosen", "sigmoid_input"):
-            shares = _scores(part.router, logits.gather(-1, chosen))
+            shares = _scores(part.router, _picked(logits, chosen))
         else:
-            shares = _scores(part.router, logits).gather(-1, chosen)
+            shares = _picked(_scores(part.router, logits), chosen)
         if part.renormalize:
             shares = shares / shares.sum(-1, keepdim=True).clamp(min=max(part.least, _LEAST_SUM))
         if part.scale != 1:
-            shares = shares * part.scale
+            shares = torch.ops.aten.mul.Scalar(shares, part.scale)  # no tensor of it is kept, as `*` would
         return shares.to(logits.dtype)
 
 
@@ -105,8 +105,8 @@ class Experts(Leaf):
         order = chosen.view(-1).argsort(stable=True)  # (nA,)
         token = order // visits  # (nA,)
         runs = _runs(_counts(chosen, self.amount))
-        given = self._visited(tokens[token], shares.view(-1)[order][:, None], runs)  # (nA, C)
-        return torch.zeros_like(tokens, dtype=given.dtype).index_add_(0, token, given).view(x.shape)
+        given = self._visited(_rows(tokens, token), _picked(shares.view(-1), order)[:, None], runs)  # (nA, C)
+        return _added(given, token, len(tokens)).view(x.shape)
 
     def _visited(self, rows: Tensor, shares: Tensor, runs: Runs) -> Tensor:
         """(nA, C) and (nA, 1) -> (nA, C): what each row's expert gives, times its share."""
@@ -127,7 +127,7 @@ class Experts(Leaf):
         if not part.limit:
             return self.activation(gate) * up
         gate, up = gate.clamp(max=part.limit), up.clamp(-part.limit, part.limit)
-        return (up + 1) * (gate * torch.sigmoid(gate * part.alpha))
+        return (up + 1) * (gate * torch.sigmoid(torch.ops.aten.mul.Scalar(gate, part.alpha)))
 
     def _product(self, name: str, rows: Tensor, runs: Runs) -> Tensor:
         """(nA, in) -> (nA, out), each row with the matrix of its expert."""
@@ -187,6 +187,80 @@ class _Grouped(torch.autograd.Function):
         return to_rows, to_weight, to_bias, None
 
 
+class _Picked(torch.autograd.Function):
+    """Numbers at distinct places of the last dimension.
+
+    torch's ``gather`` keeps what it reads from until the backward pass; the places are enough.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, places: Tensor) -> Tensor:
+        ctx.save_for_backward(places)
+        ctx.shape = x.shape
+        return x.gather(-1, places)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        (grad,), (places,) = grads, ctx.saved_tensors
+        return grad.new_zeros(ctx.shape).scatter_(-1, places, grad), None
+
+
+class _Rows(torch.autograd.Function):
+    """Rows of a matrix, some of them several times.
+
+    What the backward of torch's index allocates depends on the kind of tensor; here it is one tensor of x's shape.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, places: Tensor) -> Tensor:
+        ctx.save_for_backward(places)
+        ctx.shape = x.shape
+        return x[places]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        (grad,), (places,) = grads, ctx.saved_tensors
+        return grad.new_zeros(ctx.shape).index_add_(0, places, grad), None
+
+
+class _Added(torch.autograd.Function):
+    """Rows added up at some places.
+
+    torch's ``index_add`` keeps the rows until the backward pass; the places are enough.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, places: Tensor, amount: int) -> Tensor:
+        ctx.save_for_backward(places)
+        return rows.new_zeros(amount, rows.shape[1]).index_add_(0, places, rows)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        (grad,), (places,) = grads, ctx.saved_tensors
+        return grad[places], None, None
+
+
+def _picked(x: Tensor, places: Tensor) -> Tensor:
+    """(..., E) and integers (..., A) -> (..., A)."""
+    if not torch.is_grad_enabled():
+        return x.gather(-1, places)
+    return _Picked.apply(x, places)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _rows(x: Tensor, places: Tensor) -> Tensor:
+    """(n, C) and integers (m) -> (m, C)."""
+    if not torch.is_grad_enabled():
+        return x[places]
+    return _Rows.apply(x, places)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _added(rows: Tensor, places: Tensor, amount: int) -> Tensor:
+    """(m, C) and integers (m) -> (n, C)."""
+    if not torch.is_grad_enabled():
+        return rows.new_zeros(amount, rows.shape[1]).index_add_(0, places, rows)
+    return _Added.apply(rows, places, amount)  # type: ignore[no-any-return, no-untyped-call]
+
+
 def _scores(router: str, logits: Tensor) -> Tensor:
     """(..., E) logits -> (..., E) scores, in fp32 at least."""
     dtype = torch.promote_types(logits.dtype, torch.float32)
@@ -201,11 +275,17 @@ def _near_the_best(logits: Tensor, chosen: Tensor, jitter: float) -> Tensor:
     left = logits  # (B, T, E)
     shares = []
     for expert in torch.split(chosen, 1, dim=-1):  # (B, T, 1) each
-        best = left.gather(-1, expert).detach()  # (B, T, 1)
-        far = (best - logits) / logits.abs().maximum(best) > 2 * jitter  # (B, T, E)
-        shares.append(left.masked_fill(far, float("-inf")).softmax(-1).gather(-1, expert))
+        far = _far(logits, left, expert, jitter)
+        shares.append(_picked(left.masked_fill(far, float("-inf")).softmax(-1), expert))
         left = left.scatter(-1, expert, float("-inf"))
     return torch.cat(shares, dim=-1)
+
+
+@torch.no_grad()
+def _far(logits: Tensor, left: Tensor, expert: Tensor, jitter: float) -> Tensor:
+    """(B, T, E), (B, T, E) and (B, T, 1) -> (B, T, E): what is not near the best that is left."""
+    best = left.gather(-1, expert)  # (B, T, 1)
+    return (best - logits) / logits.abs().maximum(best) > 2 * jitter
 
 
 def _counts(chosen: Tensor, amount: int) -> list[int]:

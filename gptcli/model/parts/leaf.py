@@ -37,6 +37,7 @@ class Leaf(nn.Module):
         self.sizes = sizes
         for name, shape in part.weights().items():
             self.register_parameter(name, parameters(name, shape))
+            getattr(self, name).requires_grad_(part.trains(name))
         for name, shape in part.buffers().items():
             own = parameters(name, shape).detach()
             self.register_buffer(name, own.to(torch.promote_types(own.dtype, torch.float32)))
