@@ -7,12 +7,13 @@ from msgspec.structs import replace
 
 from gptcli.analysis.flops import flops_report
 from gptcli.analysis.memory import checked_options, kv_cache_bytes
-from gptcli.analysis.params import count_parameters, count_tied_and_untied
+from gptcli.analysis.params import count_active, count_parameters, count_tied_and_untied
 from gptcli.analysis.passes import swept
 from gptcli.analysis.run_facts import run_facts
 from gptcli.analysis.weight_bytes import weights_bytes
 from gptcli.analysis.workload import Workload
 from gptcli.architecture import Network
+from gptcli.architecture.books import NotInBooksError
 from gptcli.reports.compare import ComparedModel, CompareReport
 
 
@@ -46,14 +47,23 @@ def _figures(network: Network, options: Workload) -> ComparedModel:
         parameters=count_parameters(network),
         parameters_untied=totals.untied,
         parameters_tied=totals.tied,
+        active_parameters=count_active(network),
         weights_bytes=weights_bytes(network, options.dtype),
-        inference_peak_bytes=swept(network, replace(options, mode="inference")).peak,
-        training_peak_bytes=swept(network, replace(options, mode="training")).peak,
+        inference_peak_bytes=_peak(network, replace(options, mode="inference")),
+        training_peak_bytes=_peak(network, replace(options, mode="training")),
         kv_cache_bytes=kv_cache_bytes(network, options),
         forward_flops=flops.forward_flops,
         training_flops=flops.training_flops,
         flops_per_token=flops.training_flops_per_token,
     )
+
+
+def _peak(network: Network, options: Workload) -> int | None:
+    """Return a peak, or None where it is not known."""
+    try:
+        return swept(network, options).peak
+    except NotInBooksError:
+        return None
 
 
 def _differing(models: Sequence[ComparedModel]) -> list[str]:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from gptcli.architecture.axes import ONE, Shape, number, shape_sizes
 from gptcli.architecture.books import (
     BOOL,
+    FP32,
     PASSED_BACK,
     TEMPORARIES,
     Amount,
@@ -237,10 +238,22 @@ class Calls:
         return value
 
     def plus_one(self, step: str, weight: Value) -> Value:
-        """``weight + 1`` in fp32: its gradient is the weight's."""
-        value = Value(self.name(step), weight.item, weight.shape)
-        self._add(value, (Amount(self.label, weight.shape, weight.item),), (), differentiable=False)
-        self._plus_one[value.name] = weight.name
+        """``weight.float() + 1``: its gradient is the weight's, narrowed where the weight is."""
+        value = Value(self.name(step), max(weight.item, FP32), weight.shape)
+        made = (Amount(self.label, value.shape, value.item),)
+        if value.item == weight.item:
+            self._add(value, made, (), differentiable=False)
+            self._plus_one[value.name] = weight.name
+            return value
+        wide = self.widened(f"{step}:wide", weight)
+        self._add(value, made, (wide.name,))
+        return value
+
+    def widened(self, step: str, weight: Value) -> Value:
+        """``weight.float()`` of a narrower parameter."""
+        value = Value(self.name(step), FP32, weight.shape)
+        made = (Amount(self.label, value.shape, FP32),)
+        self._add(value, made, (), gradients=(of_parameter(weight.name, weight.shape, weight.item),))
         return value
 
     def laid_out(self, step: str, x: Value) -> Value:

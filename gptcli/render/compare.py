@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
+from gptcli.architecture.parts.part import part_kind
 from gptcli.render.console import ACCENT, QUIET, TITLE, plain_table
 from gptcli.render.table import Narrowing, PlainTable
 from gptcli.render.units import count, scaled, short_count
@@ -28,6 +29,14 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
+def _if_any(number: int | None) -> str:
+    return count(number) if number else "none"
+
+
+def _peak(number: int | None) -> str:
+    return "not known" if number is None else scaled(number)
+
+
 _Row = tuple[str, str, Callable[[Any], str]]
 _SIZES: list[_Row] = [
     ("Layers", "n_layers", count),
@@ -40,15 +49,27 @@ _SIZES: list[_Row] = [
     ("Tied head", "weight_tying", _yes),
 ]
 # Said only where models differ in it.
-_GELU = {"gelu_tanh": "tanh form", "gelu": "exact"}
-_RARE: list[_Row] = [("Other biases", "bias", _yes), ("GELU", "activation", lambda name: _GELU[name])]
+_ACTIVATIONS = {"gelu_tanh": "GELU, tanh form", "gelu": "GELU, exact"}
+_RARE: list[_Row] = [
+    ("KV heads", "n_kv_groups", lambda groups: "each its own" if groups is None else count(groups)),
+    ("Latent", "kv_lora_rank", _if_any),
+    ("Positions", "positions", str),
+    ("Window", "sliding_window", _if_any),
+    ("Norm", "norm", lambda kind: part_kind(kind).called),
+    ("Activation", "activation", lambda name: _ACTIVATIONS.get(name) or part_kind(name).called),
+    ("Gated", "gated", _yes),
+    ("Experts", "num_experts", _if_any),
+    ("  a token visits", "num_experts_per_tok", _if_any),
+    ("Other biases", "bias", _yes),
+]
 _FIGURES: list[_Row] = [
     ("Parameters", "parameters", short_count),
     ("  untied", "parameters_untied", short_count),
     ("  tied", "parameters_tied", short_count),
+    ("  a token uses", "active_parameters", short_count),
     ("Weights", "weights_bytes", scaled),
-    ("Peak of a forward pass", "inference_peak_bytes", scaled),
-    ("Peak of a training step", "training_peak_bytes", scaled),
+    ("Peak of a forward pass", "inference_peak_bytes", _peak),
+    ("Peak of a training step", "training_peak_bytes", _peak),
     ("KV cache", "kv_cache_bytes", scaled),
     ("Forward", "forward_flops", _flops),
     ("Training step", "training_flops", _flops),
@@ -70,7 +91,8 @@ def _table(report: CompareReport, gap: int) -> PlainTable:
     for model in report.models:
         table.add_column(Text(model.name, style=TITLE), justify="right")
     rare = [row for row in _RARE if row[1] in report.differing]
-    for rows, pick in ((_SIZES + rare, _of_config), (_FIGURES, _of_model)):
+    figures = [row for row in _FIGURES if row[1] != "active_parameters" or _chooses(report)]
+    for rows, pick in ((_SIZES + rare, _of_config), (figures, _of_model)):
         for label, key, words in rows:
             differs = key in report.differing
             marked = Text.assemble((f"{_MARK} " if differs else "  ", ACCENT), label)
@@ -78,6 +100,11 @@ def _table(report: CompareReport, gap: int) -> PlainTable:
             table.add_row(marked, *cells)
         table.add_section()
     return table
+
+
+def _chooses(report: CompareReport) -> bool:
+    """Return whether a token uses some of the parameters of a model alone."""
+    return any(model.active_parameters != model.parameters for model in report.models)
 
 
 def _run(report: CompareReport) -> str:

@@ -7,16 +7,20 @@ from gptcli.reports.report import Report
 
 
 class ComparedModel(Struct, frozen=True):
-    """One model's figures, the same keys for each."""
+    """One model's figures, the same keys for each.
+
+    A peak is None where what torch allocates for a part is not known to the byte.
+    """
 
     name: str
     config: ModelConfig
     parameters: int
     parameters_untied: int
     parameters_tied: int
+    active_parameters: int
     weights_bytes: int
-    inference_peak_bytes: int
-    training_peak_bytes: int
+    inference_peak_bytes: int | None
+    training_peak_bytes: int | None
     kv_cache_bytes: int
     forward_flops: int
     training_flops: int

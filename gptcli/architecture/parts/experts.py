@@ -253,9 +253,7 @@ class Experts(Part, frozen=True, kw_only=True):
         each = _picked(calls, "each", shares, order)
         mixed = self._visited(calls, given, rows, replace(each, shape=(*visits, ONE)))
         back = Gradient(Amount(PASSED_BACK, mixed.shape, mixed.item), mixed.name)
-        calls.call(
-            Value(calls.name(""), mixed.item, x.shape), (mixed, token), saves=(token.name,), gradients=(back,)
-        )
+        calls.call(Value(calls.name(""), mixed.item, x.shape), (mixed, token), saves=(token.name,), gradients=(back,))
         return calls.done(order, token)
 
     def _visited(self, calls: Calls, given: Conditions, rows: Value, shares: Value) -> Value:

@@ -54,12 +54,13 @@ class LayerNorm(Part, frozen=True, kw_only=True):
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
         (read,) = reads
         calls = Calls(self.label, out, reads, given)
-        low = read.item < FP32 or given.autocast
-        if low and (self.scale == "one_plus_weight" or self.heads is not None):
-            raise NotInBooksError(self.kind, "weights of another kind in 16 bits")
+        if given.autocast and self.heads is not None:
+            raise NotInBooksError(self.kind, "weights of each head under autocast")
         scale = None
         if self.scale == "one_plus_weight":
             scale = calls.plus_one("scale", calls.parameter("weight", (self.features,)))
+        if scale is not None and read.item < scale.item and not given.autocast:
+            return self._widened(calls, read, scale, given)
         item = max(given.stream_item, read.item)
         # The CPU keeps mean and deviation in the dtype of its input.
         statistic = Amount("Layer norm statistics", read.shape[:-1], item if given.device == "cpu" else FP32)
@@ -77,3 +78,21 @@ class LayerNorm(Part, frozen=True, kw_only=True):
             if self.bias:
                 calls.plus("", scaled, calls.parameter("bias", (self.features,)))
         return calls.done(*([scale] if scale is not None else []))
+
+    def _widened(self, calls: Calls, read: Value, scale: Value, given: Conditions) -> list[Kernel]:
+        """List what the leaf does in 16 bits with 1 + a weight, which is fp32: it norms in fp32."""
+        wide = calls.mapped("wide", read, item=FP32)
+        statistic = Amount("Layer norm statistics", read.shape[:-1], FP32)
+        gradients = [Gradient(Amount(PASSED_BACK, each.shape, FP32), each.name) for each in (wide, scale)]
+        reads = [wide, scale]
+        if self.bias:
+            bias = calls.widened("bias:wide", calls.parameter("bias", (self.features,)))
+            gradients.append(Gradient(Amount(PASSED_BACK, bias.shape, FP32), bias.name))
+            reads.append(bias)
+        value = Value(calls.name("normed"), FP32, read.shape)
+        normed = calls.call(
+            value, reads, saves=tuple(read.name for read in reads), gradients=gradients, extra=(statistic, statistic)
+        )
+        calls.mapped("", normed, item=read.item)
+        calls.hold(*reads[2:])
+        return calls.done(scale)

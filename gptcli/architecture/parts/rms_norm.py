@@ -16,7 +16,7 @@ from gptcli.architecture.books import (
     of_parameter,
 )
 from gptcli.architecture.calls import Calls
-from gptcli.architecture.parts.norm_scale import NormScale, scale_formula, scale_weights
+from gptcli.architecture.parts.norm_scale import NormScale, scale_formula, scale_value, scale_weights
 from gptcli.architecture.parts.part import Draw, Family, Part, identity_draws
 from gptcli.architecture.products import MatrixProduct
 
@@ -85,9 +85,10 @@ def _composite(part: RMSNorm, calls: Calls, read: Value) -> list[Kernel]:
     ``mul`` passes back over the dimensions in which it broadcast.
     """
     narrow = read.item < FP32
-    if narrow and (part.scale == "one_plus_weight" or part.heads is not None):
-        raise NotInBooksError(part.kind, "weights of another kind in 16 bits")
-    scale = _scale(part, calls)
+    if narrow and part.heads is not None:
+        raise NotInBooksError(part.kind, "weights of each head in 16 bits")
+    scale = scale_value(part.scale, calls, part.weights())
+    widened = narrow and scale is not None and scale.item == FP32  # by the leaf, which narrows the result
     wide = calls.mapped("wide", read, item=FP32, label=_STEPS) if narrow else read
     root = _root(calls, wide)
     last = "scaled"
@@ -95,23 +96,18 @@ def _composite(part: RMSNorm, calls: Calls, read: Value) -> list[Kernel]:
     calls.hold(wide, root)
     if scale is not None:
         scaled = calls.times(last, normed, scale, _STEPS if narrow else "")
-        calls.hold(wide, *(() if narrow or part.heads is not None else (root,)))
+        held = (narrow and not widened) or part.heads is not None
+        calls.hold(wide, *(() if held else (root,)))
     else:
         scaled = normed
+    if widened:
+        calls.mapped("", calls.laid_out("laid", scaled), item=read.item)
+        return calls.done(*([scale] if scale is not None else []))
     if narrow:
         scaled = calls.mapped("narrow", scaled, item=read.item)
         calls.hold(root)
     calls.laid_out("", scaled)
     return calls.done(*([scale] if scale is not None else []))
-
-
-def _scale(part: RMSNorm, calls: Calls) -> Value | None:
-    """Return what is multiplied with: the weight, 1 + the weight, or None."""
-    if part.scale == "none":
-        return None
-    shape = (part.features,) if part.heads is None else (part.heads, ONE, part.features)
-    weight = calls.parameter("weight", shape)
-    return weight if part.scale == "weight" else calls.plus_one("scale", weight)
 
 
 def _root(calls: Calls, wide: Value) -> Value:

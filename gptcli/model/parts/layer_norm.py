@@ -1,5 +1,6 @@
 """Layer norm."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -26,7 +27,16 @@ class LayerNorm(Leaf):
         """(..., C) -> (..., C); of each head with weights of its own (..., H, T, D)."""
         scale = scale_of(self.weight, self.part.scale)
         if self.part.heads is None:
-            return F.layer_norm(x, self.features, scale, self.bias, self.part.eps)
+            return _normed(x, self.features, scale, self.bias, self.part.eps)
         assert scale is not None
         normed = F.layer_norm(x, self.features, None, None, self.part.eps) * scale.unsqueeze(1)  # (..., H, T, D)
         return normed if self.bias is None else normed + self.bias
+
+
+def _normed(x: Tensor, features: tuple[int, ...], scale: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
+    """``F.layer_norm``, in fp32 where the scale alone is that, and rounded once: torch takes no two dtypes."""
+    cast_anyway = not x.is_meta and torch.is_autocast_enabled(x.device.type)
+    if scale is None or scale.dtype == x.dtype or cast_anyway:
+        return F.layer_norm(x, features, scale, bias, eps)
+    wide = None if bias is None else bias.to(scale.dtype)
+    return F.layer_norm(x.to(scale.dtype), features, scale, wide, eps).to(x.dtype)
