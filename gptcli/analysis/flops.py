@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from gptcli.analysis.conventions import BODY, MATRICES, count_by
 from gptcli.analysis.formulas import evaluate, product, summed, used_values
-from gptcli.analysis.limits import check_length
+from gptcli.analysis.limits import length_notes
 from gptcli.analysis.params import count_active
 from gptcli.architecture import Dim, Group, Network, Part, Sizes, size, walk
 from gptcli.architecture.listing import parts_of, read_shape
@@ -151,10 +151,8 @@ def flops_report(
         reached: what model FLOPs utilization (MFU) is worked out from.
         explain: add the formulas.
 
-    Raises:
-        InputError: the sequence is over the context length.
+    A text that is longer than the table of positions is counted too, with a note: looking rows up is no product.
     """
-    check_length(network.config, tokens)
     steps, sizes = _steps(network, tokens), network.sizes_for(batch, tokens)
     lines = _explain(steps, _conventions(network, steps), _quantities(network, sizes))
     value = {line.name: line.value for line in lines}
@@ -179,6 +177,7 @@ def flops_report(
         utilization=None
         if reached is None
         else {name: _utilization(value[name], batch * tokens, reached) for name in _CONVENTIONS},
+        notes=length_notes(network.config, tokens),
     )
     return replace(report, explanations=lines) if explain else report
 

@@ -20,3 +20,24 @@ def check_length(config: ModelConfig, tokens: int) -> None:
             f"--seq-len {tokens:,} is over the context length {config.context_length:,} of {config.name}; "
             f"shorten it, or use --set context_length={tokens}"
         )
+
+
+def past_table(config: ModelConfig, tokens: int) -> str | None:
+    """Return why a network cannot read a text of so many tokens at once; None where it can."""
+    if config.longest_text is None or tokens <= config.longest_text:
+        return None
+    return f"a table of {config.longest_text:,} positions has none for the rest of {tokens:,} tokens"
+
+
+def length_notes(config: ModelConfig, tokens: int) -> list[str]:
+    """Say of figures that are arithmetic that the network cannot read so many tokens, or was not made for them."""
+    if tokens <= config.context_length:
+        return []
+    over = f"--seq-len {tokens:,} is over the context length {config.context_length:,} of {config.name}"
+    why = past_table(config, tokens)
+    if why is None:
+        return [f"{over}; the network reads them all, which it may not have learned"]
+    return [
+        f"{over}: {why}, so the network cannot read them at once; what is counted is arithmetic. "
+        f"--set context_length={tokens} counts a longer table"
+    ]

@@ -5,7 +5,7 @@ from collections import Counter
 from msgspec.structs import replace
 
 from gptcli.analysis.explain import explain_ledger, explain_memory
-from gptcli.analysis.limits import check_length
+from gptcli.analysis.limits import check_length, length_notes, past_table
 from gptcli.analysis.optimizers import State, check_implementation, embedding_tables, shared_states, shares, states
 from gptcli.analysis.params import count_parameters, count_tied_and_untied
 from gptcli.analysis.passes import swept
@@ -25,13 +25,18 @@ from gptcli.reports.memory import DtypeRow, LedgerLine, MemoryReport, PhasePeak
 
 
 def checked_options(config: ModelConfig, options: Workload) -> Workload:
-    """Return the options, after refusing contradictory ones.
+    """Return the options of what can run, after refusing contradictory ones.
 
     Raises:
         InputError: a sequence over the context length, quantized training, autocast over anything but fp32, an
             unknown optimizer, an implementation that the optimizer does not have, a cache where none is.
     """
     check_length(config, options.tokens)
+    _check_choices(options)
+    return options
+
+
+def _check_choices(options: Workload) -> None:
     check_implementation(options.optimizer_impl, options.optimizer)
     if options.mode == "training" and options.dtype not in COMPUTE_DTYPES:
         raise InputError(f"--dtype {options.dtype} is for weights at inference; train in fp32, bf16 or fp16")
@@ -39,12 +44,14 @@ def checked_options(config: ModelConfig, options: Workload) -> Workload:
         raise InputError("--kv-dtype is about the KV cache; add --mode generate, or leave it out")
     if options.amp and options.dtype != "fp32":
         raise InputError(f"--amp keeps fp32 masters and computes in bf16; leave --dtype at fp32, not {options.dtype}")
-    return options
 
 
 def memory_report(network: Network, options: Workload, *, explain: bool = False) -> MemoryReport:
     """Return what weights take in every format, and the peak of what the options describe."""
-    checked_options(network.config, options)
+    if options.mode == "generate":  # the cache of a text that is longer than the table of positions is arithmetic
+        _check_choices(options)
+    else:
+        checked_options(network.config, options)
     training = options.mode == "training"
     memory, unknown = _swept_or_why(network, options)
     report = MemoryReport(
@@ -70,6 +77,7 @@ def memory_report(network: Network, options: Workload, *, explain: bool = False)
         kernels=_kernels(network, options.device),
         stores_causal_mask=False,
         process_bytes=process_bytes(options.device),
+        notes=length_notes(network.config, options.tokens),
     )
     if not explain:
         return report
@@ -88,12 +96,14 @@ def _swept_or_why(network: Network, options: Workload) -> tuple[Memory | None, s
     Raises:
         NotInBooksError: a training step of such parts.
     """
+    if (why := past_table(network.config, options.tokens)) is not None:
+        return None, why
     try:
         return swept(network, options), None
     except NotInBooksError as error:
         if options.mode == "training":
             raise
-        return None, f"{error.kind.replace('_', ' ')}: {error.mode}"
+        return None, (f"what torch allocates is not known to the byte ({error.kind.replace('_', ' ')}: {error.mode})")
 
 
 def known_peak(report: MemoryReport) -> int:
@@ -103,9 +113,7 @@ def known_peak(report: MemoryReport) -> int:
         GptcliError: it is not known.
     """
     if report.peak_bytes is None:
-        raise GptcliError(
-            f"no peak is known, as what torch allocates is not ({report.peak_unknown}); leave the limit out"
-        )
+        raise GptcliError(f"no peak is known: {report.peak_unknown}; leave the limit out")
     return report.peak_bytes
 
 

@@ -52,6 +52,7 @@ def flops(
     from gptcli.api.budget import hold, refuse_over_budget
     from gptcli.api.configs import described
     from gptcli.api.quantities import parse_flops, parse_peak, parse_speed
+    from gptcli.commands._notes import note_all
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.errors import print_note
     from gptcli.render.units import FLOP_SCALES
@@ -65,6 +66,7 @@ def flops(
     report = flops_report(network, batch=batch_size, tokens=tokens, reached=reached, explain=explain)
     report = replace(report, budget=hold(limit, report.training_flops))
 
+    note_all(report.notes)
     if json:
         print_json(report)
     else:

@@ -69,6 +69,7 @@ def memory(
     from gptcli.api.runs import step_options
     from gptcli.api.stored_format import weights_format
     from gptcli.commands._budget import memory_limit
+    from gptcli.commands._notes import note_all
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.errors import print_note
     from gptcli.render.units import BYTE_SCALES
@@ -96,6 +97,7 @@ def memory(
     report = memory_report(network, options, explain=explain)
     if limit is not None:
         report = replace(report, budget=hold(limit, known_peak(report), headroom=free))
+    note_all(report.notes)
     if json:
         print_json(report)
     else:

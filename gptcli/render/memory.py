@@ -56,7 +56,7 @@ def _at_peak(report: MemoryReport) -> list[RenderableType]:
             cache = [
                 Text.assemble((binary(report.kv_cache_bytes), TOTAL), f"  KV cache ({decimal(report.kv_cache_bytes)})")
             ]
-        why = f"No peak is given: what torch allocates is not known to the byte ({report.peak_unknown})."
+        why = f"No peak is given: {report.peak_unknown}."
         return [*cache, Text(why, style=QUIET)]
     return [
         *_peak(report, peak),

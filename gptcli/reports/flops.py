@@ -20,7 +20,7 @@ class FlopsReport(Report, frozen=True, kw_only=True):
     """FLOPs of a pass over B x T tokens; a multiply-add is two.
 
     ``groups`` has the label of each group of parts by its path. ``mfu`` is of the matrix products; ``utilization`` has
-    each convention's. Both are fractions of the peak.
+    each convention's. Both are fractions of the peak. ``notes`` say what to know of the figures.
     """
 
     command: str = "flops"
@@ -39,6 +39,7 @@ class FlopsReport(Report, frozen=True, kw_only=True):
     parts: list[FlopsRow]
     groups: dict[str, str]
     conventions: dict[str, int]
+    notes: list[str]
     mfu: float | None
     utilization: dict[str, float] | None = None
     explanations: list[Explanation] | None = None

@@ -43,9 +43,11 @@ class MemoryReport(RunReport, frozen=True, kw_only=True):
         weights_ledger: ``weights_bytes`` by what they are, scales apart, in a format that has scales; else null.
         kernels: how the network computes the parts that others compute in more operations: ``fused`` or ``composite``.
         stores_causal_mask: whether blocks hold a causal mask each as long as they live, as the lecture's do.
-        peak_bytes: null where what torch allocates is not known to the byte; ``phases`` and ``ledger`` are empty then.
+        peak_bytes: null where it is not known to the byte, or no such pass can run; ``phases`` and ``ledger`` are
+            empty then.
         peak_unknown: why it is not known, or null.
         process_bytes: what Python and torch themselves take, which is not in the peak; null where it is not known.
+        notes: what to know of the figures, a line each.
     """
 
     command: str = "memory"
@@ -66,5 +68,6 @@ class MemoryReport(RunReport, frozen=True, kw_only=True):
     kernels: dict[str, str]
     stores_causal_mask: bool
     process_bytes: int | None
+    notes: list[str]
     explanations: list[Explanation] | None = None
     budget: Budget | None = None

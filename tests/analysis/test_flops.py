@@ -289,6 +289,17 @@ def test_utilization_needs_real_figures(figure: float) -> None:
         throughput(1.0, figure)
 
 
-def test_a_sequence_over_the_context_is_refused() -> None:
-    with pytest.raises(InputError, match=r"--seq-len 1,025 is over the context length 1,024 of gpt2-124m"):
-        flops_report(describe(GPT2), tokens=1025)
+def test_a_sequence_over_the_context_is_counted_with_a_note() -> None:
+    """As of a network with a longer table: a lookup is no product."""
+    report, longer = (
+        flops_report(describe(config), tokens=1025) for config in (GPT2, replace(GPT2, context_length=1025))
+    )
+    assert (report.forward_flops, report.decode_flops) == (longer.forward_flops, longer.decode_flops)
+    assert longer.notes == flops_report(describe(GPT2), tokens=1024).notes == []
+    assert report.notes == [
+        "--seq-len 1,025 is over the context length 1,024 of gpt2-124m: a table of 1,024 positions has none for the "
+        "rest of 1,025 tokens, so the network cannot read them at once; what is counted is arithmetic. "
+        "--set context_length=1025 counts a longer table"
+    ]
+    (note,) = flops_report(describe(replace(GPT2, positions="rotary")), tokens=1025).notes
+    assert note.endswith("of gpt2-124m; the network reads them all, which it may not have learned")

@@ -89,7 +89,6 @@ def test_a_budget_that_does_not_hold_ends_in_1_behind_the_report(cli: Cli, json:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-t", "1025"], "--seq-len 1,025 is over the context length 1,024"),
         (["--peak-tflops", "312"], "add --tokens-per-second"),
         (["--tokens-per-second", "3"], "add --peak-tflops"),
         (["--tokens-per-second", "nan", "--peak-tflops", "1"], "--tokens-per-second 'nan' is not a number above zero"),
@@ -133,3 +132,10 @@ def test_speed_and_peak_are_read_as_people_write_them(cli: Cli) -> None:
     assert cli("flops", "--tokens-per-second", "100k", "--peak-tflops", "312T").out == plain
     assert cli("flops", "--tokens-per-second", "100,000", "--peak-tflops", "0.312 PFLOPS").out == plain
     assert "100,000 tokens/s" in plain
+
+
+def test_a_text_that_is_longer_than_the_table_of_positions_is_counted(cli: Cli) -> None:
+    outcome = cli("flops", "-t", "1025", "--json")
+    (note,) = outcome.json["notes"]
+    assert (outcome.code, outcome.err) == (0, f"note: {note}\n")
+    assert cli("flops", "-t", "1025").out == cli("flops", "-t", "1025", "--set", "name=gpt2-124m").out

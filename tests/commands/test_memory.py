@@ -107,6 +107,37 @@ def test_the_cache_in_a_format_of_its_own(cli: Cli) -> None:
     assert "choices are fp32, bf16, fp16, fp8, int8, int4" in cli(*run[:-1], "fp6").err
 
 
+def test_the_cache_of_a_text_that_is_longer_than_the_table_of_positions(cli: Cli) -> None:
+    """Is arithmetic; a peak would be one of a pass that cannot run."""
+    long = ("memory", "-c", "gpt2", "--seq-len", "4096", "--mode", "generate")
+    outcome = cli(*long, "--json")
+    kept = outcome.json
+    assert (kept["kv_cache_bytes"], kept["kv_cache_bytes_per_token"]) == (4096 * 73_728, 73_728)
+    assert (kept["peak_bytes"], kept["ledger"], kept["phases"]) == (None, [], [])
+    (note,) = kept["notes"]
+    assert outcome.err == f"note: {note}\n"
+    assert "a table of 1,024 positions has none for the rest of 4,096 tokens" in note
+    assert cli(*long, "--set", "context_length=4096", "--json").json["notes"] == []
+    assert "No peak is given: a table of 1,024 positions" in " ".join(cli(*long, "--explain").out.split())
+    limited = cli(*long, "--budget", "8GiB")
+    assert (limited.code, limited.out) == (1, "")
+    assert "error: no peak is known: a table of 1,024 positions" in limited.err
+    for mode in ("inference", "training"):
+        refused = cli("memory", "-c", "gpt2", "--seq-len", "4096", "--mode", mode)
+        assert (refused.code, refused.out) == (2, "")
+        assert refused.err.endswith(
+            "over the context length 1,024 of gpt2; shorten it, or use --set context_length=4096\n"
+        )
+
+
+def test_a_text_that_is_longer_than_a_network_without_a_table_was_made_for(cli: Cli) -> None:
+    for command in (("memory", "--mode", "inference"), ("memory", "--mode", "generate"), ("flops",)):
+        outcome = cli(*command, "-c", "tiny", "--set", "positions=rotary", "--seq-len", "1025", "--json")
+        (note,) = outcome.json["notes"]
+        assert "of tiny; the network reads them all, which it may not have learned" in note
+        assert note in outcome.err
+
+
 _EXACT = "861,044,736 bytes + 536,870,912 bytes headroom against"
 
 
