@@ -13,6 +13,7 @@ from gptcli.analysis.conventions import BODY, MATRICES, count_by
 from gptcli.analysis.formulas import evaluate, product, summed, used_values
 from gptcli.analysis.limits import length_notes
 from gptcli.analysis.params import count_active
+from gptcli.analysis.run_facts import routing_rule
 from gptcli.architecture import Dim, Group, Network, Part, Sizes, size, walk
 from gptcli.architecture.listing import parts_of, read_shape
 from gptcli.architecture.products import MULTIPLY_ADD, MatrixProduct
@@ -161,6 +162,7 @@ def flops_report(
         batch_size=batch,
         seq_len=tokens,
         attention=network.attention,
+        routing=routing_rule(network),
         linear_flops=value["linear"],
         attention_flops=value["attention"],
         forward_flops=value["forward"],

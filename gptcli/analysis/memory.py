@@ -10,7 +10,7 @@ from gptcli.analysis.optimizers import State, check_implementation, embedding_ta
 from gptcli.analysis.params import count_parameters, count_tied_and_untied
 from gptcli.analysis.passes import swept
 from gptcli.analysis.process import process_bytes
-from gptcli.analysis.run_facts import adapter_facts, cache_dtype, run_facts
+from gptcli.analysis.run_facts import adapter_facts, cache_dtype, routing_rule, run_facts
 from gptcli.analysis.sweep import Memory
 from gptcli.analysis.weight_bytes import weight_amounts, weights_bytes
 from gptcli.analysis.workload import Workload
@@ -58,6 +58,7 @@ def memory_report(network: Network, options: Workload, *, explain: bool = False)
         config=network.config,
         **run_facts(options, MemoryReport),
         **adapter_facts(network),
+        routing=routing_rule(network),
         parameters=count_parameters(network),
         trained_parameters=count_trained(network) if training else None,
         weights_bytes=weights_bytes(network, options.dtype),

@@ -51,3 +51,11 @@ def adapter_facts(network: Network) -> dict[str, Any]:
 def cache_dtype(options: Workload) -> str:
     """Return the format that keys and values are kept in: that of the products, where none is asked for."""
     return options.kv_dtype or activation_dtype(options)
+
+
+def routing_rule(network: Network) -> str | None:
+    """Return how tokens are taken to choose among experts: ``balanced``, each expert as often; null without experts.
+
+    No figure depends on it: every choice makes as many rows, which are sorted by expert into tensors of one size.
+    """
+    return "balanced" if network.config.num_experts else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from gptcli.analysis.optimizers import OPTIMIZERS, TORCH, implementation, optimizer_named
-from gptcli.analysis.run_facts import run_facts
+from gptcli.analysis.run_facts import routing_rule, run_facts
 from gptcli.analysis.workload import Workload
 from gptcli.api.figures import CHECKS, checks, measured_run, stored_parameters
 from gptcli.api.models import ChosenModel
@@ -92,6 +92,7 @@ def verified(
             threads=measure.threads(),
             torch=measure.torch_version(),
         ),
+        routing=routing_rule(chosen.network),
         witness=None if beside is None else witness_used(model, beside),
         checks=found,
         ok=all(check.ok for check in found),

@@ -11,7 +11,7 @@ from gptcli.render.console import QUIET, TITLE, TOTAL, plain_table
 from gptcli.render.flops_conventions import conventions_lines
 from gptcli.render.folds import kind_title
 from gptcli.render.layout import beside_or_below, by_its_indent
-from gptcli.render.model_line import model_line
+from gptcli.render.model_line import ROUTING, model_line
 from gptcli.render.table import PlainTable, first_that_fits
 from gptcli.render.units import count, share, short_flops
 from gptcli.reports.flops import FlopsReport, FlopsRow
@@ -40,6 +40,7 @@ def flops_text(report: FlopsReport, tokens_per_second: float | None = None, peak
         "",
         Text.assemble((short_flops(report.forward_flops), TOTAL), f"  a forward pass over {_texts(report)}"),
         Text("A multiply-add is two; matrix products only.", style=QUIET),
+        *([Text(ROUTING, style=QUIET)] if report.routing else []),
         "",
         _passes(report),
         "",

@@ -13,7 +13,7 @@ from gptcli.render.budget import budget_line, headroom_note
 from gptcli.render.console import QUIET, TITLE, TOTAL, plain_table
 from gptcli.render.layout import by_its_indent
 from gptcli.render.ledger import largest_and_rest
-from gptcli.render.model_line import model_line
+from gptcli.render.model_line import ROUTING, model_line
 from gptcli.render.optimizer_notes import optimizer_notes
 from gptcli.render.run_line import run_line
 from gptcli.render.table import Narrowing, PlainTable
@@ -180,6 +180,7 @@ def _note(report: MemoryReport) -> str:
             "autocast_adapter_dtype=False, and no dropout. Where query, key and value are one layer, they have one "
             "adapter."
         )
+    lines += [ROUTING] if report.routing else []
     lines += [*optimizer_notes(report), _whose(report), _left_out(report)]
     if report.budget is not None:
         lines.append(headroom_note(report.budget.headroom_bytes or 0, report.budget.unit, report.device))
@@ -187,16 +188,24 @@ def _note(report: MemoryReport) -> str:
 
 
 def _whose(report: MemoryReport) -> str:
-    norms = [kind for kind in report.kernels if kind != "activation"]
-    apart = [part_kind(kind).called for kind in norms if report.kernels[kind] == "composite"]
-    fused = " and ".join([*(part_kind(kind).called for kind in norms if report.kernels[kind] == "fused"), "GELU"])
-    calls = f"{fused} are one fused call each" if " and " in fused else f"{fused} is one fused call"
-    if apart:
-        calls += f", {' and '.join(apart)} the several calls that torch makes of it on the CPU"
+    fused, apart = (_called(report, how) for how in ("fused", "composite"))
+    found = [f"{fused[0]} is one fused call"] if len(fused) == 1 else []
+    found += [f"{' and '.join(fused)} are one fused call each"] if len(fused) > 1 else []
+    several = "the several calls that torch makes of it on the CPU"
+    found += [f"{' and '.join(apart)} {several if fused else f'is {several}'}"] if apart else []
+    calls = ", ".join(found)
     return (
         f"The peak is of gptcli's own network: {calls}, and no block stores a causal mask. A network that writes them "
         "out and stores its masks, as the lecture's does, takes more."
     )
+
+
+def _called(report: MemoryReport, how: str) -> list[str]:
+    """Return the names of norms and activations that torch computes so."""
+    assert report.config is not None
+    activation = report.config.activation
+    names = {"activation": "GELU" if activation in ("gelu", "gelu_tanh") else part_kind(activation).called}
+    return [names.get(kind) or part_kind(kind).called for kind, made in report.kernels.items() if made == how]
 
 
 def _left_out(report: MemoryReport) -> str:

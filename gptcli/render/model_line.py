@@ -29,6 +29,9 @@ def attention_words(path: str) -> str:
     return _ATTENTION[path]
 
 
+ROUTING = "Routing is taken as balanced, each expert as often; the figures are the same for any other."
+"""Said below figures of a network with experts."""
+
 _ATTENTION = {"sdpa": "fused attention", "explicit": "explicit attention"}
 _POSITIONS = {
     "learned": [],

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from gptcli.config.printable import printable
 from gptcli.render.console import QUIET, TOTAL, plain_table
-from gptcli.render.model_line import model_line
+from gptcli.render.model_line import ROUTING, model_line
 from gptcli.render.table import Narrowing, PlainTable
 from gptcli.render.units import binary, count, seconds
 from gptcli.reports.verify import OptionValue, VerifyReport, WitnessUsed
@@ -55,6 +55,7 @@ def _how(report: VerifyReport) -> str:
     lines = [f"Measured {tensors} in {seconds(report.seconds)}: {size}."]
     lines.append("FLOPs by torch's own counter, on the explicit attention path.")
     lines.append(_INSTRUMENTS[report.instrument])
+    lines += [ROUTING] if report.routing else []
     scratch = max(check.scratch_bytes for check in report.checks)
     if scratch:
         lines.append(f"Kernels' own scratch, {binary(scratch)} at the most, is in no figure.")

@@ -39,6 +39,7 @@ class FlopsReport(Report, frozen=True, kw_only=True):
     parts: list[FlopsRow]
     groups: dict[str, str]
     conventions: dict[str, int]
+    routing: str | None = None
     notes: list[str]
     mfu: float | None
     utilization: dict[str, float] | None = None

@@ -68,6 +68,7 @@ class MemoryReport(RunReport, frozen=True, kw_only=True):
     kernels: dict[str, str]
     stores_causal_mask: bool
     process_bytes: int | None
+    routing: str | None = None
     notes: list[str]
     explanations: list[Explanation] | None = None
     budget: Budget | None = None

@@ -49,6 +49,7 @@ class VerifyReport(Report, frozen=True, kw_only=True):
         instrument: what measured the peaks: ``profiler`` (torch's own), ``tracker`` (of the storages of fake tensors)
             or ``allocator`` (CUDA's own counter).
         options: every option of the command with the value that it ran with; ``NAME_asked`` where that was another.
+        routing: how tokens are taken to choose among experts: ``balanced``; null without experts.
         witness: what shares nothing with the description and was compared with it, or None for a decoder after GPT-2.
     """
 
@@ -64,6 +65,7 @@ class VerifyReport(Report, frozen=True, kw_only=True):
     instrument: str
     options: dict[str, OptionValue]
     witness: WitnessUsed | None
+    routing: str | None = None
     checks: list[Check]
     ok: bool
     seconds: float

@@ -93,6 +93,9 @@ class SquaredRelu(Part, frozen=True, kw_only=True):
     called: ClassVar[str] = "squared ReLU"
     sentence: ClassVar[str] = "Squares positive numbers and makes negative ones zero."
 
+    def composite(self, device: str) -> bool:  # noqa: D102  # as in the base class
+        return True
+
     def formula(self) -> str:  # noqa: D102  # as in the base class
         return "max(x, 0)**2"
 
@@ -112,6 +115,9 @@ class QuickGelu(Part, frozen=True, kw_only=True):
     family: ClassVar[Family] = "activation"
     called: ClassVar[str] = "quick GELU"
     sentence: ClassVar[str] = "Passes large numbers and brings small and negative ones smoothly towards zero."
+
+    def composite(self, device: str) -> bool:  # noqa: D102  # as in the base class
+        return True
 
     def formula(self) -> str:  # noqa: D102  # as in the base class
         return "x * sigmoid(1.702 * x)"
@@ -138,6 +144,9 @@ class Xielu(Part, frozen=True, kw_only=True):
 
     def draws(self, scheme: str, residual_deviation: float) -> tuple[Draw, ...]:  # noqa: D102
         return (Draw("alpha_p", "constant", 0.5413248538970947), Draw("alpha_n", "constant", -1.0501786470413208))
+
+    def composite(self, device: str) -> bool:  # noqa: D102  # as in the base class
+        return True
 
     def formula(self) -> str:  # noqa: D102
         return "a_p * x**2 + x / 2 where x > 0, else a_n * (exp(min(x, -1e-6)) - 1 - x) + x / 2"
