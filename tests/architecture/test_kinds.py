@@ -9,6 +9,7 @@ from gptcli.architecture import describe, walk
 from gptcli.architecture.axes import B, C, T
 from gptcli.architecture.parts.part import Part
 from gptcli.config import load_config
+from gptcli.config.presets import preset_paths
 from gptcli.model.parts import leaf_class
 from gptcli.render.page.words import FAMILIES, kind_of
 
@@ -42,7 +43,10 @@ def test_an_unknown_kind_raises(asked: str) -> None:
         ASKED[asked]()
 
 
-KINDS = sorted({each.node.kind for path in ("sdpa", "explicit") for each in walk(describe(TINY, path))} - {"network"})
+NETWORKS = [
+    describe(load_config(name, environ={}).config, path) for name in preset_paths() for path in ("sdpa", "explicit")
+]
+KINDS = sorted({each.node.kind for network in NETWORKS for each in walk(network)} - {"network"})
 
 
 @pytest.mark.parametrize("kind", KINDS)

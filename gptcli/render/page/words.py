@@ -18,6 +18,7 @@ FAMILIES = {
     "linear": "Linear layers",
     "attention": "Attention",
     "activation": "Feed forward",
+    "experts": "Experts",
     "add": "Sums and shortcuts",
     "dropout": "Dropout",
 }
@@ -30,6 +31,16 @@ _GROUPS = {
     ),
     "attention": Kind(
         "attention", "Lets every token gather what it needs from the tokens before it; only here do tokens mix."
+    ),
+    "latent_attention": Kind(
+        "attention",
+        "Lets every token gather what it needs from the tokens before it; keys and values of all heads are made of one "
+        "short vector, the latent, which is all that a cache keeps.",
+    ),
+    "mixture_of_experts": Kind(
+        "experts",
+        "Many feed forwards, of which a router chooses a few for each token; what they give is added up by their "
+        "shares.",
     ),
     "feed_forward": Kind(
         "activation",
