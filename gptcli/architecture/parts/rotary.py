@@ -11,13 +11,13 @@ from gptcli.architecture.axes import ONE, Dim, number
 from gptcli.architecture.books import (
     BOOL,
     FP32,
+    INDEX,
     PASSED_BACK,
     TEMPORARIES,
     Amount,
     Conditions,
     Gradient,
     Kernel,
-    NotInBooksError,
     Temporary,
     Value,
 )
@@ -128,12 +128,25 @@ class RotaryTable(Part, frozen=True, kw_only=True):
 
     def _frequencies(self, calls: Calls, positions: Value, half: Dim) -> tuple[Value, ...]:
         """Make the frequencies of a text of this length, where they are not those of every text."""
-        if self.scaling.kind == "dynamic":
-            raise NotInBooksError(self.kind, "dynamic scaling")
-        if self.scaling.kind != "longrope":
+        if self.scaling.kind not in ("dynamic", "longrope"):
             return ()
+        of_long = self._of_length(calls, positions, half) if self.scaling.kind == "dynamic" else ()
         late = calls.constant("late", (ONE,), BOOL, (positions,))
-        return (calls.constant("frequencies", (half,), FP32, (late,)),)
+        return (calls.constant("frequencies", (half,), FP32, (late, *of_long)),)
+
+    @staticmethod
+    def _of_length(calls: Calls, positions: Value, half: Dim) -> tuple[Value, ...]:
+        """Make the frequencies of a base that grows with the length."""
+        length = calls.constant("length", (ONE,), INDEX, (positions,))
+        stretched = calls.constant("stretched", (ONE,), FP32, (length,))
+        base = calls.constant("base", (ONE,), FP32, (stretched,))
+        places = calls.constant("places", (half,), INDEX, (base,))
+        wide = calls.constant("places:float", (half,), FP32, (places,))
+        parts = calls.constant("exponents", (half,), FP32, (wide,))
+        powers = calls.constant("powers", (half,), FP32, (parts,))
+        plain = calls.constant("plain", (half,), FP32, (powers,))
+        calls.hold(length, stretched, base)
+        return (plain, length, stretched, base)
 
 
 class Rotary(Part, frozen=True, kw_only=True):
