@@ -7,16 +7,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gptcli.architecture import Network, Shape, Sizes, elements, size
-from gptcli.architecture.axes import ONE, L, S
+from gptcli.architecture.axes import ONE, C, L, S
 from gptcli.architecture.listing import parts_of
 from gptcli.architecture.parts.part import Part
-from gptcli.architecture.roles import HEAD, POSITION_TABLE, TOKEN_TABLE
+from gptcli.architecture.roles import FINAL_NORM, HEAD, POSITION_TABLE, TOKEN_TABLE
 from gptcli.config import ModelConfig
 from gptcli.reports.params import ConventionRow
 
 Parts = Literal["all", "no positions", "no vocabulary", "no tables", "body", "matrices"]
 Masks = Literal["none", "mask", "mask and scalar"]
 Biases = Literal["qkv", "no qkv", "none"]
+Ahead = Literal["left out", "unique", "stored"]
 
 PADDED_TO = 64  # nanoGPT's train.py: 50257 entries become 50304
 
@@ -35,6 +36,12 @@ _MASKS: dict[Masks, str] = {
     "mask and scalar": "stored causal masks and masked_bias counted",
 }
 _BIASES: dict[Biases, str] = {"qkv": "with QKV bias", "no qkv": "without QKV bias", "none": "bias-free"}
+_NORMS_AHEAD = 3  # of the next token's embedding, of what the layer before gave, and before the head
+_AHEAD: dict[Ahead, str] = {
+    "left out": "",
+    "unique": "with {} for multi-token prediction",
+    "stored": "with {} for multi-token prediction, copies of embedding and head, and buffers",
+}
 # Buffers, not parameters, that old checkpoints hold in every block: the mask is S x S, masked_bias one number.
 _BUFFERS: dict[Masks, tuple[Shape, ...]] = {"none": (), "mask": ((S, S),), "mask and scalar": ((S, S), (ONE,))}
 
@@ -49,6 +56,7 @@ class Convention(Struct, frozen=True, kw_only=True):
         masks: which buffers are counted as if they were parameters.
         biases: which linear layers and norms have biases.
         active: whether of routed experts those alone count that a token visits.
+        ahead: whether layers that predict further tokens count, and with them what files hold beside parameters.
     """
 
     parts: Parts = "all"
@@ -57,6 +65,7 @@ class Convention(Struct, frozen=True, kw_only=True):
     masks: Masks = "none"
     biases: Biases | None = None
     active: bool = False
+    ahead: Ahead = "left out"
 
 
 BODY = Convention(parts="body")
@@ -84,6 +93,11 @@ _IN_USE: tuple[tuple[Convention, str], ...] = (
 _IN_USE_LATER: tuple[tuple[Convention, str], ...] = (
     (Convention(tied=False), "every model whose output head has a weight of its own"),
     (Convention(tied=True), "torch's parameters(), where a shared weight comes once"),
+    (Convention(ahead="unique"), "the model with its MTP modules, whose embedding and head are the model's"),
+    (
+        Convention(ahead="stored"),
+        "files on the Hub: 110.47B of GLM-4.5-Air, 684.49B of DeepSeek-V3, without scales of FP8",
+    ),
     (Convention(active=True), "the active parameters of Mixtral 12.9B, Qwen3 30B-A3B, DeepSeek-V3 37B"),
     (Convention(active=True, parts="no tables"), "the active parameters of gpt-oss, 3.61B of the 20B"),
     (Convention(active=True, parts="body"), "active parameters without embeddings, as in scaling laws of experts"),
@@ -120,6 +134,8 @@ def conventions_in_use(config: ModelConfig) -> dict[Convention, str]:
         convention = _normal(config, listed)
         if listed.active and not convention.active:  # all parameters are active without routed experts
             continue
+        if listed.ahead != convention.ahead:  # there are no further layers
+            continue
         found[convention] = f"{found[convention]}; {used_by}" if convention in found else used_by
     return found
 
@@ -142,10 +158,11 @@ def combinations(config: ModelConfig) -> list[Convention]:
     like = is_gpt2_like(config)
     masks_or_none: tuple[Masks, ...] = tuple(_MASKS) if like else ("none",)
     biases_or_own: tuple[Biases | None, ...] = tuple(_BIASES) if like else (None,)
-    all_parts = product(_PARTS, (False, True), (False, True), masks_or_none, biases_or_own, (False, True))
+    ahead_or_not: tuple[Ahead, ...] = ("left out", "unique", "stored") if config.mtp_layers else ("left out",)
+    all_parts = product(_PARTS, (False, True), (False, True), masks_or_none, biases_or_own, (False, True), ahead_or_not)
     free = (
-        Convention(parts=parts, tied=tied, padded=padded, masks=masks, biases=biases, active=active)
-        for parts, tied, padded, masks, biases, active in all_parts
+        Convention(parts=parts, tied=tied, padded=padded, masks=masks, biases=biases, active=active, ahead=ahead)
+        for parts, tied, padded, masks, biases, active, ahead in all_parts
         if masks == "none" or parts == "all"  # buffers are counted in files, and files hold everything
     )
     return list(dict.fromkeys(_normal(config, convention) for convention in free))
@@ -157,7 +174,38 @@ def count_by(network: Network, convention: Convention) -> int:
     supposed = network.of(supposed_config(network.config, chosen.biases, padded=chosen.padded))
     sizes = supposed.sizes
     buffers = sum(elements(shape, sizes) for shape in _BUFFERS[chosen.masks])
-    return _counted(supposed, chosen, sizes) + size(L, sizes) * buffers
+    return _counted(supposed, chosen, sizes) + size(L, sizes) * buffers + _ahead(supposed, chosen)
+
+
+def _ahead(network: Network, convention: Convention) -> int:
+    """Count the layers that predict further tokens, and what else files with them hold.
+
+    Each is a layer with experts, two norms, a matrix from 2C to C and a norm before the head. Embedding and head are
+    the model's. Files hold a copy of them for each, and the routers' corrections (DeepSeek-AI 2024, section 2.2, and
+    README_WEIGHTS.md of DeepSeek-V3; transformers' `MtpLayer`).
+    """
+    if convention.ahead == "left out":
+        return 0
+    one = network.of(replace(network.config, n_layers=1, expert_pattern="E"))
+    sizes, more = one.sizes, elements((2 * C, C), one.sizes)
+    for found, part in parts_of(one):
+        times = _NORMS_AHEAD if part.role == FINAL_NORM else 0 if found.kind is None else found.amount
+        shapes = (part.visited(shape) if convention.active else shape for shape in part.weights().values())
+        more += times * sum(elements(shape, found.sizes(sizes)) for shape in shapes)
+    stored = convention.ahead == "stored"
+    if stored:
+        more += _buffers(one) + sum(
+            elements(one.part_of(role).weights()["weight"], sizes) for role in (TOKEN_TABLE, HEAD)
+        )
+    return network.config.mtp_layers * more + (_buffers(network) if stored else 0)
+
+
+def _buffers(network: Network) -> int:
+    return sum(
+        found.amount * elements(shape, found.sizes(network.sizes))
+        for found, part in parts_of(network)
+        for shape in part.buffers().values()
+    )
 
 
 def supposed_config(config: ModelConfig, biases: Biases | None, *, padded: bool) -> ModelConfig:
@@ -172,6 +220,7 @@ def names(config: ModelConfig, convention: Convention) -> list[str]:
     chosen = _normal(config, convention)
     words = [
         "active per token" if chosen.active else "",
+        _AHEAD[chosen.ahead].format(_layers(config.mtp_layers)),
         "the blocks' matrices alone"
         if chosen.parts == "matrices" and not is_gpt2_like(config)
         else _PARTS[chosen.parts],
@@ -199,8 +248,13 @@ def deviations(config: ModelConfig, convention: Convention) -> int:
         convention.masks != "none",
         convention.biases not in (None, _own_biases(config)),
         convention.active,
+        convention.ahead != "left out",
     )
     return sum(changed)
+
+
+def _layers(number: int) -> str:
+    return f"{number} layer{'s' if number > 1 else ''}"
 
 
 def _tying(convention: Convention) -> str:
@@ -250,6 +304,7 @@ def _normal(config: ModelConfig, convention: Convention) -> Convention:
         masks=convention.masks,
         biases=None if parts == "matrices" else biases,
         active=convention.active and config.num_experts > config.num_experts_per_tok,
+        ahead=convention.ahead if config.mtp_layers and parts == "all" else "left out",
     )
 
 

@@ -209,6 +209,9 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         OptionalSize, Meta(description="width of the token table, with a projection to emb_dim and one back (emb_dim)")
     ] = None
     head_bias: Annotated[bool, Meta(description="bias on the output head")] = False
+    mtp_layers: Annotated[
+        Count, Meta(description="further layers that only predict later tokens; params --conventions alone counts them")
+    ] = 0
     # Files
     family: Annotated[
         str,

@@ -15,7 +15,7 @@ from gptcli.analysis.conventions import (
 )
 from gptcli.analysis.params import count_tied_and_untied
 from gptcli.architecture import describe
-from gptcli.config import ModelConfig, load_config
+from gptcli.config import ModelConfig, config_from_mapping, load_config
 from gptcli.model.forward import ForwardOptions, build
 from tests.strategies import configs
 
@@ -124,6 +124,45 @@ def test_each_table_is_left_out_by_one_convention(config: ModelConfig) -> None:
 def test_how_far_a_convention_is_from_the_config(convention: Convention, things: int) -> None:
     """One for each thing that has to be said; the lecture's model is untied and without QKV bias."""
     assert deviations(LECTURE, convention) == things
+
+
+_AIR = {
+    "model_type": "glm4_moe", "hidden_size": 4096, "num_hidden_layers": 46, "intermediate_size": 10944,
+    "num_attention_heads": 96, "num_key_value_heads": 8, "head_dim": 128, "attention_bias": True, "use_qk_norm": False,
+    "vocab_size": 151552, "n_routed_experts": 128, "moe_intermediate_size": 1408, "first_k_dense_replace": 1,
+    "n_shared_experts": 1, "num_experts_per_tok": 8, "num_nextn_predict_layers": 1,
+}  # fmt: skip
+_GLM = _AIR | {
+    "hidden_size": 5120, "num_hidden_layers": 92, "intermediate_size": 12288, "use_qk_norm": True,
+    "n_routed_experts": 160, "moe_intermediate_size": 1536, "first_k_dense_replace": 3,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("config", "own", "stored"),
+    [
+        (load_config("deepseek-v3", environ={}).config, 671_026_404_352, 684_489_845_504),
+        (config_from_mapping(_AIR, "x", name="air"), 106_852_245_504, 110_468_824_832),
+        (config_from_mapping(_GLM, "x", name="glm"), 352_797_814_784, 358_337_791_296),
+    ],
+)
+def test_layers_for_multi_token_prediction_are_those_of_the_hubs_files(
+    config: ModelConfig, own: int, stored: int
+) -> None:
+    """The Hub's counts of the three models' files, of DeepSeek-V3's without the scales of FP8."""
+    network = describe(config)
+    assert count_by(network, Convention()) == own
+    rows = {row.name: row.parameters for row in convention_rows(network)}
+    layer = "with 1 layer for multi-token prediction"
+    assert rows[f"{layer}, copies of embedding and head, and buffers, untied"] == stored
+    experts = config.num_experts * (config.n_layers + 1 - {"deepseek-v3": 3, "air": 1, "glm": 3}[config.name])
+    assert rows[f"{layer}, untied"] == stored - 2 * config.vocab_size * config.emb_dim - experts
+    without = replace(config, mtp_layers=0)
+    assert not any("multi-token" in row.name for row in convention_rows(describe(without)))
+    twice = describe(replace(config, mtp_layers=2))
+    unique = Convention(ahead="unique")
+    assert count_by(twice, unique) - own == 2 * (count_by(network, unique) - own)
+    assert names(twice.config, unique)[0] == "with 2 layers for multi-token prediction"
 
 
 def test_who_counts_so() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from gptcli.analysis.conventions import Convention, count_by
 from gptcli.analysis.params import count_active, count_parameters
 from gptcli.architecture import describe
 from gptcli.config import KEYS, ModelConfig, load_config
@@ -226,3 +227,19 @@ def test_an_odd_part_of_a_head_is_rotated_by_its_own_frequencies(tmp_path: Path)
     torch.testing.assert_close(ours.rope_base ** (-torch.arange(0, 6, 2) / 6), theirs)
     with pytest.raises(InputProblemsError, match=r"but 5 of a head's 10 numbers are no whole pairs"):
         read({"model_type": "glm", **older, "rope_scaling": {"rope_type": "dynamic", "factor": 2.0}}, tmp_path)
+
+
+def test_layers_for_multi_token_prediction_are_counted_as_transformers_builds_them(tmp_path: Path) -> None:
+    from transformers import DeepseekV3Config, DeepseekV3ForCausalLM
+    from transformers.modeling_layers import MtpModel
+
+    keys = {
+        "vocab_size": 61, "hidden_size": 48, "intermediate_size": 80, "moe_intermediate_size": 20,
+        "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 4, "n_routed_experts": 8, "n_group": 2,
+        "topk_group": 1, "num_experts_per_tok": 2, "kv_lora_rank": 12, "q_lora_rank": 20, "qk_rope_head_dim": 8,
+        "v_head_dim": 16, "qk_nope_head_dim": 16, "first_k_dense_replace": 1, "num_nextn_predict_layers": 2,
+    }  # fmt: skip
+    ahead = MtpModel(DeepseekV3ForCausalLM(DeepseekV3Config(**keys)), 2)
+    own = sum(each.numel() for name, each in ahead.named_parameters() if name.startswith("layers."))
+    network = describe(read({"model_type": "deepseek_v3", **keys}, tmp_path))
+    assert count_by(network, Convention(ahead="unique")) - count_by(network, Convention()) == own

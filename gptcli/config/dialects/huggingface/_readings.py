@@ -114,10 +114,11 @@ def softcaps(attention: str = "attn_logit_softcapping", logits: str = "final_log
 
 @reads("num_nextn_predict_layers")
 def further_layers(has: Settings) -> dict[str, object]:
-    """Note the layers that predict further tokens: transformers leaves them out."""
+    """Note the layers that predict further tokens: transformers leaves them out of its model."""
     layers = has.maybe_whole("num_nextn_predict_layers")
     if layers and has.gives("num_nextn_predict_layers"):
         has.notes.append(
-            f"num_nextn_predict_layers {layers}: layers that predict further tokens are left out, as in transformers"
+            f"num_nextn_predict_layers {layers}: layers that predict further tokens are left out, as in transformers; "
+            "'gptcli params --conventions' counts them"
         )
-    return {}
+    return {"mtp_layers": layers or 0}
