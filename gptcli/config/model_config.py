@@ -96,9 +96,13 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         ),
     ] = "F"
     temperature_floor: Annotated[
-        NotNegative, Meta(description="layers without positions scale queries with log(floor((p + 1) / this)); 0: not")
+        NotNegative,
+        Meta(
+            description="layers without positions multiply queries with 1 + temperature_scale * "
+            "log(1 + floor((p + 1) / this)); 0: not"
+        ),
     ] = 0.0
-    temperature_scale: Annotated[NotNegative, Meta(description="how much temperature_floor counts")] = 0.1
+    temperature_scale: Annotated[NotNegative, Meta(description="what that logarithm is multiplied with")] = 0.1
     # Latent attention
     kv_lora_rank: Annotated[
         OptionalSize, Meta(description="width of the latent that keys and values are made from, for latent attention")

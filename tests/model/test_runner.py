@@ -1,8 +1,9 @@
 """The runner: parts are run by what they read, and a value goes with its last reader."""
 
 import copy
+import re
 import weakref
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from gptcli.architecture import Group, Part, describe, steps
 from gptcli.architecture.axes import B, C, T
 from gptcli.architecture.parts.add import Add
 from gptcli.architecture.parts.gelu import Gelu
-from gptcli.config import load_config
+from gptcli.config import ModelConfig, load_config
 from gptcli.model.cache import KVCache
 from gptcli.model.forward import BuildOptions, build
 from gptcli.model.gpt import GPT, Runner
@@ -151,3 +152,21 @@ def test_the_values_of_a_network_go_with_their_last_readers() -> None:
         model(IDS)
     assert late == []
     assert len(values) == len(listed)
+
+
+def test_the_temperature_of_queries_is_what_the_key_says() -> None:
+    """The words beside the key, evaluated."""
+    from math import floor, log
+
+    from gptcli.architecture.axes import number
+    from gptcli.architecture.parts.arithmetic import Temperature
+    from gptcli.model.parts.arithmetic import Temperature as Leaf
+
+    meant = get_type_hints(ModelConfig, include_extras=True)["temperature_floor"].__metadata__
+    said = re.search(r"multiply queries with (.+?); 0", next(each.description for each in meant if each.description))
+    assert said is not None
+    part = Temperature(label="x", reads=("x", "positions"), shape=(number(1),), floor=4.0, scale=0.3)
+    found = Leaf(part, {}, None)(torch.ones(1, 1, 9, 1), torch.arange(9)).flatten().tolist()
+    known = {"temperature_scale": 0.3, "log": log, "floor": floor, "this": 4.0}
+    assert found == pytest.approx([eval(said[1], known | {"p": p}) for p in range(9)])  # noqa: S307  # our own words
+    assert found[2] == 1 < found[3] < found[7]
