@@ -237,6 +237,12 @@ class Calls:
         self._add(value, (Amount(self.label, shape, x.item),), (x.name,), parts=True, differentiable=x.grad)
         return value
 
+    def shifted(self, step: str, x: Value) -> Value:
+        """``x + number``: what it passes back is the incoming gradient."""
+        value = replace(x, name=self.name(step), strides=dense_like(self.sizes(x.shape), self.strides(x)))
+        self._add(value, (Amount(self.label, x.shape, x.item),), (x.name,), differentiable=x.grad)
+        return value
+
     def plus_one(self, step: str, weight: Value) -> Value:
         """``weight.float() + 1``: its gradient is the weight's, narrowed where the weight is."""
         value = Value(self.name(step), max(weight.item, FP32), weight.shape)

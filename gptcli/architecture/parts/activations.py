@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from gptcli.architecture.axes import ONE, Shape
-from gptcli.architecture.books import Conditions, Kernel, Value
+from gptcli.architecture.books import Conditions, Kernel, NotInBooksError, Value
 from gptcli.architecture.calls import Calls
 from gptcli.architecture.parts.part import Draw, Family, Part
 from gptcli.architecture.products import MatrixProduct
@@ -27,8 +27,10 @@ def relu2(calls: Calls, step: str, x: Value) -> Value:
 
 def quick_gelu(calls: Calls, step: str, x: Value) -> Value:
     """``x * sigmoid(1.702 x)``."""
-    gate = calls.mapped(f"{step}:gate", calls.scaled(f"{step}:steep", x), saves="result")
-    return calls.times(step, x, gate)
+    steep = calls.scaled(f"{step}:steep", x)
+    made = calls.times(step, x, calls.mapped(f"{step}:gate", steep, saves="result"))
+    calls.hold(steep)
+    return made
 
 
 # By the names that configs have for them; xIELU has weights.
@@ -153,3 +155,6 @@ class Xielu(Part, frozen=True, kw_only=True):
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
         return ()
+
+    def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
+        raise NotInBooksError(self.kind, "learned numbers")

@@ -279,7 +279,7 @@ class Experts(Part, frozen=True, kw_only=True):
         if not self.limit:
             return calls.times("active", made(calls, "act", gate), up)
         gate, up = calls.cut("gate:cut", gate, sides=1), calls.cut("up:cut", up)
-        more = calls.mapped("more", up)
+        more = calls.shifted("more", up)
         steep = calls.mapped("sigmoid", calls.scaled("steep", gate), saves="result")
         active = calls.times("active", more, calls.times("open", gate, steep))
         calls.hold(gate, up)
@@ -306,14 +306,18 @@ class Experts(Part, frozen=True, kw_only=True):
 def _scores(calls: Calls, router: Router, logits: Value) -> Value:
     """Make scores of logits, in fp32 at least; what they are made of goes when they are there."""
     wide = logits if logits.item == FP32 else calls.mapped("scores:wide", logits, item=FP32)
-    return calls.mapped("scores", wide, saves="result", lies=router.startswith("sigmoid"))
+    scores = calls.mapped("scores", wide, saves="result", lies=router.startswith("sigmoid"))
+    calls.hold(logits)
+    return scores
 
 
 def _largest(calls: Calls, step: str, x: Value, shape: Shape, *, indices: bool = True) -> Value:
-    """``topk`` or ``sort``: the largest numbers and where they are, of which one is taken."""
-    item, other = (INDEX, x.item) if indices else (x.item, INDEX)
-    value = Value(calls.name(step), item, shape, grad=False)
-    return calls.call(value, (x,), extra=(Amount(calls.label, shape, other),))
+    """``topk`` or ``sort``: the largest numbers, then where they are; one of both is taken, the other goes."""
+    names = (f"{step}:numbers", step) if indices else (step, f"{step}:places")
+    numbers = calls.constant(names[0], shape, x.item, (x,))
+    places = calls.constant(names[1], shape, INDEX, (x,))
+    calls.hold(numbers)
+    return places if indices else numbers
 
 
 def _picked(calls: Calls, step: str, x: Value, places: Value) -> Value:
@@ -333,8 +337,10 @@ def _near_the_best(calls: Calls, logits: Value, chosen: Value) -> Value:
         near = calls.masked(f"{place}:near", left, far)
         scores = calls.mapped(f"{place}:scores", near, saves="result", lies=False)
         shares.append(_picked(calls, f"{place}:share", scores, one))
-        before, left = left, calls.masked(f"{place}:left", left, one)
-        calls.hold(before, far)
+        calls.hold(far)
+        if place + 1 < visits:
+            before, left = left, calls.masked(f"{place}:left", left, one)
+            calls.hold(before, far)
     joined = calls.joined("joined", shares, chosen.shape)
     calls.hold(left, *shares)
     return joined

@@ -81,18 +81,15 @@ class LayerNorm(Part, frozen=True, kw_only=True):
 
     def _widened(self, calls: Calls, read: Value, scale: Value, given: Conditions) -> list[Kernel]:
         """List what the leaf does in 16 bits with 1 + a weight, which is fp32: it norms in fp32."""
+        bias = [calls.widened("bias:wide", calls.parameter("bias", (self.features,)))] if self.bias else []
         wide = calls.mapped("wide", read, item=FP32)
         statistic = Amount("Layer norm statistics", read.shape[:-1], FP32)
-        gradients = [Gradient(Amount(PASSED_BACK, each.shape, FP32), each.name) for each in (wide, scale)]
-        reads = [wide, scale]
-        if self.bias:
-            bias = calls.widened("bias:wide", calls.parameter("bias", (self.features,)))
-            gradients.append(Gradient(Amount(PASSED_BACK, bias.shape, FP32), bias.name))
-            reads.append(bias)
+        reads = [wide, scale, *bias]
+        gradients = [Gradient(Amount(PASSED_BACK, each.shape, FP32), each.name) for each in reads]
         value = Value(calls.name("normed"), FP32, read.shape)
         normed = calls.call(
             value, reads, saves=tuple(read.name for read in reads), gradients=gradients, extra=(statistic, statistic)
         )
         calls.mapped("", normed, item=read.item)
-        calls.hold(*reads[2:])
+        calls.hold(*bias)
         return calls.done(scale)

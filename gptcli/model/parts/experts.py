@@ -274,10 +274,12 @@ def _near_the_best(logits: Tensor, chosen: Tensor, jitter: float) -> Tensor:
     """
     left = logits  # (B, T, E)
     shares = []
-    for expert in torch.split(chosen, 1, dim=-1):  # (B, T, 1) each
+    choices = torch.split(chosen, 1, dim=-1)  # (B, T, 1) each
+    for place, expert in enumerate(choices):
+        if place > 0:
+            left = left.scatter(-1, choices[place - 1], float("-inf"))
         far = _far(logits, left, expert, jitter)
         shares.append(_picked(left.masked_fill(far, float("-inf")).softmax(-1), expert))
-        left = left.scatter(-1, expert, float("-inf"))
     return torch.cat(shares, dim=-1)
 
 
