@@ -14,8 +14,9 @@ from gptcli.checkpoints.matching import Matched, match
 from gptcli.checkpoints.naming import family_layout, family_of, likely_families
 from gptcli.checkpoints.opening import name_of
 from gptcli.checkpoints.stored import Opened
-from gptcli.config import ModelConfig, config_from_mapping
+from gptcli.config import ModelConfig, ResolvedConfig, resolved_from_mapping
 from gptcli.config.printable import printable
+from gptcli.config.quantization import format_of
 from gptcli.errors import InputError, InputProblemsError
 from gptcli.reports.finding import Finding
 
@@ -151,11 +152,21 @@ def _said_config(opened: Opened) -> tuple[ModelConfig | None, list[Finding]]:
         return None, []
     place = opened.settings_place
     try:
-        return config_from_mapping(opened.settings, place, name=opened.name or name_of(opened.path)), []
+        resolved = resolved_from_mapping(opened.settings, place, name=opened.name or name_of(opened.path))
     except InputProblemsError as error:
         return None, [Finding("error", "bad-config", place, problem) for problem in error.problems]
     except InputError as error:
         return None, [Finding("error", "bad-config", place, str(error))]
+    return resolved.config, [Finding("note", "config", place, note) for note in _notes_on(resolved, place)]
+
+
+def _notes_on(resolved: ResolvedConfig, place: str) -> list[str]:
+    """Return what the settings say that was taken otherwise than somebody may expect, or not at all."""
+    notes = [note.removeprefix(f"{place}: ") for note in resolved.notes]
+    if isinstance(resolved.quantization, Mapping) and resolved.quantization:
+        found = format_of(resolved.quantization)
+        notes.append(f"quantization_config: {found if isinstance(found, str) else f'weights are in {found}'}")
+    return notes
 
 
 def _inferred(opened: Opened, matched: Matched) -> tuple[ModelConfig | None, str | None, list[Finding]]:

@@ -9,6 +9,7 @@ from gptcli.config.load import (
     config_from_mapping,
     lay_over,
     load_config,
+    resolved_from_mapping,
 )
 from gptcli.config.model_config import KEYS, Activation, InitScheme, ModelConfig
 from gptcli.config.presets import preset_named, preset_paths, preset_summary
@@ -29,4 +30,5 @@ __all__ = [
     "preset_named",
     "preset_paths",
     "preset_summary",
+    "resolved_from_mapping",
 ]

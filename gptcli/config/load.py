@@ -93,6 +93,11 @@ def load_config(
 
 
 def config_from_mapping(mapping: Mapping[str, object], place: str, *, name: str) -> ModelConfig:
+    """Return the config of `resolved_from_mapping` alone; raises as it does."""
+    return resolved_from_mapping(mapping, place, name=name).config
+
+
+def resolved_from_mapping(mapping: Mapping[str, object], place: str, *, name: str) -> ResolvedConfig:
     """Check a config that was read elsewhere, in any dialect: nanoGPT's ``model_args``, a parsed ``config.json``.
 
     Neither the environment nor ``--set`` has a say in it.
@@ -110,7 +115,7 @@ def config_from_mapping(mapping: Mapping[str, object], place: str, *, name: str)
     ]
     entries = {key: _entry_of(value, place) for key, value in mapping.items() if isinstance(key, str)}
     file = _translated(entries, place)
-    return _resolve([file.entries], [*problems, *file.problems], file, place, model_name(name)).config
+    return _resolve([file.entries], [*problems, *file.problems], file, place, model_name(name))
 
 
 def lay_over(

@@ -214,6 +214,27 @@ def test_layers_that_predict_further_tokens_are_left_out(cli: Cli, folder: Calla
     assert said == ["model.layers.3.input_layernorm.weight: unexpected: the config has blocks 0 to 2"]
 
 
+def test_what_the_config_has_to_say_is_said_of_the_checkpoint_too(cli: Cli, folder: Callable[..., Path]) -> None:
+    path = folder("deepseek_v3", tensors_of("deepseek_v3"), num_nextn_predict_layers=1, oddity=3,
+                  quantization_config={"quant_method": "gptq", "bits": 4, "group_size": 64})  # fmt: skip
+    said = said_of(cli, path, "config")
+    assert len(said) == 4
+    assert any("quantization_config is set; parameters are counted as before it" in line for line in said)
+    assert any("num_nextn_predict_layers 1: layers that predict further tokens are left out" in line for line in said)
+    assert any("oddity" in line for line in said)
+    assert any("quantization_config: weights are in gptq" in line for line in said)
+    assert cli("checkpoint", str(path)).code == 0
+    path = folder("gemma3_text", tensors_of("gemma3_text"))
+    assert said_of(cli, path, "config") == []
+    (path / "config.json").write_text(json.dumps({"model_type": "gemma3", "text_config": settings_of("gemma3_text")}))
+    (taken,) = said_of(cli, path, "config")
+    assert taken.endswith("text_config of gemma3 is taken; what reads images or sound is left out")
+    assert taken.count("config.json") == 1
+    unread = {"quant_method": "gptq", "dynamic": {"x": {}}}
+    told = said_of(cli, folder("llama", tensors_of("llama"), quantization_config=unread), "config")[-1]
+    assert "quantization_config: dynamic gives layers formats of their own" in told
+
+
 def test_the_doctor_names_the_layout_and_counts_parameters(cli: Cli, folder: Callable[..., Path]) -> None:
     path = folder("dots1", tensors_of("dots1"))
     outcome = cli("checkpoint", str(path))
