@@ -24,11 +24,13 @@ lint: $(VENV)/.installed-dev ## ruff, format, types, import contracts, docs: all
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.docs --check
+	$(BIN)/python -m tools.models --check
 
-fix: $(VENV)/.installed-dev ## repair what a tool can repair: ruff's findings, format, docs/cli.md
+fix: $(VENV)/.installed-dev ## repair what a tool can repair: ruff's findings, format, docs/cli.md, docs/models.md
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/python -m tools.docs --write
+	$(BIN)/python -m tools.models --write
 
 check: lint ## before a commit: lint, and the tests without those that are slow or need a peer or a browser
 	$(BIN)/python -m pytest -q -n 2 -m "not slow and not parity and not browser"

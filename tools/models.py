@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, get_args
 
 from gptcli.architecture import AttentionPath
 from gptcli.config import ModelConfig
+from gptcli.config.dialects.huggingface._translate import known_families
 from gptcli.config.load import config_from_mapping
 
 TOKENS, PROMPT, NEW = 40, 11, 40
@@ -214,6 +215,9 @@ def main() -> int:
     mode.add_argument("--write", action="store_true")
     parser.add_argument("--measure", action="store_true")
     chosen = parser.parse_args()
+    if without := sorted(set(known_families()) - families().keys()):
+        print(f"error: no config in tests/data/decoders: {', '.join(without)}; add NAME-a.json", file=sys.stderr)
+        return 1
     figures = {family: measured(family) for family in families()} if chosen.measure else stated()
     missing = [family for family in families() if family not in figures]
     if missing:
