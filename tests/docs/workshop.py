@@ -31,6 +31,10 @@ def furnish(folder: Path) -> None:
         shutil.copy(folder / "gpt2" / "config.json", place / "config.json")
     snapshot = hub_cache(folder) / "models--openai-community--gpt2" / "snapshots" / "main"
     shutil.copytree(folder / "gpt2", snapshot)
+    qwen = hub_cache(folder) / "models--Qwen--Qwen3-8B" / "snapshots" / "main"
+    qwen.mkdir(parents=True)
+    published = json.loads((ROOT / "tests" / "data" / "decoders" / "published-Qwen3-8B.json").read_text())
+    (qwen / "config.json").write_text(json.dumps(published["config"]))
 
 
 def hub_cache(folder: Path) -> Path:
