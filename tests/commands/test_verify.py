@@ -208,3 +208,15 @@ def test_letting_the_logits_go_is_verified_too(cli: Cli) -> None:
     outcome = cli("verify", "-c", "tiny", "--seq-len", "16", "--free-logits", "--quick", "--json")
     assert outcome.code == 0
     assert all(check["error"] == 0 for check in outcome.json["checks"])
+
+
+def test_how_tokens_choose_experts_is_said(cli: Cli) -> None:
+    experts = (
+        *("--set", "n_layers=1", "--set", "num_experts=4", "--set", "num_experts_per_tok=2"),
+        *("--set", "moe_hidden_dim=16", "--set", "expert_pattern=E", "--set", "vocab_size=97"),
+    )
+    asked = ("verify", "--quick", "-c", "tiny", "-t", "8", "--tied", *experts)
+    assert cli(*asked, "--json").json["routing"] == "balanced"
+    for command in ("memory", "flops"):
+        assert "Routing is taken as balanced" in cli(command, "-c", "tiny", "-t", "8", *experts).out
+        assert cli(command, "-c", "tiny", "-t", "8", "--json").json["routing"] is None

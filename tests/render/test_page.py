@@ -73,3 +73,13 @@ def test_a_long_text_keeps_whole_rows_of_its_first_tokens(cli: Cli, tmp_path: Pa
     assert f"Shown are the first {kept} of 249 tokens" in page
     (data,) = re.findall(r'"data":"([^"]*)"', page)
     assert len(b64decode(data)) == 160 * kept * (kept + 1) // 2
+
+
+@pytest.mark.parametrize("name", ["gemma-3-270m", "mixtral-8x7b", "deepseek-v3"])
+def test_later_decoders_have_a_page(name: str, cli: Cli) -> None:
+    """Windows, experts and latent attention: every step has words, and each family that occurs its colour."""
+    page = cli("flow", "-c", name, "--token-ids", "1,2,3", "--format", "html").out
+    steps = cli("flow", "-c", name, "--token-ids", "1,2,3", "--json").json["steps"]
+    for family in {kind_of(step["operation"]).family for step in steps}:
+        assert f'<span class="swatch {family}">' in page
+        assert family in FAMILIES
