@@ -18,6 +18,7 @@ from gptcli.architecture import AttentionPath
 from gptcli.config import ModelConfig
 from gptcli.config.dialects.huggingface._translate import known_families
 from gptcli.config.load import config_from_mapping
+from gptcli.config.pattern import CHUNKS, UNPLACED, WINDOWS
 
 TOKENS, PROMPT, NEW = 40, 11, 40
 ROOT = Path(__file__).parents[1]
@@ -70,7 +71,7 @@ def _positions(config: ModelConfig) -> Iterator[str]:
         yield "reversed"
     if config.rope_local_base is not None:
         yield "two bases"
-    if "N" in config.layer_pattern:
+    if UNPLACED & set(config.layer_pattern):
         yield "some layers without"
     if config.rope_scaling != "none":
         yield config.rope_scaling
@@ -81,8 +82,8 @@ def _attention(config: ModelConfig) -> Iterator[str]:
         yield "latent"
     elif config.n_kv_groups not in (None, config.n_heads):
         yield "grouped" if config.n_kv_groups != 1 else "one KV head"
-    for letter, words in {"L": "windows", "C": "chunks"}.items():
-        if letter in config.layer_pattern:
+    for letters, words in ((WINDOWS, "windows"), (CHUNKS, "chunks")):
+        if letters & set(config.layer_pattern):
             yield words
     if config.qk_norm != "none":
         place = " after rotation" if config.qk_norm_after_rope else ""

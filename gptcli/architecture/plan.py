@@ -20,11 +20,12 @@ from gptcli.architecture.parts.rotary import Scaling
 from gptcli.architecture.patterns import runs_of
 from gptcli.architecture.wiring.network import tree
 from gptcli.config import ModelConfig
+from gptcli.config.pattern import CHUNKS, UNPLACED, WINDOWS
 
 __all__ = ["LayerPlan", "Plan", "build", "describe", "plan_of", "reference", "sizes_of"]
 
 _FEED_FORWARD_FACTOR = 4  # Radford et al. 2019, GPT-2's n_inner
-_LOOKS: dict[str, Look] = {"F": "full", "N": "full", "L": "window", "C": "chunk"}
+_LOOKS: dict[str, Look] = {"F": "full", "N": "full", "L": "window", "M": "window", "C": "chunk", "O": "chunk"}
 
 
 def plan_of(config: ModelConfig) -> Plan:
@@ -68,8 +69,9 @@ def sizes_of(config: ModelConfig, batch: int | None = None, tokens: int | None =
         sizes |= {"E": config.num_experts, "A": config.num_experts_per_tok, "M": config.moe_hidden_dim or hidden}
         if config.shared_hidden_dim:
             sizes["Y"] = config.shared_hidden_dim
-    window = config.sliding_window if "L" in config.layer_pattern else config.attention_chunk
-    if window and set(config.layer_pattern) & {"L", "C"}:
+    looks = set(config.layer_pattern)
+    window = config.sliding_window if looks & WINDOWS else config.attention_chunk
+    if window and looks & (WINDOWS | CHUNKS):
         sizes["W"] = window
     if config.embedding_width:
         sizes["I"] = config.embedding_width
@@ -135,12 +137,12 @@ def _layer(config: ModelConfig, attends: str, feeds: str) -> LayerPlan:
 
 
 def _attention(config: ModelConfig, letter: str, *, norm_bias: bool) -> AttentionPlan:
-    rotated = config.positions == "rotary" and letter != "N"
-    local = letter in "LC" and (config.rope_local_base is not None or config.rope_scaled_layers == "full")
+    rotated = config.positions == "rotary" and letter not in UNPLACED
+    local = letter in "LC" and _has_two_tables(config)
     shared = config.n_kv_groups not in (None, config.n_heads)
     width = config.head_dim or config.emb_dim // config.n_heads
     qk_norm = config.qk_norm if config.qk_norm != "unscaled" or rotated else "none"
-    tempered = letter == "N" and config.temperature_floor > 0
+    tempered = letter in UNPLACED and config.temperature_floor > 0
     cut = config.clip_qkv > 0
     return AttentionPlan(
         look=_LOOKS[letter],
@@ -204,17 +206,27 @@ def _tables(config: ModelConfig) -> tuple[TablePlan, ...]:
     """Return the tables of rotation: one, and one for local layers where theirs differs."""
     if config.positions != "rotary":
         return ()
-    whole = TablePlan(name=TABLE, base=config.rope_base, interleaved=config.rope_interleaved, scaling=_scaling(config))
+    whole = TablePlan(
+        name=TABLE,
+        base=config.rope_base,
+        interleaved=config.rope_interleaved,
+        scaling=_scaling(config) if config.rope_scaled_layers != "local" else Scaling(),
+    )
     looks = set(config.layer_pattern)
-    split = config.rope_local_base is not None or config.rope_scaled_layers == "full"
+    split = _has_two_tables(config)
     local = TablePlan(
         name=LOCAL_TABLE,
         base=config.rope_local_base or config.rope_base,
         interleaved=config.rope_interleaved,
-        scaling=_scaling(config) if config.rope_scaled_layers == "all" else Scaling(),
+        scaling=_scaling(config) if config.rope_scaled_layers != "full" else Scaling(),
     )
     tables = [whole] if "F" in looks or not split else []
     return (*tables, *([local] if split and looks & {"L", "C"} else []))
+
+
+def _has_two_tables(config: ModelConfig) -> bool:
+    """Return whether local layers are rotated otherwise than full ones."""
+    return config.rope_local_base is not None or config.rope_scaled_layers != "all"
 
 
 def _scaling(config: ModelConfig) -> Scaling:

@@ -22,7 +22,7 @@ QKNorm = Literal["none", "head", "full", "each_head", "unscaled"]
 Activation = Literal["gelu_tanh", "gelu", "silu", "relu", "relu2", "xielu", "quick_gelu"]
 Positions = Literal["learned", "sinusoidal", "rotary", "alibi", "none"]
 RopeScaling = Literal["none", "linear", "dynamic", "llama3", "yarn", "longrope"]
-RopeLayers = Literal["all", "full"]
+RopeLayers = Literal["all", "full", "local"]
 Router = Literal["softmax", "softmax_chosen", "sigmoid", "sigmoid_input", "sparsemixer"]
 Correction = Literal["none", "buffer", "parameter"]
 
@@ -91,8 +91,8 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     layer_pattern: Annotated[
         Pattern,
         Meta(
-            description="attention of the layers, over and over: F full, L local (sliding_window), C chunked, N full "
-            "without positions; a number repeats a letter: 5LF"
+            description="attention of the layers, over and over: F full, L local (sliding_window), C chunked; N, M "
+            "and O the same without positions; a number repeats a letter: 5LF"
         ),
     ] = "F"
     temperature_floor: Annotated[

@@ -2,6 +2,11 @@
 
 import re
 
+# Letters of a layer pattern: which layers have a window, which have chunks, and which know no positions.
+WINDOWS = frozenset("LM")
+CHUNKS = frozenset("CO")
+UNPLACED = frozenset("NMO")
+
 _LETTERS = re.compile(r"(\d*)([A-Z])")
 _WHOLE = re.compile(r"(\d*[A-Z])+")
 

@@ -7,13 +7,28 @@ import msgspec
 
 from gptcli.config.entries import Entry, Problem
 from gptcli.config.model_config import MAX_SIZE, ModelConfig
-from gptcli.config.pattern import is_pattern
+from gptcli.config.pattern import CHUNKS, WINDOWS, is_pattern
 
 _DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(ModelConfig)}
 _LETTERS = {
-    "layer_pattern": {"F": "full", "L": "local", "C": "chunked", "N": "full without positions"},
+    "layer_pattern": {
+        "F": "full",
+        "L": "local",
+        "C": "chunked",
+        "N": "full without positions",
+        "M": "local without positions",
+        "O": "chunked without positions",
+    },
     "expert_pattern": {"E": "experts", "D": "dense"},
 }
+
+
+_WIDTHS = (
+    ("L", "sliding_window", 1024),
+    ("M", "sliding_window", 1024),
+    ("C", "attention_chunk", 8192),
+    ("O", "attention_chunk", 8192),
+)
 
 
 def check_together(values: Mapping[str, Any], entries: Mapping[str, Entry], place: str) -> list[Problem]:
@@ -137,14 +152,15 @@ def _windows(has: _Given) -> Iterator[Problem]:
     pattern = has["layer_pattern"] or ""
     if not _is_known("layer_pattern", pattern):
         return
-    for letter, key, example in (("L", "sliding_window", 1024), ("C", "attention_chunk", 8192)):
+    for letter, key, example in _WIDTHS:
         if letter in pattern and has[key] is None:
             kind = _LETTERS["layer_pattern"][letter]
             message = f"{has.name('layer_pattern')} has {kind} layers ({letter}), and {key} is not set"
             yield has.problem(f"{message}; set it, e.g. {key}={example}", "layer_pattern", key)
-    if {"L", "C"} <= set(pattern):
-        yield has.problem(f"{has.name('layer_pattern')} has local and chunked layers; use L or C", "layer_pattern")
-    if has["positions"] == "alibi" and {"L", "C"} & set(pattern):
+    if WINDOWS & set(pattern) and CHUNKS & set(pattern):
+        message = f"{has.name('layer_pattern')} has local and chunked layers; use L or C"
+        yield has.problem(message, "layer_pattern")
+    if has["positions"] == "alibi" and (WINDOWS | CHUNKS) & set(pattern):
         message = f"{has.name('layer_pattern')} has layers with a window, which have no alibi"
         yield has.problem(f"{message}; use layer_pattern=F, or positions=rotary", "layer_pattern", "positions")
 

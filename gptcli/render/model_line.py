@@ -4,6 +4,7 @@ from rich.text import Text
 
 from gptcli.architecture.parts.part import part_kind
 from gptcli.config import ModelConfig
+from gptcli.config.pattern import CHUNKS, WINDOWS
 from gptcli.render.console import QUIET, TITLE
 
 
@@ -50,9 +51,9 @@ def _heads(config: ModelConfig) -> str:
 def _attention(config: ModelConfig) -> list[str]:
     """Say what attention has that GPT-2's has not, and how positions are known."""
     found = ["latent attention"] if config.kv_lora_rank else []
-    if "L" in config.layer_pattern:
+    if WINDOWS & set(config.layer_pattern):
         found.append(f"window {config.sliding_window}")
-    if "C" in config.layer_pattern:
+    if CHUNKS & set(config.layer_pattern):
         found.append(f"chunks of {config.attention_chunk}")
     return found + _POSITIONS[config.positions]
 

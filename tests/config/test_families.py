@@ -206,13 +206,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         llama(model_type="gemma3_text", use_bidirectional_attention=True),
         "use_bidirectional_attention is true, but gptcli's tokens attend to earlier ones alone; write false",
     ),
-    "a window without positions": (
-        llama(model_type="smollm3", use_sliding_window=True, sliding_window=8),
-        "use_sliding_window is true, but gptcli has no layers with a window and without positions",
-    ),
-    "chunks without positions": (
-        llama(model_type="llama4_text", no_rope_layers=[1, 0], layer_types=["chunked_attention"] * 2),
-        "layer_types is a list, but gptcli has no chunked layers without positions",
+    "rotation stretched in two ways": (
+        llama(
+            model_type="gemma3_text",
+            rope_parameters={
+                "full_attention": {"rope_type": "linear", "factor": 8.0},
+                "sliding_attention": {"rope_type": "linear", "factor": 4.0},
+            },
+        ),
+        "rope_parameters is a mapping, but gptcli stretches rotation in one way; make full_attention and sliding",
     ),
     "no experts": (llama(model_type="dots1"), "n_routed_experts is null (default of Dots1Config), and transformers"),
     "three by sparsemixer": (
@@ -266,6 +268,45 @@ def test_the_text_of_a_model_of_images_is_taken_with_a_note(tmp_path: Path) -> N
         json.dumps({"model_type": "llava", "tie_word_embeddings": True, "text_config": {"hidden_size": 64}})
     )
     assert load_config(str(path), environ={}).config.weight_tying
+
+
+_STRETCHED = {"rope_type": "linear", "factor": 4.0, "rope_theta": 1e4}
+# What a file says of its layers -> our keys.
+LAYERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "windows in layers without positions": (
+        llama(model_type="smollm3", num_hidden_layers=8, use_sliding_window=True, sliding_window=8),
+        {"layer_pattern": "3FM", "sliding_window": 8},
+    ),
+    "windows beside layers without positions": (
+        llama(model_type="smollm3", num_hidden_layers=3, no_rope_layers=[1, 0, 0], use_sliding_window=True,
+              sliding_window=8, layer_types=["sliding_attention", "sliding_attention", "full_attention"]),
+        {"layer_pattern": "LMN", "sliding_window": 8},
+    ),
+    "a window that is off": (
+        llama(model_type="smollm3", num_hidden_layers=4, sliding_window=8),
+        {"layer_pattern": "3FN", "sliding_window": None},
+    ),
+    "chunks without positions": (
+        llama(model_type="llama4_text", no_rope_layers=[1, 0], layer_types=["chunked_attention"] * 2, moe_layers=[],
+              num_key_value_heads=4, attention_chunk_size=16),
+        {"layer_pattern": "CO", "attention_chunk": 16},
+    ),
+    "rotation stretched in local layers": (
+        llama(model_type="gemma3_text", rope_parameters={"sliding_attention": _STRETCHED}),
+        {"rope_scaling": "linear", "rope_factor": 4.0, "rope_scaled_layers": "local"},
+    ),
+    "rotation stretched in full layers": (
+        llama(model_type="gemma3_text", rope_parameters={"full_attention": _STRETCHED}),
+        {"rope_scaling": "linear", "rope_factor": 4.0, "rope_scaled_layers": "full"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LAYERS)
+def test_what_layers_look_over_and_how_they_are_placed(case: str) -> None:
+    document, expected = LAYERS[case]
+    config = read(document)
+    assert {key: getattr(config, key) for key in expected} == expected
 
 
 def test_what_lies_over_a_file_is_worked_out_anew(tmp_path: Path) -> None:

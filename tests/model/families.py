@@ -4,7 +4,7 @@ What is ours is read off the papers and transformers' source by hand, so that no
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -1042,6 +1042,41 @@ EXPERTS = [
     ),
 ]
 
+
+def _varied(label: str, kind: str, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> Family:
+    """Return a family of above with other settings."""
+    usual = next(each for each in DENSE + EXPERTS if each.name == kind)
+    return replace(usual, label=label, theirs={**usual.theirs, **theirs}, ours={**usual.ours, **ours})
+
+
+# Layers without positions that have a window or chunks, and rotation that is stretched in local layers alone.
+DENSE += [
+    _varied(
+        "smollm3-window",
+        "smollm3",
+        {"use_sliding_window": True, "sliding_window": 5},
+        {"layer_pattern": "FM", "sliding_window": 5},
+    ),
+    _varied(
+        "gemma3-local-stretched",
+        "gemma3_text",
+        {
+            "rope_parameters": {
+                "sliding_attention": {"rope_type": "linear", "factor": 4.0, "rope_theta": 1000.0},
+                "full_attention": {"rope_type": "default", "rope_theta": 50000.0},
+            }
+        },
+        {"rope_scaled_layers": "local"},
+    ),
+]
+EXPERTS += [
+    _varied(
+        "llama4-chunks-unplaced",
+        "llama4_text",
+        {"layer_types": ["full_attention", "chunked_attention"]},
+        {"layer_pattern": "FO"},
+    ),
+]
 FAMILIES = DENSE + EXPERTS
 
 _YARN = {"factor": 4.0, "original_max_position_embeddings": 16}
@@ -1052,6 +1087,10 @@ _STRETCHED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "llama3": (
         {"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32},
         {"rope_original_length": 32, "rope_low_freq_factor": 1.0, "rope_high_freq_factor": 4.0},
+    ),
+    "llama3-one-bound": (  # as Llama 4 Scout has it: nothing lies between the bounds
+        {"factor": 16.0, "low_freq_factor": 1.0, "high_freq_factor": 1.0, "original_max_position_embeddings": 32},
+        {"rope_original_length": 32, "rope_low_freq_factor": 1.0, "rope_high_freq_factor": 1.0},
     ),
     "yarn": (_YARN, {"rope_original_length": 16}),
     "yarn-bounds": (

@@ -119,6 +119,9 @@ _PLANTED: dict[str, list[dict[str, Any]]] = {
     "gpt_oss": [{"rope_base": 151000.0}, {"sliding_window": 7}, {"glu_alpha": 1.71}],
     "deepseek_v3": [{"rope_base": 10100.0}, {"rope_mscale_all_dim": 0.71}, {"router_scale": 2.51}],
     "llama4_text": [{"rope_base": 505000.0}, {"attention_chunk": 8}, {"temperature_scale": 0.31}],
+    "smollm3-window": [{"sliding_window": 6}, {"layer_pattern": "FN"}, {"layer_pattern": "FL"}],
+    "llama4-chunks-unplaced": [{"attention_chunk": 8}, {"layer_pattern": "FN"}, {"layer_pattern": "FC"}],
+    "gemma3-local-stretched": [{"rope_scaled_layers": "full"}, {"rope_scaled_layers": "all"}, {"rope_factor": 4.1}],
     "granite": [{"rope_base": 10100.0}, {"attention_scale": 0.201}, {"residual_scale": 0.401}],
 }
 

@@ -16,6 +16,7 @@ from gptcli.architecture.roles import FINAL_NORM, HEAD, POSITION_TABLE, TOKEN_TA
 from gptcli.architecture.wiring.layer import layer
 from gptcli.architecture.wiring.norms import STREAM, norm
 from gptcli.config import ModelConfig
+from gptcli.config.pattern import UNPLACED
 
 _TABLE = "wte"
 _LAYERS = "h"
@@ -49,7 +50,8 @@ def tree(plan: Plan, path: AttentionPath, make: Callable[[ModelConfig, Attention
 
 def _positions(plan: Plan) -> tuple[str, ...]:
     """Return ``positions`` where layers read them."""
-    return ("positions",) if plan.config.temperature_floor > 0 and "N" in plan.config.layer_pattern else ()
+    tempered = plan.config.temperature_floor > 0 and UNPLACED & set(plan.config.layer_pattern)
+    return ("positions",) if tempered else ()
 
 
 def _tables(plan: Plan) -> list[RotaryTable]:

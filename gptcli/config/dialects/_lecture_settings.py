@@ -4,9 +4,9 @@ His classes take what they need from a dictionary, so one with every key serves 
 """
 
 from gptcli.config.model_config import ModelConfig
-from gptcli.config.pattern import letters
+from gptcli.config.pattern import CHUNKS, WINDOWS, letters
 
-_WORDS = {"L": "sliding_attention", "C": "chunked_attention"}
+_WORDS = {**dict.fromkeys(WINDOWS, "sliding_attention"), **dict.fromkeys(CHUNKS, "chunked_attention")}
 _FEED_FORWARD_FACTOR = 4
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from gptcli.config.dialects.huggingface._family import Reading
 from gptcli.config.dialects.huggingface._settings import Settings
-from gptcli.config.pattern import shortened
+from gptcli.config.pattern import letters, shortened
 
 FULL, SLIDING, CHUNKED = "full_attention", "sliding_attention", "chunked_attention"
 # transformers' older names
@@ -129,3 +129,18 @@ def no_rope(has: Settings, *, rotated: str) -> str:
         return every_pattern(has.whole("no_rope_layer_interval"), rotated, "N")
     check_length(has, "no_rope_layers", marks)
     return shortened("".join(rotated if mark else "N" for mark in marks))
+
+
+def both(has: Settings, placed: str, kinds: str) -> str:
+    """Return one pattern of two: which layers know positions, those that are not N, and how far each looks."""
+    depth = has.whole("num_hidden_layers")
+    pairs = zip(_whole(placed, depth), _whole(kinds, depth), strict=True)
+    return shortened("".join(_UNPLACED[kind] if where == "N" else kind for where, kind in pairs)) or "F"
+
+
+_UNPLACED = {"F": "N", "L": "M", "C": "O"}
+
+
+def _whole(pattern: str, depth: int) -> str:
+    word = letters(pattern, depth)
+    return (word * (depth // len(word) + 1))[:depth] if word else ""

@@ -123,11 +123,15 @@ def rope_by_layers(full: float, local: float, *, local_key: str | None = None) -
         told["sliding_attention"].setdefault("rope_theta", base)
         found = _scaling(has, key, told["full_attention"], {}, nested=True)
         beside = _scaling(has, key, told["sliding_attention"], {}, nested=True)
-        if beside and beside != found:
-            raise has.refused(key, "but gptcli does not scale the rotation of sliding layers otherwise than all")
+        if beside and found and beside != found:
+            raise has.refused(
+                key,
+                "but gptcli stretches rotation in one way; make full_attention and sliding_attention equal but for "
+                "rope_theta, or the rope_type of one 'default'",
+            )
         bases = {kind: _number(has, key, each, "rope_theta") for kind, each in told.items()}
-        if found and not beside:
-            found["rope_scaled_layers"] = "full"
+        if bool(found) != bool(beside):
+            found = found | beside | {"rope_scaled_layers": "full" if found else "local"}
         if bases["sliding_attention"] != bases["full_attention"]:
             found["rope_local_base"] = bases["sliding_attention"]
         return {"positions": "rotary", "rope_base": bases["full_attention"], **found}

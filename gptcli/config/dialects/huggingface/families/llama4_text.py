@@ -2,11 +2,11 @@
 
 from gptcli.config.dialects.huggingface._experts import counts, layers, numbers, word
 from gptcli.config.dialects.huggingface._family import but, reads
-from gptcli.config.dialects.huggingface._layers import CHUNKED, FULL, every_pattern, listed_pattern, no_rope
+from gptcli.config.dialects.huggingface._layers import CHUNKED, FULL, both, every_pattern, listed_pattern, no_rope
 from gptcli.config.dialects.huggingface._rope import rope
 from gptcli.config.dialects.huggingface._settings import Settings
 from gptcli.config.dialects.huggingface.families._llama_like import ATTENTION_BIAS, LLAMA_LIKE
-from gptcli.config.pattern import letters, shortened
+from gptcli.config.pattern import CHUNKS
 
 
 @reads("layer_types", "attention_chunk_size", "no_rope_layers", "no_rope_layer_interval", "num_hidden_layers")
@@ -14,28 +14,13 @@ def looks(has: Settings) -> dict[str, object]:
     """Layers with positions look over a chunk, others over all, where layer_types does not say otherwise."""
     rotated = no_rope(has, rotated="C")
     kinds = listed_pattern(has, "layer_types", {FULL: "F", CHUNKED: "C"})
-    pattern = rotated if kinds is None else _both(has, rotated, kinds)
+    pattern = rotated if kinds is None else both(has, rotated, kinds)
     chunk = has.maybe_whole("attention_chunk_size")
-    if "C" not in pattern:
+    if not CHUNKS & set(pattern):
         return {"layer_pattern": pattern}
     if chunk is None:
         raise has.refused("attention_chunk_size", "but there are chunked layers; write their chunk")
     return {"layer_pattern": pattern, "attention_chunk": chunk}
-
-
-def _both(has: Settings, rotated: str, kinds: str) -> str:
-    depth = len(layers(has))
-    found = []
-    for with_positions, kind in zip(_whole(rotated, depth), _whole(kinds, depth), strict=True):
-        if with_positions == "N" and kind == "C":
-            raise has.refused("layer_types", "but gptcli has no chunked layers without positions")
-        found.append("N" if with_positions == "N" else kind)
-    return shortened("".join(found)) or "F"
-
-
-def _whole(pattern: str, depth: int) -> str:
-    word = letters(pattern, depth)
-    return (word * (depth // len(word) + 1))[:depth] if word else ""
 
 
 @reads("attn_temperature_tuning", "floor_scale", "attn_scale")
