@@ -28,7 +28,7 @@ class Peaks:
 
     def peak(self, network: Network, options: Workload) -> int:
         """Return the peak bytes of a pass or a step."""
-        if not _follows_sizes(options):
+        if not _follows_sizes(network, options):
             return swept(network, options).peak
         key = _structure(network, options)
         if key not in self._journals:
@@ -36,21 +36,32 @@ class Peaks:
         return self._journals[key].peak(network.sizes_for(options.batch, options.tokens))
 
 
-def _follows_sizes(options: Workload) -> bool:
-    """Half bytes are rounded over the whole model, and blocks over a row, which no journal knows."""
+def _follows_sizes(network: Network, options: Workload) -> bool:
+    """Half bytes are rounded over the whole model, blocks over a row, and a chunk is as full as the text is long.
+
+    No journal knows of these.
+    """
     whole = options.kv_dtype is None or CACHE_BITS[options.kv_dtype] % 8 == 0
-    return whole and follows_sizes(options.dtype)
+    return whole and follows_sizes(options.dtype) and network.config.attention_chunk is None
 
 
 def _structure(network: Network, options: Workload) -> object:
-    """Return what decides which tensors there are: all but sizes, and of those whether they are one."""
+    """Return what decides which tensors there are: all but sizes, and of those whether they are one.
+
+    A rotated width and that of sines are halved, which no symbol says, and a text may be longer than a window.
+    """
     free = () if optimizer_named(options.optimizer).sizes_decide else _FREE_IN_CONFIG
     kept = {key: value for key, value in asdict(network.config).items() if key not in free}
     chosen = {key: value for key, value in asdict(options).items() if key not in _FREE_IN_OPTIONS}
     thresholds = (1, WIDENED_ROWS - 1) if options.widens else (1,)
     rows = (options.batch, options.tokens, options.batch * options.tokens)
+    sizes, window = network.sizes_for(options.batch, options.tokens), network.config.sliding_window
     return (
         network.adapters,
+        sizes.get("R"),
+        network.config.positions == "sinusoidal" and sizes["C"],
+        window is not None and options.tokens > window,
+        *(amount > 1 for amount in sizes.values()),
         *kept.items(),
         *chosen.items(),
         *(amount > threshold for amount in rows for threshold in thresholds),

@@ -5,6 +5,8 @@ against what torch allocates.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import mul
 
 from msgspec.structs import replace
 
@@ -323,7 +325,7 @@ class Calls:
         """``x @ y`` of (..., n, k) and (..., k, m) with the same dimensions before: one batched product."""
         *batch, n, k = x.shape
         m = y.shape[-1]
-        every = number(_product(self.sizes(tuple(batch))))
+        every = reduce(mul, batch)
         left = self.reshaped(f"{step}:left", x, (every, n, k), copies)
         right = self.reshaped(f"{step}:right", y, (every, k, m), copies)
         item = max(x.item, y.item)
@@ -457,10 +459,3 @@ class Calls:
                 parts=parts,
             )
         )
-
-
-def _product(numbers: Numbers) -> int:
-    found = 1
-    for each in numbers:
-        found *= each
-    return found

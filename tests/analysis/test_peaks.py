@@ -9,7 +9,9 @@ from msgspec.structs import replace
 from gptcli.analysis import peaks as module
 from gptcli.analysis.passes import swept
 from gptcli.analysis.peaks import Peaks
+from gptcli.analysis.workload import Workload
 from gptcli.architecture import describe
+from gptcli.config import load_config
 from tests.analysis.test_passes import random_case
 
 
@@ -23,6 +25,20 @@ def test_played_back_peaks_are_swept_peaks(seed: int) -> None:
         run = replace(options, batch=draw.randint(1, 9), tokens=draw.randint(1, 64))
         assert peaks.peak(describe(other), run) == swept(describe(other), run).peak
         assert peaks.peak(describe(config), run) == swept(describe(config), run).peak
+
+
+@pytest.mark.parametrize("mode", ["training", "generate"])
+@pytest.mark.parametrize("name", ["mistral-7b", "llama-3.2-1b", "gemma-3-270m", "mixtral-8x7b", "deepseek-v3"])
+def test_later_decoders_are_played_back(name: str, mode: Any) -> None:
+    """Rotated widths are halved, windows are shorter than some texts, experts have sizes of their own."""
+    config = replace(load_config(name, environ={}).config, n_layers=6, head_dim=None)
+    if name == "llama-3.2-1b":
+        config = replace(config, positions="sinusoidal")
+    peaks, draw = Peaks(), random.Random(7)
+    for _ in range(6):
+        other = replace(config, emb_dim=config.n_heads * 2 * draw.randint(1, 9), vocab_size=draw.randint(2, 999))
+        run = Workload(mode=mode, batch=draw.randint(1, 3), tokens=draw.choice([5, 400, 700, 3000]))
+        assert peaks.peak(describe(other), run) == swept(describe(other), run).peak
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int4"])

@@ -13,6 +13,7 @@ from gptcli.analysis.params import count_parameters, params_report
 from gptcli.analysis.passes import swept
 from gptcli.analysis.workload import Workload
 from gptcli.api.figures import checks, measured_run
+from gptcli.api.runs import on_this_processor
 from gptcli.architecture import Network, Stack, each_weight, shape_sizes
 from gptcli.architecture.network import Layer, Run
 from gptcli.architecture.plan import Plan, build, plan_of
@@ -79,7 +80,7 @@ STEPS = [
 @pytest.mark.parametrize("periods", [1, 2, 3, 4, 7])
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: " ".join(map(str, step.values())))
 def test_every_phase_is_measured_to_the_byte(periods: int, step: dict[str, Any]) -> None:
-    options = Workload(batch=2, tokens=7, **step)
+    options = on_this_processor(Workload(batch=2, tokens=7, **step))
     described = network(periods, options.attention, weight_tying=periods % 2 == 0)
     memory, run = swept(described, options), measured_run(options, fake=True)
     if options.mode == "training":

@@ -166,4 +166,5 @@ def test_a_difference_is_one_line() -> None:
     file = "gptcli/analysis/limits.py"
     mutants = mutants_of(file, (mutate.ROOT / file).read_text(encoding="utf-8"))
     mutant = next(mutant for mutant in mutants if mutant.operator == "AddNot")
-    assert difference(mutant) == "- if tokens > config.context_length: + if not tokens > config.context_length:"
+    asked = "config.longest_text is not None and tokens > config.longest_text:"
+    assert difference(mutant) == f"- if {asked} + if not {asked}"
