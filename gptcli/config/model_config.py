@@ -79,6 +79,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = 0.0
     attention_sinks: Annotated[bool, Meta(description="a learned number a head takes part in the softmax")] = False
     attention_drop_rate: Annotated[Rate | None, Meta(description="dropout of attention's shares (drop_rate)")] = None
+    embedding_drop_rate: Annotated[Rate | None, Meta(description="dropout of embeddings (drop_rate)")] = None
     clip_qkv: Annotated[
         NotNegative, Meta(description="queries, keys and values are cut at plus and minus this; 0 leaves them")
     ] = 0.0

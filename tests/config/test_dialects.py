@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gptcli.config import KEYS, ModelConfig, config_from_mapping, load_config
+from gptcli.config.dialects import settings_in
 from gptcli.config.json_reader import read_json_object
 from gptcli.config.yaml_reader import read_yaml_mapping
 from gptcli.errors import InputError, InputProblemsError
@@ -106,6 +107,37 @@ def test_what_transformers_writes_is_read(tmp_path: Path) -> None:
     )  # fmt: skip
     default = load_config(str(tmp_path / "default"), environ={}).config
     assert default == load_config("gpt2", set_values=["name=default"], environ={}).config
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, (0.1, None, None)),
+        ({"embd_pdrop": 0.0, "attn_pdrop": 0.2, "resid_pdrop": 0.3}, (0.3, 0.0, 0.2)),
+        ({"resid_pdrop": 0.0}, (0.0, 0.1, 0.1)),
+        ({"embd_pdrop": 0.2}, (0.1, 0.2, None)),
+        ({"model_type": "gpt_neox", "hidden_dropout": 0.2}, (0.2, None, 0.0)),
+        ({"model_type": "stablelm", "hidden_dropout": 0.2, "attention_dropout": 0.2}, (0.2, 0.0, None)),
+        ({"model_type": "starcoder2", "embedding_dropout": 0.2}, (0.0, 0.2, None)),
+        ({"model_type": "phi", "embd_pdrop": 0.2, "resid_pdrop": 0.3}, (0.3, 0.2, 0.0)),
+        ({"model_type": "llama", "attention_dropout": 0.2}, (0.0, None, 0.2)),
+    ],
+)
+def test_rates_of_dropout_by_their_place(
+    given: dict[str, object], expected: tuple[float, float | None, float | None], write: Write
+) -> None:
+    """Of branches, of the embedding and of attention's shares; None is that of the branches."""
+    config = load_config(str(write({"model_type": "gpt2", **given})), environ={}).config
+    assert (config.drop_rate, config.embedding_drop_rate, config.attention_drop_rate) == expected
+    if config.family == "":
+        written = {"model_type": "gpt2", **settings_in("Hugging Face", config)}
+        again = config_from_mapping(written, "x", name=config.name)
+        assert _rates(again) == _rates(config)
+
+
+def _rates(config: ModelConfig) -> list[float]:
+    own = config.drop_rate
+    return [own if each is None else each for each in (own, config.embedding_drop_rate, config.attention_drop_rate)]
 
 
 def test_absent_keys_have_the_dialects_defaults_and_say_so(write: Write) -> None:
@@ -239,11 +271,6 @@ REFUSED: dict[str, tuple[object, str]] = {
     ),
     "activation null": (hf(activation_function=None), ":3: activation_function must not be null in GPT2Config; leave"),
     "inner width as a float": (hf(n_inner=3072.0), ":3: n_inner must be a whole number from 1"),
-    "rates": (
-        hf(embd_pdrop=0.0, attn_pdrop=0.2, resid_pdrop=0.3),
-        ":5: embd_pdrop 0.0 and resid_pdrop 0.3 differ, but gptcli has one drop_rate for them",
-    ),
-    "a rate and a default": (hf(resid_pdrop=0.0), ":3: embd_pdrop 0.1 (default) and resid_pdrop 0.0 differ"),
     "bad rate": (
         hf(attn_pdrop="0.1"),
         ":3: attn_pdrop must be a number from 0 to below 1, or null, got '0.1' (write 0.1)",

@@ -49,6 +49,17 @@ def test_transformers_agrees_too(tied: bool, activation: Any) -> None:
     assert off(replace(TINY, weight_tying=tied, activation=activation), name="transformers") == []
 
 
+RATES = {"drop_rate": 0.3, "embedding_drop_rate": 0.1, "attention_drop_rate": 0.5}
+
+
+@pytest.mark.parametrize("name", ["plain", pytest.param("transformers", marks=pytest.mark.parity)])
+@pytest.mark.parametrize("without", [None, *RATES])
+def test_each_rate_of_dropout_is_that_of_its_place(name: str, without: str | None) -> None:
+    """Masks are drawn with the same seed on both sides, so another rate anywhere is another number."""
+    rates = RATES if without is None else RATES | {without: 0.0}
+    assert off(replace(TINY, **rates), name=name) == []
+
+
 def test_a_size_is_cut_down_and_a_choice_is_not() -> None:
     cut = small(TINY)
     assert (cut.n_layers, cut.n_heads, cut.emb_dim, cut.context_length, cut.vocab_size) == (2, 3, 24, 13, 61)

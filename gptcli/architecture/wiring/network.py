@@ -105,11 +105,9 @@ def _embedded(plan: Plan) -> Parts:
         then("embed", Add(label="Token + positional embedding", reads=(tokens, "wpe"), shape=STREAM))
     if config.embedding_norm:
         then("embed_norm", norm(plan.final, "embedding {}", parts[-1][0]))
-    if plan.final.lists_dropout or plan.final.drop_rate > 0:
-        then(
-            "drop",
-            Dropout(label="Dropout", reads=(parts[-1][0],), shape=STREAM, rate=plan.final.drop_rate),
-        )
+    rate = config.drop_rate if config.embedding_drop_rate is None else config.embedding_drop_rate
+    if plan.final.lists_dropout or rate > 0:
+        then("drop", Dropout(label="Dropout", reads=(parts[-1][0],), shape=STREAM, rate=rate))
     return parts
 
 

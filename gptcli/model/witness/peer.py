@@ -37,8 +37,8 @@ class PeerGPT(nn.Module):
             "activation_function": _ACTIVATIONS[config.activation],
             "tie_word_embeddings": config.weight_tying,
             "resid_pdrop": config.drop_rate,
-            "embd_pdrop": config.drop_rate,
-            "attn_pdrop": config.drop_rate,
+            "embd_pdrop": config.drop_rate if config.embedding_drop_rate is None else config.embedding_drop_rate,
+            "attn_pdrop": config.drop_rate if config.attention_drop_rate is None else config.attention_drop_rate,
             "bos_token_id": 0,
             "eos_token_id": 0,
             "attn_implementation": "eager",  # the only one whose dropout draws as the explicit steps do

@@ -46,7 +46,8 @@ class PlainAttention(nn.Module):
         self.W_query = nn.Linear(width, width, bias=config.qkv_bias)
         self.W_key = nn.Linear(width, width, bias=config.qkv_bias)
         self.W_value = nn.Linear(width, width, bias=config.qkv_bias)
-        self.dropout = nn.Dropout(config.drop_rate)
+        own = config.attention_drop_rate
+        self.dropout = nn.Dropout(config.drop_rate if own is None else own)
         self.out_proj = nn.Linear(width, width, bias=config.bias)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -107,7 +108,8 @@ class PlainGPT(nn.Module):
         with torch.device(device):
             self.tok_emb = nn.Embedding(config.vocab_size, config.emb_dim)
             self.pos_emb = nn.Embedding(config.context_length, config.emb_dim)
-            self.dropout = nn.Dropout(config.drop_rate)
+            own = config.embedding_drop_rate
+            self.dropout = nn.Dropout(config.drop_rate if own is None else own)
             self.trf_blocks = nn.ModuleList(PlainBlock(config) for _ in range(config.n_layers))
             self.final_norm = _norm(config)
             self.out_head = nn.Linear(config.emb_dim, config.vocab_size, bias=False)

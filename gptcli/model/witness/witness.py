@@ -36,7 +36,7 @@ class Witness(Struct, frozen=True, kw_only=True):
 
 
 # What the witnesses can be, beside the keys up to ``init``: GPT-2 with either norm and either GELU.
-_OPEN = {"family"}
+_OPEN = {"family", "attention_drop_rate", "embedding_drop_rate"}
 _DEFAULTS = {field.name: field.default for field in fields(ModelConfig)}
 _LATER = KEYS[KEYS.index("init") + 1 :]
 

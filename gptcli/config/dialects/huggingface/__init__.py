@@ -22,7 +22,7 @@ DIALECT = Dialect(
         "n_layer": DialectKey(("n_layers",), aliases=("num_hidden_layers",)),
         "n_inner": DialectKey(("hidden_dim",)),
         "activation_function": DialectKey(("activation",)),
-        "embd_pdrop": DialectKey(("drop_rate",)),
+        "embd_pdrop": DialectKey(("embedding_drop_rate",)),
         "attn_pdrop": DialectKey(("attention_drop_rate",)),
         "resid_pdrop": DialectKey(("drop_rate",)),
         "layer_norm_epsilon": DialectKey(("norm_eps",)),

@@ -1,9 +1,9 @@
 """Readings that families share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from gptcli.config.dialects.huggingface._family import Reading, reads
-from gptcli.config.dialects.huggingface._settings import Settings, UnreadableError
+from gptcli.config.dialects.huggingface._settings import Settings
 
 # transformers' names of activations; gelu_fast is the tanh form with its constant written out.
 ACTIVATIONS = {
@@ -45,25 +45,24 @@ def heads(heads_key: str = "num_attention_heads", groups_key: str = "num_key_val
     return Reading((groups_key, heads_key), read)
 
 
-def dropout(*streams: str, attention: str | None = None) -> Reading:
-    """Read the rates of dropout: of what goes to the residual stream, and of attention's shares."""
+def dropout(stream: str | None = None, *, embedding: str | None = None, attention: str | None = None) -> Reading:
+    """Read the rates of dropout; a place without a key has none.
+
+    Args:
+        stream: the key for what a branch adds to the residual stream.
+        embedding: for the embedding.
+        attention: for attention's shares.
+    """
 
     def read(has: Settings) -> dict[str, object]:
-        entries = [has.entry(key) for key in streams]
-        if any(entry.value != entries[0].value for entry in entries):
-            raise _differing(has, streams)
-        found: dict[str, object] = {"drop_rate": entries[0] if entries else 0.0}
-        if attention is not None and has.value(attention) != (entries[0].value if entries else 0.0):
-            found["attention_drop_rate"] = has.entry(attention)
+        rate = 0.0 if stream is None else has.value(stream)
+        found: dict[str, object] = {"drop_rate": 0.0 if stream is None else has.entry(stream)}
+        for ours, key in (("embedding_drop_rate", embedding), ("attention_drop_rate", attention)):
+            if (0.0 if key is None else has.value(key)) != rate:
+                found[ours] = 0.0 if key is None else has.entry(key)
         return found
 
-    return Reading((*streams, *([attention] if attention else [])), read)
-
-
-def _differing(has: Settings, keys: Sequence[str]) -> UnreadableError:
-    told = " and ".join(f"{key} {has.entry(key).text}{'' if has.gives(key) else ' (default)'}" for key in keys)
-    at = next(key for key in reversed(keys) if has.gives(key))
-    return has.problem(at, f"{told} differ, but gptcli has one drop_rate for them; make them equal")
+    return Reading(tuple(key for key in (stream, embedding, attention) if key is not None), read)
 
 
 @reads("n_ctx", "n_positions")

@@ -9,7 +9,8 @@ from gptcli.errors import InputError
 # What GPT2Config says, or what every GPT-2 has and no key says.
 _SAID = {
     "name", "vocab_size", "context_length", "emb_dim", "n_heads", "n_layers", "hidden_dim", "activation", "drop_rate",
-    "attention_drop_rate", "norm_eps", "weight_tying", "attention_scale", "bias", "qkv_bias", "init", "norm", "family",
+    "attention_drop_rate", "embedding_drop_rate", "norm_eps", "weight_tying", "attention_scale", "bias", "qkv_bias",
+    "init", "norm", "family",
 }  # fmt: skip
 _UNSCALED = 1.0
 
@@ -31,7 +32,7 @@ def settings(config: ModelConfig) -> dict[str, object]:
         "n_layer": config.n_layers,
         **inner,
         "activation_function": next(word for word, ours in ACTIVATIONS.items() if ours == config.activation),
-        "embd_pdrop": config.drop_rate,
+        "embd_pdrop": config.drop_rate if config.embedding_drop_rate is None else config.embedding_drop_rate,
         "attn_pdrop": config.drop_rate if config.attention_drop_rate is None else config.attention_drop_rate,
         "resid_pdrop": config.drop_rate,
         "layer_norm_epsilon": config.norm_eps,

@@ -15,7 +15,10 @@ GPT2_LIKE = Family(
         "layer_norm_epsilon": "norm_eps",
         "tie_word_embeddings": "weight_tying",
     },
-    readings=(activation("activation_function"), dropout("embd_pdrop", "resid_pdrop", attention="attn_pdrop")),
+    readings=(
+        activation("activation_function"),
+        dropout("resid_pdrop", embedding="embd_pdrop", attention="attn_pdrop"),
+    ),
     implied={"bias": True, "qkv_bias": True, "init": "gpt2"},
 )
 

@@ -53,7 +53,7 @@ FAMILY = Family(
     readings=(
         layers,
         activation("activation_function"),
-        dropout("embed_dropout", "resid_dropout", attention="attention_dropout"),
+        dropout("resid_dropout", embedding="embed_dropout", attention="attention_dropout"),
     ),
     implied={"bias": True, "qkv_bias": False, "attention_scale": 1.0, "init": "gpt2", "family": "gpt_neo"},
 )

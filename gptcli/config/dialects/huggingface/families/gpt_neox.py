@@ -17,7 +17,7 @@ FAMILY = Family(
     keys={**SIZES, "layer_norm_eps": "norm_eps"},
     readings=(
         activation("hidden_act"),
-        dropout("hidden_dropout", attention="attention_dropout"),
+        dropout("hidden_dropout", embedding="hidden_dropout", attention="attention_dropout"),
         rope(fraction=0.25, base_key="rotary_emb_base", fraction_key="rotary_pct"),
         wiring,
         biases(qkv="attention_bias", out="attention_bias"),

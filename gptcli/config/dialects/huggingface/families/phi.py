@@ -20,7 +20,7 @@ FAMILY = Family(
         head_width,
         qk_norm,
         activation("hidden_act"),
-        dropout("embd_pdrop", "resid_pdrop", attention="attention_dropout"),
+        dropout("resid_pdrop", embedding="embd_pdrop", attention="attention_dropout"),
         rope(fraction=0.5),
     ),
     implied={"bias": True, "qkv_bias": True, "norm_position": "parallel", "head_bias": True, "init": "gpt2"},

@@ -9,7 +9,7 @@ FAMILY = but(
     LLAMA_LIKE,
     one_window(),
     biases(qkv="use_bias", out="use_bias", feed_forward="use_bias"),
-    dropout("embedding_dropout", "residual_dropout", attention="attention_dropout"),
+    dropout("residual_dropout", embedding="embedding_dropout", attention="attention_dropout"),
     keys={"norm_epsilon": "norm_eps"},
     without=("rms_norm_eps", "attention_dropout"),
     implied={"norm": "layer_norm", "norm_bias": True, "gated": False},

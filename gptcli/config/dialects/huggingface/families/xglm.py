@@ -22,7 +22,11 @@ FAMILY = Family(
         "num_layers": "n_layers",
         "tie_word_embeddings": "weight_tying",
     },
-    readings=(scale, activation("activation_function"), dropout("dropout", attention="attention_dropout")),
+    readings=(
+        scale,
+        activation("activation_function"),
+        dropout("dropout", embedding="dropout", attention="attention_dropout"),
+    ),
     implied={
         "positions": "sinusoidal",
         "position_offset": 2,
