@@ -264,13 +264,14 @@ class Calls:
         self._add(value, made, (), gradients=(of_parameter(weight.name, weight.shape, weight.item),))
         return value
 
-    def laid_out(self, step: str, x: Value) -> Value:
+    def laid_out(self, step: str, x: Value, label: str = "") -> Value:
         """``x.contiguous()``: a copy where x lies otherwise."""
         sizes = self.sizes(x.shape)
         if all(a == b for a, b, n in zip(self.strides(x), contiguous(sizes), sizes, strict=True) if n > 1):
             return self.same(step, x)
         value = replace(x, name=self.name(step), strides=None)
-        self._add(value, (Amount(self.label, x.shape, x.item),), (x.name,), differentiable=x.grad)
+        made = (Amount(label or self.label, x.shape, x.item),)
+        self._add(value, made, (x.name,), differentiable=x.grad)
         return value
 
     def cut(self, step: str, x: Value, *, sides: int = 2) -> Value:

@@ -29,7 +29,7 @@ from gptcli.model.parts.leaf import Leaf
 from gptcli.model.products import choose_products
 from gptcli.model.profiled import Recording, recorded
 from gptcli.model.tap import observed
-from gptcli.model.tracker import LiveBytes, NumbersAreOne
+from gptcli.model.tracker import LiveBytes, OnesInFakes
 
 _MATRIX = 2  # dimensions
 
@@ -38,6 +38,7 @@ class MeasuredRun(Struct, frozen=True, kw_only=True):
     """What to build and run for a measurement; ``fake`` takes no memory and computes nothing.
 
     ``optimizer`` is a class by its full name; where ``others`` is one too, that takes all but the layers' matrices.
+    ``instrument`` is what measures peaks, where it is not that of `instrument`: the tracker sees real tensors too.
     """
 
     batch: int
@@ -54,6 +55,7 @@ class MeasuredRun(Struct, frozen=True, kw_only=True):
     accumulate: int = 1
     device: str = "cpu"
     fake: bool = False
+    instrument: str | None = None
 
 
 class MeasuredPass(Struct, frozen=True):
@@ -230,7 +232,7 @@ def _mode(run: MeasuredRun) -> AbstractContextManager[Any]:
 
 @contextmanager
 def _fake_tensors() -> Iterator[None]:
-    with FakeTensorMode(), NumbersAreOne():  # type: ignore[no-untyped-call]
+    with OnesInFakes():  # type: ignore[no-untyped-call]
         yield
 
 
@@ -343,7 +345,7 @@ class _Reading:
 
 def _reading(existing: list[Tensor], run: MeasuredRun) -> AbstractContextManager[_Reading]:
     how = {"tracker": _tracked, "allocator": _allocated, "profiler": _profiled}
-    return how[instrument(run.device, fake=run.fake)](existing)
+    return how[run.instrument or instrument(run.device, fake=run.fake)](existing)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from weakref import ref
 
 import torch
 from torch import Tensor, UntypedStorage
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -91,17 +92,18 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.live -= size
 
 
-class NumbersAreOne(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Lets code read numbers off fake tensors, which have none: each is 1.
+class OnesInFakes(FakeTensorMode):
+    """Fake tensors off which code may read numbers, which they have not: each is 1.
 
-    Adafactor reads norms; what it allocates does not depend on them.
+    Adafactor reads norms; what it allocates does not depend on them. It is one mode with the
+    fakes, since each mode takes every operation through Python once more.
     """
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run the operation, but for reading a number."""
         if func is torch.ops.aten._local_scalar_dense.default:
             return 1.0
-        return func(*args, **(kwargs or {}))
+        return super().__torch_dispatch__(func, types, args, kwargs)
 
 
 def _is_sum_in_place(first: Any) -> bool:

@@ -14,7 +14,6 @@ from gptcli.architecture.books import (
     Conditions,
     Gradient,
     Kernel,
-    NotInBooksError,
     Value,
 )
 from gptcli.architecture.calls import Calls
@@ -64,8 +63,6 @@ class FusedAttention(Part, frozen=True, kw_only=True):
         mask = _mask(self, calls, q, k)
         dropping = given.training and self.rate > 0
         if given.device == "cpu" and (dropping or calls.sizes(q.shape[-1:]) != calls.sizes(v.shape[-1:])):
-            if many != few:
-                raise NotInBooksError(self.kind, "dropout of attention with shared keys")
             return _step_by_step(self, calls, (q, k, v), mask, given, dropping=dropping)
         if rows == 1 and many != few and mask is None:
             shape = (q.shape[0], k.shape[1], number(many // few), q.shape[-1])
@@ -139,6 +136,8 @@ def _step_by_step(
         q, k, v = (calls.mapped(f"{n}.fp32", x, item=FP32, label=COPIES) for n, x in zip("qkv", qkv, strict=True))
     scaled_q = calls.mapped("q", q, label=COPIES)
     bias = _added(calls, q, k, mask)
+    wide_k, wide_v = k, v
+    k, v = (_for_each_head(calls, name, x, q) for name, x in (("k", k), ("v", v)))
     scaled_k = calls.mapped("k", calls.permuted("k.T", k, (0, 1, 3, 2)), label=COPIES)
     square = calls.product("raw", scaled_q, scaled_k, copies=COPIES)
     if bias is not None:
@@ -152,14 +151,26 @@ def _step_by_step(
     if low:  # the weights are returned too, in the caller's dtype, and dropped there
         returned = calls.constant("weights", shares.shape, given.item, (dropped_shares,))
     heads = calls.product("heads.fp32" if low else "heads", dropped_shares, v, copies=COPIES)
-    held = [scaled_q, *([bias] if bias is not None else [])]
+    held = [scaled_q, k, v, *([bias] if bias is not None else [])]
     if low:
         heads = calls.mapped("heads", heads, item=given.item)
-        held += [q, k, v, dropped_shares, returned]
+        held += [q, wide_k, wide_v, dropped_shares, returned]
     returned = calls.same("returned", heads)
     calls.hold(*held)
     calls.merged("", returned)
     return calls.done(*qkv)
+
+
+def _for_each_head(calls: Calls, step: str, x: Value, q: Value) -> Value:
+    """``x.repeat_interleave(H / G, 1)``: a copy where heads share keys and values."""
+    batch, groups, tokens, width = x.shape
+    (many,), (few,) = calls.sizes(q.shape[1:2]), calls.sizes((groups,))
+    if many == few:
+        return x
+    single = calls.reshaped(f"{step}:single", x, (batch, groups, ONE, tokens, width), COPIES)
+    spread = calls.expanded(f"{step}:spread", single, (batch, groups, number(many // few), tokens, width))
+    copied = calls.laid_out(f"{step}:each", spread, COPIES)
+    return calls.reshaped(f"{step}:heads", copied, (batch, q.shape[1], tokens, width))
 
 
 def _added(calls: Calls, q: Value, k: Value, mask: Value | None) -> Value | None:
