@@ -43,21 +43,21 @@ def test_every_family_is_here() -> None:
 def test_every_peak_is_exact(family: str) -> None:
     """A forward pass, a prompt and a token with a cache, a training step; past the window, where there is one.
 
-    Both paths of attention, a tied head and one of its own, on real tensors; then one of these cells on fake ones.
+    Both paths of attention, a tied head and one of its own, on real tensors.
     """
     if family in WITHOUT_BOOKS:
         with pytest.raises(NotInBooksError):
             off(CONFIGS[family], fake=False)
         return
     assert [line for cell in CELLS for line in off(CONFIGS[family], fake=False, **cell)] == []
-    assert off(CONFIGS[family], fake=True, **CELLS[list(CONFIGS).index(family) % len(CELLS)]) == []
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell['attention']}-{'tied' if cell['tied'] else 'untied'}")
 @pytest.mark.parametrize("family", [family for family in CONFIGS if family not in WITHOUT_BOOKS])
-def test_verify_quick_is_zero_in_every_line(family: str, cell: dict[str, Any]) -> None:
-    described = network(families()[family], **cell)
+def test_verify_quick_is_zero_in_every_line(family: str) -> None:
+    """In one cell each, in turn: the peaks of the others are held above."""
+    cell = CELLS[list(CONFIGS).index(family) % len(CELLS)]
+    described = network(CONFIGS[family], **cell)
     step = Workload(mode="training", batch=BATCH, tokens=TOKENS, attention=cell["attention"])
     found = list(checks(described, Workload(batch=BATCH, tokens=TOKENS, attention=cell["attention"]), step, fake=True))
     assert len(found) == CHECKS
