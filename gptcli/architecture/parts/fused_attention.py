@@ -61,16 +61,19 @@ class FusedAttention(Part, frozen=True, kw_only=True):
         calls = Calls(self.label, out, reads, given)
         (rows,), (many,), (few,) = (calls.sizes((value.shape[axis],)) for value, axis in ((q, 2), (q, 1), (k, 1)))
         mask = _mask(self, calls, q, k)
+        alone = rows == 1 and many != few and mask is None
         dropping = given.training and self.rate > 0
+        if alone:  # the queries of a group as so many tokens of one head
+            q = calls.reshaped("grouped", q, (q.shape[0], k.shape[1], number(many // few), q.shape[-1]))
         if given.device == "cpu" and (dropping or calls.sizes(q.shape[-1:]) != calls.sizes(v.shape[-1:])):
-            return _step_by_step(self, calls, (q, k, v), mask, given, dropping=dropping)
-        if rows == 1 and many != few and mask is None:
-            shape = (q.shape[0], k.shape[1], number(many // few), q.shape[-1])
-            mixed = _flash(calls, "mixed", calls.reshaped("grouped", q, shape), k, v, None)
-            calls.reshaped("", mixed, (q.shape[0], q.shape[2], q.shape[1] * v.shape[-1]))
-            return calls.done()
-        calls.merged("", _flash(calls, "mixed", q, k, v, mask))
-        return calls.done(*([mask] if mask is not None else []))
+            mixed = _step_by_step(self, calls, (q, k, v), mask, given, dropping=dropping, causal=rows > 1)
+        else:
+            mixed = _flash(calls, "mixed", q, k, v, mask)
+        if alone:
+            calls.reshaped("", mixed, (q.shape[0], ONE, number(many) * v.shape[-1]))
+        else:
+            calls.merged("", mixed)
+        return calls.done(q, k, v, *([mask] if mask is not None else []))
 
 
 def _mask(part: FusedAttention, calls: Calls, q: Value, k: Value) -> Value | None:
@@ -128,14 +131,15 @@ def _step_by_step(
     given: Conditions,
     *,
     dropping: bool,
-) -> list[Kernel]:
+    causal: bool,
+) -> Value:
     """What ``scaled_dot_product_attention`` does on the CPU where dropout is on or widths differ: in fp32."""
     q, k, v = qkv
     low = q.item < FP32
     if low:
         q, k, v = (calls.mapped(f"{n}.fp32", x, item=FP32, label=COPIES) for n, x in zip("qkv", qkv, strict=True))
     scaled_q = calls.mapped("q", q, label=COPIES)
-    bias = _added(calls, q, k, mask)
+    bias = _added(calls, q, k, mask) if causal or mask is not None else None
     wide_k, wide_v = k, v
     k, v = (_for_each_head(calls, name, x, q) for name, x in (("k", k), ("v", v)))
     scaled_k = calls.mapped("k", calls.permuted("k.T", k, (0, 1, 3, 2)), label=COPIES)
@@ -155,10 +159,9 @@ def _step_by_step(
     if low:
         heads = calls.mapped("heads", heads, item=given.item)
         held += [q, wide_k, wide_v, dropped_shares, returned]
-    returned = calls.same("returned", heads)
+    mixed = calls.same("returned", heads)
     calls.hold(*held)
-    calls.merged("", returned)
-    return calls.done(*qkv)
+    return mixed
 
 
 def _for_each_head(calls: Calls, step: str, x: Value, q: Value) -> Value:
@@ -173,12 +176,10 @@ def _for_each_head(calls: Calls, step: str, x: Value, q: Value) -> Value:
     return calls.reshaped(f"{step}:heads", copied, (batch, q.shape[1], tokens, width))
 
 
-def _added(calls: Calls, q: Value, k: Value, mask: Value | None) -> Value | None:
-    """Zero or minus infinity for every query and key, where more than one query asks."""
+def _added(calls: Calls, q: Value, k: Value, mask: Value | None) -> Value:
+    """Zero or minus infinity for every query and key."""
     if mask is not None:
         return _as_numbers(calls, mask, FP32) if mask.item == BOOL else mask
-    if calls.sizes((q.shape[2],)) == (1,):
-        return None
     square = (q.shape[2], k.shape[2])
     ones = calls.constant("bias:ones", square, BOOL, label=MASK)
     lower = calls.constant("bias:lower", square, BOOL, (ones,), MASK)
