@@ -14,6 +14,8 @@ referenced throughout, or until the loss is there where a loss function lets the
 of one micro-batch count.
 """
 
+from collections.abc import Iterator
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -28,7 +30,7 @@ from gptcli.analysis.workload import Workload
 from gptcli.architecture import Network, Part, Shape, Sizes, elements, size, weights
 from gptcli.architecture.adapters import is_adapter
 from gptcli.architecture.axes import ONE, B, K, T, number
-from gptcli.architecture.books import INDEX, Amount, Conditions
+from gptcli.architecture.books import FP32, INDEX, Amount, Conditions
 from gptcli.architecture.dtypes import BITS, CACHE_BITS, bytes_of
 from gptcli.architecture.listing import parts_of, read_shape
 from gptcli.architecture.loss import loss_kernels
@@ -58,6 +60,8 @@ def swept(network: Network, options: Workload) -> Memory:
     memory = Memory(sizes, _granularity(options.device))
     for amount, times in weight_amounts(network, options.dtype, sizes):
         memory.add(amount, times)
+    for held, times in _buffers(network, sizes, options.device):
+        memory.add(held, times)
     memory.add(Amount("Token ids", (B, T), INDEX), 1)
     sweep = Sweep(memory, tied=_sharing(network))
     program = program_of(network, given)
@@ -71,6 +75,16 @@ def swept(network: Network, options: Workload) -> Memory:
         memory.begin(FORWARD)
         _inference(sweep, program)
     return memory
+
+
+def _buffers(network: Network, sizes: Sizes, device: str) -> Iterator[tuple[Amount, int]]:
+    """Yield what parts keep beside their parameters: corrections of routers, frequencies of positions.
+
+    Frequencies lie in the CPU's memory, whatever the device.
+    """
+    for found, part in parts_of(network):
+        for shape in part.held(found.sizes(sizes)) if device == "cpu" else part.buffers().values():
+            yield Amount("Buffers", read_shape(network, found.layer, shape), FP32), found.amount
 
 
 def _sharing(network: Network) -> tuple[str, ...]:

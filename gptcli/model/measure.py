@@ -91,6 +91,16 @@ def storage_bytes(tensors: Iterable[Tensor]) -> int:
     return sum(storages.values())
 
 
+def kept(model: GPT) -> list[Tensor]:
+    """Return all tensors that a network keeps: parameters, buffers, and what leaves hold beside them."""
+    return [
+        each
+        for module in model.modules()
+        for each in (*module.parameters(recurse=False), *module.buffers(recurse=False), *vars(module).values())
+        if isinstance(each, Tensor)
+    ]
+
+
 def count_parameters(network: Network) -> int:
     """Build the network on the meta device and let torch count its parameters."""
     return sum(parameter.numel() for parameter in GPT(network, device="meta").parameters())
@@ -101,7 +111,7 @@ def forward_pass(network: Network, run: MeasuredRun) -> MeasuredPass:
     with _mode(run):
         workspaces = library_workspaces(run)
         model, (ids,) = _built_to_infer(network, run), _token_ids(network, run, 1)
-        with torch.no_grad(), _reading([*model.parameters(), ids], run) as reading, _autocast(run):
+        with torch.no_grad(), _reading([*kept(model), ids], run) as reading, _autocast(run):
             model(ids)
     return MeasuredPass(reading.peak - workspaces, reading.scratch)
 
@@ -113,7 +123,7 @@ def generation(network: Network, run: MeasuredRun) -> MeasuredGeneration:
         model, (ids,) = _built_to_infer(network, run), _token_ids(network, run, 1)
         activations = torch.bfloat16 if run.amp else DTYPES[run.dtype]
         cache = KVCache(model.network, run.batch, run.tokens, activations, run.device)
-        existing = [*model.parameters(), *cache.tensors(), ids]
+        existing = [*kept(model), *cache.tensors(), ids]
         with torch.no_grad(), _reading(existing, run) as prefill, _autocast(run):
             model(ids, cache)
         cache.truncate(run.tokens - 1)
@@ -135,13 +145,13 @@ def training_step(network: Network, run: MeasuredRun) -> MeasuredStep:
         ids, targets = _token_ids(network, run, 2)
         optimizers = _optimizers(model, run)
         state = [
-            kept
+            each
             for optimizer in optimizers
             for values in optimizer.state.values()
-            for kept in values.values()
-            if isinstance(kept, Tensor)
+            for each in values.values()
+            if isinstance(each, Tensor)
         ]
-        with _reading([*model.parameters(), *state, ids, targets], run) as reading:
+        with _reading([*kept(model), *state, ids, targets], run) as reading:
             for _ in range(run.accumulate):
                 reading.mark("forward")
                 with _autocast(run):

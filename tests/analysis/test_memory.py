@@ -98,3 +98,16 @@ def test_a_decoding_token_is_one_row() -> None:
             - swept(describe(config), replace(run, widens=False)).phases["decode"]
         )
         assert (more > 0) == widened
+
+
+def test_what_parts_keep_beside_parameters_is_a_line_of_the_ledger() -> None:
+    """Frequencies of rotation, which lie in the CPU's memory, and a correction for each expert in fp32."""
+    sizes = {"vocab_size": 61, "context_length": 16, "emb_dim": 32, "n_heads": 4, "n_layers": 3, "positions": "rotary"}
+    longrope = {"rope_scaling": "longrope", "rope_short_factors": "1,1,1,1", "rope_long_factors": "1,2,3,4"}
+    for extra, tensors, numbers in (({}, 1, 4), (longrope, 2, 8), ({"positions": "learned"}, 0, 0)):
+        network = describe(ModelConfig(**{**sizes, **extra}))  # type: ignore[arg-type]
+        lines = {line.label: line for line in memory_report(network, Workload(tokens=8, dtype="bf16")).ledger}
+        found = lines.get("Buffers")
+        assert (found.tensors, found.bytes) == (tensors, 4 * numbers) if found else not tensors
+        on_cuda = memory_report(network, Workload(tokens=8, device="cuda")).ledger
+        assert "Buffers" not in {line.label for line in on_cuda}

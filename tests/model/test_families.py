@@ -11,13 +11,15 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from gptcli.architecture import AttentionPath, describe
+from gptcli.architecture import AttentionPath, describe, elements
+from gptcli.architecture.listing import parts_of
 from gptcli.config import ModelConfig
 from gptcli.model.cache import KVCache
 from gptcli.model.described import described_logits
 from gptcli.model.forward import BuildOptions, build
 from gptcli.model.generate import generate
 from gptcli.model.gpt import GPT
+from gptcli.model.measure import kept, storage_bytes
 from tests.model.families import EXPERTS, FAMILIES, SCALINGS, Family
 
 pytestmark = pytest.mark.parity
@@ -107,6 +109,20 @@ def test_rotation_is_stretched_as_the_peers(family: Family, length: int) -> None
         expected = _peer(family)(ids).logits
         found = _ours(family, family.config(), "sdpa")(ids)
     assert _departure(found, expected) < TOLERANCE / 10
+
+
+@pytest.mark.parametrize("attention", ["explicit", "sdpa"])
+@pytest.mark.parametrize("family", [*FAMILIES, *SCALINGS], ids=lambda family: family.name)
+def test_what_the_leaves_keep_is_described(family: Family, attention: AttentionPath) -> None:
+    """Beside parameters: frequencies, slopes, corrections; `memory` has a line for them, and `verify` counts them."""
+    network = describe(family.config(), attention)
+    described = sum(
+        elements(shape, network.sizes) * found.amount * 4
+        for found, part in parts_of(network)
+        for shape in part.held(found.sizes(network.sizes))
+    )
+    model = GPT(network)
+    assert storage_bytes(kept(model)) - storage_bytes(model.parameters()) == described
 
 
 # What is planted: another base of rotation (or other slopes), a window that is one token wider, another eps or scale.

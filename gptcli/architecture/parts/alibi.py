@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from gptcli.architecture.axes import ONE, Dim, H
+from gptcli.architecture.axes import ONE, Dim, H, Shape, Sizes
 from gptcli.architecture.books import FP32, HALF, INDEX, Conditions, Kernel, Value
 from gptcli.architecture.calls import Calls
 from gptcli.architecture.parts.part import Family, Part
@@ -29,7 +29,10 @@ class Alibi(Part, frozen=True, kw_only=True):
     scaled: bool = False
     bf16: bool = False
 
-    def formula(self) -> str:  # noqa: D102  # as in the base class
+    def held(self, sizes: Sizes) -> tuple[Shape, ...]:  # noqa: D102  # as in the base class
+        return ((H, ONE, ONE),)
+
+    def formula(self) -> str:  # noqa: D102
         return f"x - slope * distance{' / sqrt(D)' if self.scaled else ''}"
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102

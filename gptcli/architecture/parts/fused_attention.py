@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from msgspec.structs import replace
 
-from gptcli.architecture.axes import ONE, D, Dim, H, number
+from gptcli.architecture.axes import ONE, D, Dim, H, Shape, Sizes, number
 from gptcli.architecture.books import (
     BOOL,
     FP32,
@@ -45,6 +45,9 @@ class FusedAttention(Part, frozen=True, kw_only=True):
     @property
     def random(self) -> bool:  # noqa: D102  # as in the base class
         return self.rate > 0
+
+    def held(self, sizes: Sizes) -> tuple[Shape, ...]:  # noqa: D102
+        return () if self.alibi is None else self.alibi.held(sizes)
 
     def formula(self) -> str:  # noqa: D102
         added = " + slopes" if self.alibi else ""

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from msgspec import Struct
 
-from gptcli.architecture.axes import Dim, Shape
+from gptcli.architecture.axes import Dim, Shape, Sizes
 from gptcli.architecture.books import Conditions, Kernel, Value
 from gptcli.architecture.products import MatrixProduct
 from gptcli.architecture.roles import Role
@@ -79,6 +79,14 @@ class Part(Struct, frozen=True, kw_only=True):
     def buffers(self) -> dict[str, Shape]:
         """Return what it keeps beside its parameters, which no training changes, by name."""
         return {}
+
+    def held(self, sizes: Sizes) -> tuple[Shape, ...]:
+        """Return the shapes of all that its leaf keeps in fp32 beside its parameters: buffers, stored or not.
+
+        Args:
+            sizes: the value of every axis but B and T.
+        """
+        return tuple(self.buffers().values())
 
     def visited(self, shape: Shape) -> Shape:
         """Return how much of a weight of this shape one token uses: all of it, unless the part chooses."""

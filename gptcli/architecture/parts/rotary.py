@@ -7,7 +7,7 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gptcli.architecture.axes import ONE, Dim, number
+from gptcli.architecture.axes import ONE, Dim, Shape, Sizes, number, size
 from gptcli.architecture.books import (
     BOOL,
     FP32,
@@ -104,7 +104,11 @@ class RotaryTable(Part, frozen=True, kw_only=True):
     scaling: Scaling = Scaling()
     interleaved: bool = False
 
-    def formula(self) -> str:  # noqa: D102  # as in the base class
+    def held(self, sizes: Sizes) -> tuple[Shape, ...]:  # noqa: D102  # as in the base class
+        frequencies = (number(size(self.width, sizes) // 2),)
+        return (frequencies,) * (2 if self.scaling.kind == "longrope" else 1)
+
+    def formula(self) -> str:  # noqa: D102
         stretched = f", {self.scaling.kind}" if self.scaling.kind != "none" else ""
         return f"cos, sin of position / {self.base:g}**(2i / R){stretched}"
 

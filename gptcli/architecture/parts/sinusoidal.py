@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from gptcli.architecture.axes import Dim, number
+from gptcli.architecture.axes import Dim, Shape, Sizes, number, size
 from gptcli.architecture.books import FP32, INDEX, Conditions, Kernel, Value
 from gptcli.architecture.calls import Calls
 from gptcli.architecture.parts.part import Family, Part
@@ -20,7 +20,10 @@ class Sinusoidal(Part, frozen=True, kw_only=True):
     width: Dim
     offset: int = 0
 
-    def formula(self) -> str:  # noqa: D102  # as in the base class
+    def held(self, sizes: Sizes) -> tuple[Shape, ...]:  # noqa: D102  # as in the base class
+        return ((number(size(self.width, sizes) // 2),),)
+
+    def formula(self) -> str:  # noqa: D102
         return "[sin, cos] of position * exp(-i * log(10000) / (C/2 - 1))"
 
     def products(self) -> tuple[MatrixProduct, ...]:  # noqa: D102
