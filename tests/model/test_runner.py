@@ -166,7 +166,7 @@ def test_the_temperature_of_queries_is_what_the_key_says() -> None:
     said = re.search(r"multiply queries with (.+?); 0", next(each.description for each in meant if each.description))
     assert said is not None
     part = Temperature(label="x", reads=("x", "positions"), shape=(number(1),), floor=4.0, scale=0.3)
-    found = Leaf(part, {}, None)(torch.ones(1, 1, 9, 1), torch.arange(9)).flatten().tolist()
+    found = Leaf(part, {}, lambda *_: nn.Parameter())(torch.ones(1, 1, 9, 1), torch.arange(9)).flatten().tolist()
     known = {"temperature_scale": 0.3, "log": log, "floor": floor, "this": 4.0}
     assert found == pytest.approx([eval(said[1], known | {"p": p}) for p in range(9)])  # noqa: S307  # our own words
     assert found[2] == 1 < found[3] < found[7]

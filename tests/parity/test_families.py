@@ -233,7 +233,7 @@ def test_layers_for_multi_token_prediction_are_counted_as_transformers_builds_th
     from transformers import DeepseekV3Config, DeepseekV3ForCausalLM
     from transformers.modeling_layers import MtpModel
 
-    keys = {
+    keys: dict[str, Any] = {
         "vocab_size": 61, "hidden_size": 48, "intermediate_size": 80, "moe_intermediate_size": 20,
         "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 4, "n_routed_experts": 8, "n_group": 2,
         "topk_group": 1, "num_experts_per_tok": 2, "kv_lora_rank": 12, "q_lora_rank": 20, "qk_rope_head_dim": 8,

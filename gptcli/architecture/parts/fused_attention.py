@@ -88,7 +88,7 @@ def _mask(part: FusedAttention, calls: Calls, q: Value, k: Value) -> Value | Non
         if rows == 1:
             return bias
         unseen = hidden(calls, "unseen", (q.shape[2], k.shape[2]), part.window, chunked=part.chunked)
-        filled = calls.masked("bias:masked", bias, unseen)
+        filled = calls.constant("bias:masked", (H, q.shape[2], k.shape[2]), q.item, (bias, unseen))
         calls.hold(bias, unseen)
         return filled
     if rows == 1 or (rows == keys and not narrow):
