@@ -45,8 +45,12 @@ class Tally(NamedTuple):
 
     def with_those_of(self, other: "Tally") -> "Tally":
         """Return what came of both."""
-        sums = (mine + others for mine, others in zip(self[:3], other[:3], strict=True))
-        return Tally(*sums, max(self.worst, other.worst))
+        return Tally(
+            self.cells + other.cells,
+            self.left_out + other.left_out,
+            self.off + other.off,
+            max(self.worst, other.worst),
+        )
 
     @property
     def known(self) -> int:

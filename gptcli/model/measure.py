@@ -242,7 +242,7 @@ def _mode(run: MeasuredRun) -> AbstractContextManager[Any]:
 
 @contextmanager
 def _fake_tensors() -> Iterator[None]:
-    with OnesInFakes():  # type: ignore[no-untyped-call]
+    with OnesInFakes():
         yield
 
 

@@ -92,7 +92,7 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.live -= size
 
 
-class OnesInFakes(FakeTensorMode):
+class OnesInFakes(FakeTensorMode):  # type: ignore[no-untyped-call]
     """Fake tensors off which code may read numbers, which they have not: each is 1.
 
     Adafactor reads norms; what it allocates does not depend on them. It is one mode with the
