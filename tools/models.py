@@ -39,6 +39,8 @@ name.
   largest departure from transformers' logits on both paths of attention, as a share of the largest logit
   (`tests/parity/test_family_weights.py`).
 - **Greedy**: of 40 tokens, how many equal `generate(do_sample=False)`.
+- **Books**: the peaks of a forward pass, of generation and of a training step, tied and untied, on both paths of
+  attention, equal to the byte to what torch allocates (`tests/analysis/test_families.py`, `make accuracy`).
 
 """
 _WORDS = {
