@@ -15,6 +15,7 @@ from gptcli.config.model_config import KEYS, ModelConfig
 from gptcli.config.names import HUB_FILE, model_name, name_from_path
 from gptcli.config.presets import preset_named, preset_paths, preset_spellings
 from gptcli.config.printable import printable, shortened
+from gptcli.config.python_reader import without_assignment
 from gptcli.config.scalars import resolve_scalar
 from gptcli.config.together import check_together
 from gptcli.config.validate import check_entry, check_missing
@@ -75,7 +76,7 @@ def load_config(
     """
     preset = _preset_of(source)
     place, data, default_name, is_path = _read_source(source, preset)
-    entries, problems = read_yaml_mapping(data, place)
+    entries, problems = read_yaml_mapping(without_assignment(data, place), place)
     if not is_path:
         entries = {key: replace(entry, place=f"{place}, line {entry.line}") for key, entry in entries.items()}
     file = _translated(entries, place)

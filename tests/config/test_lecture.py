@@ -99,3 +99,14 @@ def test_nanochat(tmp_path: Path) -> None:
     assert (config["activation"], config["logit_softcap"], config["norm_scale"]) == ("relu2", 15.0, "none")
     with pytest.raises(InputProblemsError, match="window_pattern"):
         loaded(tmp_path, said | {"window_pattern": "SSSL"})
+
+
+def test_a_rate_of_dropout_for_each_place(tmp_path: Path) -> None:
+    """Exercise 4.3 of the lecture's chapter 4."""
+    said = {"vocab_size": 97, "context_length": 16, "emb_dim": 8, "n_heads": 2, "n_layers": 1, "qkv_bias": False}
+    rates = {"drop_rate_emb": 0.1, "drop_rate_attn": 0.2, "drop_rate_shortcut": 0.3}
+    path = tmp_path / "config.yaml"
+    path.write_text(json.dumps(said | rates))
+    config = load_config(str(path), environ={}).config
+    assert (config.embedding_drop_rate, config.attention_drop_rate, config.drop_rate) == (0.1, 0.2, 0.3)
+    assert config.positions == "learned"

@@ -29,6 +29,9 @@ _RENAMED = {
     "layer_norm_eps": "norm_eps",
     "attention_bias": "qkv_bias",
     "attention_dropout": "attention_drop_rate",
+    "drop_rate_emb": "embedding_drop_rate",
+    "drop_rate_attn": "attention_drop_rate",
+    "drop_rate_shortcut": "drop_rate",
     "tie_word_embeddings": "weight_tying",
     "rope_factor": "rope_factor",
     "rope_orig_max": "rope_original_length",
@@ -41,6 +44,8 @@ _SAME = (
     *("hidden_dim", "n_kv_groups", "head_dim", "rope_base", "rope_local_base", "sliding_window"),
     *("num_experts", "num_experts_per_tok", "rope_attention_factor", "logit_scale"),
 )
+# GPT-2's alone; the last three are exercise 4.3's, a rate for each place.
+_DROPPED = ("drop_rate", "drop_rate_emb", "drop_rate_attn", "drop_rate_shortcut")
 _READ_APART = ("qk_norm", "rope_freq", "layer_types", "sliding_window_stride", "query_pre_attn_scalar")
 _PASSED_OVER = frozenset({"dtype", "bos_token_id", "eos_token_id", "pad_token_id"})
 
@@ -105,7 +110,7 @@ _Code = Callable[[Entries], dict[str, object]]
 
 def _code_for(said: Entries) -> tuple[str, _Code]:
     """Return the author's code that a dictionary is for, by the keys that it has."""
-    if "drop_rate" in said or "latent_dim" in said or "sliding_window_size" in said:
+    if any(key in said for key in _DROPPED) or "latent_dim" in said or "sliding_window_size" in said:
         return "GPT-2", _gpt2
     if "query_pre_attn_scalar" in said or "rope_local_base" in said:
         return "Gemma 3", _gemma3
