@@ -12,6 +12,7 @@ from gptcli.api.weights import load_weights
 from gptcli.model.generate import generate
 from gptcli.model.gpt import GPT
 from gptcli.model.load import load_model
+from gptcli.model.products import choose_products
 
 _SIZES: dict[str, tuple[str, dict[str, Any]]] = {
     "llama": (
@@ -47,13 +48,17 @@ def peers_and_ours(name: str) -> tuple[list[Any], GPT]:
 
     kind, sizes = _SIZES[name]
     torch.manual_seed(0)
-    config = AutoConfig.for_model(kind, vocab_size=_VOCABULARY, max_position_embeddings=_CONTEXT, **sizes)
+
+    def build(way: str) -> Any:  # with a config of its own, in which transformers writes the way
+        config = AutoConfig.for_model(kind, vocab_size=_VOCABULARY, max_position_embeddings=_CONTEXT, **sizes)
+        from_config: Any = AutoModelForCausalLM.from_config
+        return from_config(config, attn_implementation="sdpa", experts_implementation=way).eval()
+
     ways = _EXPERTS if name == "experts" else _EXPERTS[:1]
-    build: Any = AutoModelForCausalLM.from_config
-    first = build(config, attn_implementation="sdpa", experts_implementation=ways[0]).eval()
+    first = build(ways[0])
     peers = [first]
     for way in ways[1:]:
-        other = build(config, attn_implementation="sdpa", experts_implementation=way).eval()
+        other = build(way)
         other.load_state_dict(first.state_dict(), assign=True)
         peers.append(other)
     with tempfile.TemporaryDirectory() as folder:
@@ -61,6 +66,7 @@ def peers_and_ours(name: str) -> tuple[list[Any], GPT]:
         model = load_model(load_weights(folder).recognised, dtype=torch.float32)
         for parameter in model.parameters():  # which would be pages of a file that is gone
             parameter.data = parameter.data.clone()
+    choose_products(model)
     return peers, model
 
 

@@ -18,17 +18,23 @@ def lacks_instructions(dtype: str) -> bool:
     """
     if dtype not in _INSTRUCTIONS or platform.machine() != "x86_64":
         return False
-    flags = _flags()
+    flags = _listed("flags")
     return bool(flags) and flags.isdisjoint(_INSTRUCTIONS[dtype])
 
 
+def is_not_intel() -> bool:
+    """Return whether this processor is known to be of another maker than Intel."""
+    makers = _listed("vendor_id")
+    return bool(makers) and "GenuineIntel" not in makers
+
+
 @cache
-def _flags() -> frozenset[str]:
-    """Return the flags of the first processor; none where the system does not list them."""
+def _listed(key: str) -> frozenset[str]:
+    """Return the words that the system lists for the first processor; none where it does not."""
     try:
         with _CPUINFO.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
-                if line.startswith("flags"):
+                if line.startswith(key):
                     return frozenset(line.partition(":")[2].split())
     except OSError:
         pass

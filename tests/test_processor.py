@@ -13,9 +13,9 @@ LINES = "processor\t: 0\nvendor_id\t: Some\nflags\t\t: fpu sse {}\nbugs\t\t: non
 
 @pytest.fixture(autouse=True)
 def _asked_again() -> Iterator[None]:
-    processor._flags.cache_clear()
+    processor._listed.cache_clear()
     yield
-    processor._flags.cache_clear()
+    processor._listed.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,21 @@ def test_torch_finds_the_same_on_this_machine(dtype: str) -> None:
     """Where both see the same units: a kernel can hide some, and torch may name them otherwise one day."""
     found = torch.cpu.get_capabilities()
     instructions = {key for keys in processor._INSTRUCTIONS.values() for key in keys}
-    if found.get("architecture") != "x86_64" or not instructions <= found.keys() or not (listed := processor._flags()):
+    listed = processor._listed("flags")
+    if found.get("architecture") != "x86_64" or not instructions <= found.keys() or not listed:
         pytest.skip("not Linux on x86-64, or torch has other names")
     if (found.get("avx512_f"), found.get("amx_tile")) != ("avx512f" in listed, "amx_tile" in listed):
         pytest.skip("the system hides instructions that torch finds")
     assert processor.lacks_instructions(dtype) == (not any(found[key] for key in processor._INSTRUCTIONS[dtype]))
+
+
+@pytest.mark.parametrize(
+    ("lines", "known"),
+    [(LINES, True), (LINES.replace("Some", "GenuineIntel"), False), (LINES.replace("vendor_id", "maker"), False)],
+)
+def test_another_maker_is_one_that_the_system_names(
+    lines: str, known: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cpuinfo").write_text(lines)
+    monkeypatch.setattr(processor, "_CPUINFO", tmp_path / "cpuinfo")
+    assert processor.is_not_intel() == known

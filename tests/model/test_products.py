@@ -36,12 +36,13 @@ def test_equal_to_a_product_in_double_precision(
     bias = torch.rand(outputs, generator=draw) if biased else None
     expected = F.linear(x.double(), weight.double(), None if bias is None else bias.double())
     given = (x.clone(), weight.clone())
-    for many, wide, slice_ in ((products._MANY_ROWS, products._WIDE, products._SLICE), (7, 50, 16)):
-        monkeypatch.setattr(products, "_MANY_ROWS", many)
-        monkeypatch.setattr(products, "_WIDE", wide)
-        monkeypatch.setattr(products, "_SLICE", slice_)
+    names = ("_MANY_ROWS", "_WIDE", "_SLICE", "_LEAST_TURNED")
+    settings = tuple(getattr(products, name) for name in names)
+    for values, turn in ((settings, False), ((7, 50, 16, 1), False), ((7, 50, 16, 1), True)):
+        for name, value in zip(names, values, strict=True):
+            monkeypatch.setattr(products, name, value)
         with torch.inference_mode():
-            found = Product(weight, bias)(x, weight, bias)
+            found = Product(weight, turn)(x, weight, bias)
         assert found.shape == expected.shape
         assert found.is_contiguous()
         torch.testing.assert_close(found.double(), expected, rtol=1e-6, atol=1e-5)
@@ -52,8 +53,50 @@ def test_equal_to_a_product_in_double_precision(
 def test_a_part_of_a_longer_text_is_multiplied_as_it_lies() -> None:
     x, weight = torch.rand(3, 5, 40), torch.rand(53, 40)
     with torch.inference_mode():
-        found = Product(weight, None)(x[:, -1:], weight, None)
+        found = Product(weight)(x[:, -1:], weight, None)
         torch.testing.assert_close(found, F.linear(x[:, -1:], weight))
+
+
+def test_turned_results_come_in_slices_that_fit_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products._space, "numbers", torch.empty(100))
+    x, weight, bias = torch.rand(2, 4, 36), torch.rand(27, 36), torch.rand(27)
+    out = torch.empty(8, 30)
+    for own in (None, bias):
+        products.turned(x.view(8, 36), weight, own, out[:, 2:29])  # 12 outputs at a time, 3 at last
+        torch.testing.assert_close(out[:, 2:29], F.linear(x, weight, own).view(8, 27))
+
+
+def test_few_rows_are_turned_where_the_processor_is_not_intels(monkeypatch: pytest.MonkeyPatch) -> None:
+    weight, calls = torch.rand(256, 256), []
+    monkeypatch.setattr(products, "turned", lambda rows, *_: calls.append(len(rows)))
+    with torch.inference_mode():
+        for turn in (False, True):
+            for rows in (1, 2, 128, 129):
+                Product(weight, turn)(torch.rand(1, rows, 256), weight, None)
+            Product(weight, turn)(torch.rand(5, 3, 256).transpose(0, 1), weight, None)  # not as it lies
+    assert calls == [2, 128]
+
+
+@pytest.mark.parametrize("biased", [False, True], ids=["no-bias", "bias"])
+@pytest.mark.parametrize("outputs", [48, 53])
+@pytest.mark.parametrize("turn", [False, True])
+def test_experts_multiply_each_run_with_their_own_matrix(
+    biased: bool, outputs: int, turn: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "_LEAST_TURNED", 1)
+    monkeypatch.setattr(products, "_MOST_TURNED", 4)
+    draw = torch.Generator().manual_seed(1)
+    weight, rows = torch.rand(6, outputs, 40, generator=draw), torch.rand(11, 40, generator=draw)
+    bias = torch.rand(6, outputs, generator=draw) if biased else None
+    runs = [(0, 0, 1), (2, 1, 5), (3, 5, 6), (5, 6, 11)]
+    expected = torch.cat(
+        [F.linear(rows[start:end], weight[e], None if bias is None else bias[e]) for e, start, end in runs]
+    )
+    multiply = products.ExpertProduct(weight, turn)
+    with torch.inference_mode():
+        torch.testing.assert_close(multiply(rows, weight, bias, runs), expected)
+        other = weight.clone()
+        torch.testing.assert_close(multiply(rows, other.zero_(), None, runs), torch.zeros(11, outputs))
 
 
 def test_more_threads_than_parts() -> None:
@@ -62,7 +105,7 @@ def test_more_threads_than_parts() -> None:
     try:
         x, weight, bias = torch.rand(1, 1, 36), torch.rand(24, 36), torch.rand(24)
         with torch.inference_mode():
-            torch.testing.assert_close(Product(weight, bias)(x, weight, bias), F.linear(x, weight, bias))
+            torch.testing.assert_close(Product(weight)(x, weight, bias), F.linear(x, weight, bias))
     finally:
         torch.set_num_threads(before)
 

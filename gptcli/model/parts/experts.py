@@ -82,8 +82,7 @@ class Experts(Leaf):
     """The chosen experts' feed forwards, summed by their shares.
 
     Attributes:
-        multiply: puts the product of some rows with one expert's matrix in its place; `gptcli.model.products` has a
-            faster one.
+        products: what multiplies with the matrices of a name; `gptcli.model.products` puts faster ones in these places.
     """
 
     down_proj: nn.Parameter
@@ -93,7 +92,11 @@ class Experts(Leaf):
         self.first = "gate_up_proj" if part.gated else "up_proj"
         self.amount = size(E, sizes)
         self.activation = BY_NAME[part.activation]
-        self.multiply: Multiply = multiplied
+        self.products: dict[str, GroupedProduct] = dict.fromkeys((self.first, "down_proj"), grouped)
+
+    def matrices(self) -> list[tuple[str, Tensor]]:
+        """Return the matrices of all experts (E, out, in) by their names."""
+        return [(name, getattr(self, name)) for name in self.products]
 
     def forward(self, x: Tensor, chosen: Tensor, shares: Tensor) -> Tensor:
         """(B, T, C), (B, T, A) and (B, T, A) -> (B, T, C)."""
@@ -137,24 +140,27 @@ class Experts(Leaf):
             rows, weight, bias = rows.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype)
         if torch.is_grad_enabled():
             return _Grouped.apply(rows, weight, bias, runs)  # type: ignore[no-any-return, no-untyped-call]
-        return _grouped(rows, weight, bias, runs, self.multiply)
+        return self.products[name](rows, weight, bias, runs)
 
 
-Multiply = Callable[[Tensor, Tensor, Tensor | None, Tensor], object]
+# Rows (nA, in), matrices (E, out, in), their biases (E, out) or None, and which rows are whose -> (nA, out).
+GroupedProduct = Callable[[Tensor, Tensor, Tensor | None, Runs], Tensor]
 
 
-def multiplied(rows: Tensor, matrix: Tensor, bias: Tensor | None, out: Tensor) -> object:
-    """Put (m, in) times the transpose of (out, in), plus (out), in its place (m, out)."""
-    if bias is None:
-        return torch.mm(rows, matrix.t(), out=out)
-    return torch.addmm(bias, rows, matrix.t(), out=out)
-
-
-def _grouped(rows: Tensor, weight: Tensor, bias: Tensor | None, runs: Runs, multiply: Multiply) -> Tensor:
+def grouped(rows: Tensor, weight: Tensor, bias: Tensor | None, runs: Runs) -> Tensor:
+    """Multiply each run of rows with the transpose of its expert's matrix, and add its bias."""
     out = rows.new_empty(len(rows), weight.shape[1])
     for expert, start, end in runs:
-        multiply(rows[start:end], weight[expert], None if bias is None else bias[expert], out[start:end])
+        multiplied(rows[start:end], weight[expert], None if bias is None else bias[expert], out[start:end])
     return out
+
+
+def multiplied(rows: Tensor, matrix: Tensor, bias: Tensor | None, out: Tensor) -> None:
+    """Put (m, in) times the transpose of (out, in), plus (out), in its place (m, out)."""
+    if bias is None:
+        torch.mm(rows, matrix.t(), out=out)
+    else:
+        torch.addmm(bias, rows, matrix.t(), out=out)
 
 
 class _Grouped(torch.autograd.Function):
@@ -167,7 +173,7 @@ class _Grouped(torch.autograd.Function):
     def forward(ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor | None, runs: Runs) -> Tensor:
         ctx.save_for_backward(rows, weight)
         ctx.runs, ctx.biased = runs, bias is not None
-        return _grouped(rows, weight, bias, runs, multiplied)
+        return grouped(rows, weight, bias, runs)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:

@@ -65,7 +65,7 @@ class Rotary(Leaf):
 
     def forward(self, x: Tensor, table: Tensor) -> Tensor:
         """(B, H, T, D) and (2, T, R) -> (B, H, T, D)."""
-        cos, sin = table.to(x.dtype)  # (T, R) each
+        cos, sin = table.to(x.dtype).unbind()  # (T, R) each
         turning = x.narrow(-1, 0, self.width) if self.rest else x  # (B, H, T, R)
         turned = torch.addcmul(turning * cos, self._across(turning), sin, value=-1 if self.part.reversed else 1)
         return torch.cat((turned, x.narrow(-1, self.width, self.rest)), dim=-1) if self.rest else turned
