@@ -79,7 +79,7 @@ def _composite(part: RMSNorm, calls: Calls, read: Value) -> list[Kernel]:
 
         wide = x.to(float32)
         root = rsqrt(pow(wide, 2).mean(-1, keepdim=True).add_(eps))
-        return wide.mul(root).mul(weight).type_as(x)
+        return wide.mul(root).mul(weight).contiguous().type_as(x)
 
     The backward of each call is its formula in torch's ``tools/autograd/derivatives.yaml``; the engine then sums what
     ``mul`` passes back over the dimensions in which it broadcast.
@@ -103,10 +103,13 @@ def _composite(part: RMSNorm, calls: Calls, read: Value) -> list[Kernel]:
     if widened:
         calls.mapped("", calls.laid_out("laid", scaled), item=read.item)
         return calls.done(*([scale] if scale is not None else []))
-    if narrow:
-        scaled = calls.mapped("narrow", scaled, item=read.item)
+    if narrow:  # laid out in fp32, then narrowed
+        laid = calls.laid_out("laid", scaled, _STEPS)
+        calls.hold(wide)
+        calls.mapped("", laid, item=read.item)
         calls.hold(root)
-    calls.laid_out("", scaled)
+    else:
+        calls.laid_out("", scaled)
     return calls.done(*([scale] if scale is not None else []))
 
 
