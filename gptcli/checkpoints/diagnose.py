@@ -37,6 +37,7 @@ def structure_findings(matched: Matched, network: Network, encoding_size: int) -
         *_dtypes(matched),
         *_buffers(matched),
         *_left_out(matched),
+        *_wrapped(matched),
     ]
 
 
@@ -60,7 +61,7 @@ def _missing(
         held = matched.weights.get(weight.path, {})
         way = next((part.place.spelling for part in held.values()), 0)
         for number, (name, place) in enumerate(_tensors(ways[pattern][way], described[weight.path])):
-            stored = matched.wrapper + name.replace(INDEX, str(block))
+            stored = matched.wrapping.stored(name.replace(INDEX, str(block)))
             wanted[block].add(stored)
             if place.family == "norm" and place.name == "bias":
                 shifts.add(stored)
@@ -201,6 +202,16 @@ def _left_out(matched: Matched) -> Iterator[Finding]:
         bytes_ = sum(tensor.nbytes for tensor in tensors)
         message = f"{len(tensors):,} tensors of {bytes_:,} bytes belong to {what}, which are not run: left out"
         yield Finding("note", "left-out", printable(tensors[0].name), message)
+
+
+def _wrapped(matched: Matched) -> Iterator[Finding]:
+    """Say which words were taken for a training program's, not the network's."""
+    wrapping = matched.wrapping
+    around = [f"{printable(wrapping.prefix)!r} before them"] if wrapping.prefix else []
+    around += [f"{printable(word)!r} inside" for word in wrapping.inside]
+    if around:
+        name = next((each for each, bare in wrapping.names.items() if each != bare), "")
+        yield Finding("note", "wrapped", printable(name), f"names are read without {' and '.join(around)}")
 
 
 def _dtypes(matched: Matched) -> Iterator[Finding]:

@@ -18,9 +18,6 @@ from gptcli.checkpoints.pieces import EACH, Place, Stored
 from gptcli.config import ModelConfig
 from gptcli.config.entries import OUR_DIALECT
 
-# What training wrappers put before every name: torch.compile, DataParallel and DistributedDataParallel.
-WRAPPERS = ("_orig_mod.", "module.")
-
 
 class Layout(Struct, frozen=True, kw_only=True):
     """How one program stores a network.

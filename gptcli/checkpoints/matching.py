@@ -8,9 +8,10 @@ from gptcli.architecture import Network
 from gptcli.architecture.axes import Sizes
 from gptcli.architecture.network import INDEX, sizes_of_layer
 from gptcli.architecture.roles import TO_RESIDUAL, Role
-from gptcli.checkpoints.layouts import LAYOUTS, WRAPPERS, Layout, split_expert, split_index
+from gptcli.checkpoints.layouts import LAYOUTS, Layout, split_expert, split_index
 from gptcli.checkpoints.pieces import Place
 from gptcli.checkpoints.stored import StoredTensor
+from gptcli.checkpoints.wrapping import Known, Wrapping, unwrapped
 
 
 class Part(Struct, frozen=True):
@@ -47,7 +48,7 @@ class Matched(Struct, frozen=True):
         weights: path -> the tensors it is stored in, in the order of its rows.
         buffers: tensors that are skipped.
         unexpected: tensors that belong to nothing.
-        wrapper: the prefix of a training wrapper that every name carries, or "".
+        wrapping: what a training program put around the names.
         prefixed: whether the names carry the layout's own prefix.
         left_out: tensors that belong to what is not run, by what that is.
     """
@@ -56,7 +57,7 @@ class Matched(Struct, frozen=True):
     weights: dict[str, dict[int, Part]]
     buffers: list[StoredTensor]
     unexpected: list[StoredTensor]
-    wrapper: str
+    wrapping: Wrapping
     prefixed: bool
     left_out: dict[str, list[StoredTensor]] = {}
 
@@ -110,27 +111,14 @@ def match(
     Returns:
         None where no layout knows even one of the names.
     """
-    wrapper = _wrapper(tensors)
     candidates = []
     if family is not None and network is not None:
-        candidates.append(_match_layout(family, tensors, wrapper, network, ahead))
+        candidates.append(_match_layout(family, tensors, network, ahead))
         if candidates[0].weights and not candidates[0].unexpected:  # a big model has 45,000 names: none is tried again
             return candidates[0]
-    candidates += [_match_layout(layout, tensors, wrapper, network, ahead) for layout in LAYOUTS.values()]
+    candidates += [_match_layout(layout, tensors, network, ahead) for layout in LAYOUTS.values()]
     best = max(candidates, key=lambda matched: (_known(matched), *_preference(matched, said)))
     return best if _known(best) else None
-
-
-def _wrapper(tensors: Mapping[str, StoredTensor]) -> str:
-    """Return the wrappers' prefix that most names carry."""
-    wrapper = ""
-    while True:
-        more = next(
-            (w for w in WRAPPERS if 2 * sum(name.startswith(wrapper + w) for name in tensors) > len(tensors)), ""
-        )
-        if not more:
-            return wrapper
-        wrapper += more
 
 
 def _known(matched: Matched) -> int:
@@ -159,15 +147,14 @@ def _lying_right(matched: Matched) -> int:
     return right
 
 
-def _match_layout(
-    layout: Layout, tensors: Mapping[str, StoredTensor], wrapper: str, network: Network | None, ahead: int
-) -> Matched:
+def _match_layout(layout: Layout, tensors: Mapping[str, StoredTensor], network: Network | None, ahead: int) -> Matched:
     places = layout.places(network)
-    prefixed = bool(layout.prefix) and any(name.startswith(wrapper + layout.prefix) for name in tensors)
-    matched = Matched(layout, {}, [], [], wrapper, prefixed, {})
+    wrapping = unwrapped((name for name in tensors if not _stands_beside(layout, name)), _names_in(layout, places))
+    prefixed = bool(layout.prefix) and any(name.startswith(layout.prefix) for name in wrapping.names.values())
+    matched = Matched(layout, {}, [], [], wrapping, prefixed, {})
     depth = network.stack.depth if network is not None else 0
     for name, tensor in tensors.items():
-        full = name.removeprefix(wrapper)
+        full = wrapping.names.get(name, name)
         bare = layout.bare(full)
         pattern, block = split_index(bare)
         found = list(_parts(tensor, places, bare))
@@ -177,11 +164,25 @@ def _match_layout(
             continue
         elif pattern in layout.buffers or pattern.endswith(layout.buffers_end):
             matched.buffers.append(tensor)
-        elif layout.beside and full.startswith(layout.beside):
+        elif _stands_beside(layout, full):
             matched.left_out.setdefault(_BESIDE, []).append(tensor)
         else:
             matched.unexpected.append(tensor)
     return matched
+
+
+def _stands_beside(layout: Layout, name: str) -> bool:
+    return bool(layout.beside) and name.startswith(layout.beside)
+
+
+def _names_in(layout: Layout, places: Mapping[str, tuple[Place, ...]]) -> Known:
+    """Return what says of a name whether the layout has it, with its prefix or without."""
+
+    def known(name: str) -> bool:
+        pattern, _ = split_index(layout.bare(name))
+        return pattern in places or pattern in layout.buffers or split_expert(pattern)[0] in places
+
+    return known
 
 
 _AHEAD = "layers that predict tokens further ahead"
