@@ -10,7 +10,6 @@ from gptcli.analysis.params import count_parameters
 from gptcli.architecture import (
     Group,
     Network,
-    Part,
     Sizes,
     Stack,
     Step,
@@ -86,6 +85,9 @@ class _Facts(Struct, frozen=True):
     """What a node has in every layer alike; a group's figures are those of its parts."""
 
     formula: str
+    shape: tuple[int, ...]
+    symbols: list[str]
+    bytes: int
     weights: dict[str, tuple[int, ...]]
     tied_to: str | None
     parameters: int
@@ -98,17 +100,24 @@ def _listed(network: Network, sizes: Sizes, dtype: str) -> list[FlowStep]:
     for step in steps(network, sizes):
         key = (id(step.node), *step.sizes.values())
         if key not in known:
-            known[key] = _facts(step.node, step.sizes)
-        listed.append(_step(step, known[key], dtype))
+            known[key] = _facts(step, dtype)
+        listed.append(_step(step, known[key]))
     return listed
 
 
-def _facts(node: Part | Group, sizes: Sizes) -> _Facts:
-    parameters, flops = _figures(node, sizes)
-    if isinstance(node, Group):
-        return _Facts(node.formula(), {}, None, parameters, flops)
-    weights = {name: shape_sizes(shape, sizes) for name, shape in node.weights().items()}
-    return _Facts(node.formula(), weights, node.tied_to, parameters, flops)
+def _facts(step: Step, dtype: str) -> _Facts:
+    node, numbers = step.node, step.numbers
+    part = None if isinstance(node, Group) else node
+    weights = {} if part is None else {name: shape_sizes(shape, step.sizes) for name, shape in part.weights().items()}
+    return _Facts(
+        node.formula(),
+        numbers,
+        [str(dim) for dim in step.shape],
+        bytes_of(prod(numbers), dtype),
+        weights,
+        None if part is None else part.tied_to,
+        *_figures(node, step.sizes),
+    )
 
 
 def _figures(node: Node, sizes: Sizes) -> tuple[int, int]:
@@ -121,15 +130,15 @@ def _figures(node: Node, sizes: Sizes) -> tuple[int, int]:
     return parameters, sum(product.flops(sizes) for product in node.products())
 
 
-def _step(step: Step, facts: _Facts, dtype: str) -> FlowStep:
+def _step(step: Step, facts: _Facts) -> FlowStep:
     return FlowStep(
         path=step.path,
         label=step.label,
         operation=step.kind,
         formula=facts.formula,
         reads=list(step.reads),
-        shape=step.numbers,
-        symbols=[str(dim) for dim in step.shape],
+        shape=facts.shape,
+        symbols=facts.symbols,
         block=step.block,
         parent=step.path.rpartition(".")[0] or None,
         group=step.group,
@@ -137,5 +146,5 @@ def _step(step: Step, facts: _Facts, dtype: str) -> FlowStep:
         tied_to=facts.tied_to,
         parameters=facts.parameters,
         flops=facts.flops,
-        bytes=bytes_of(prod(step.numbers), dtype),
+        bytes=facts.bytes,
     )
