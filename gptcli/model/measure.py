@@ -26,7 +26,7 @@ from gptcli.model.forward import DTYPES
 from gptcli.model.gpt import GPT
 from gptcli.model.parts.embedding import Embedding
 from gptcli.model.parts.leaf import Leaf
-from gptcli.model.products import choose_products
+from gptcli.model.products import choose_products, room
 from gptcli.model.profiled import Recording, recorded
 from gptcli.model.tap import observed
 from gptcli.model.tracker import LiveBytes, OnesInFakes
@@ -371,7 +371,7 @@ def _profiled(existing: list[Tensor]) -> Iterator[_Reading]:
 
 @contextmanager
 def _tracked(existing: list[Tensor]) -> Iterator[_Reading]:
-    tracker = LiveBytes(existing)
+    tracker = LiveBytes(existing, beside=[room()])
     with tracker:
         reading = _Stepwise(lambda: tracker.peak, tracker.restart_peak)
         yield reading

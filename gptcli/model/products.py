@@ -42,6 +42,8 @@ def choose_products(model: GPT) -> None:
     if weight.device.type != "cpu" or model.network.attention != "sdpa":
         return
     turn = processor.is_not_intel() and type(weight) is nn.Parameter  # fake ones are of another type
+    if turn:
+        room()  # made before a pass, which would count it
     mkl = weight.dtype == torch.float32 and torch.backends.mkl.is_available()  # type: ignore[no-untyped-call]
     for module in model.modules():
         if isinstance(module, Experts) and mkl:
@@ -182,13 +184,18 @@ class _Space(threading.local):
 _space = _Space()
 
 
+def room() -> Tensor:
+    """Return the room of this thread."""
+    return _space.numbers
+
+
 def turned(rows: Tensor, matrix: Tensor, bias: Tensor | None, out: Tensor) -> None:
     """Put (m, in) times the transpose of (out, in), plus (out), in its place (m, out).
 
     What is multiplied is (out, in) times (in, m), some outputs at a time, whose results are turned while they are in
     the cache.
     """
-    amount, columns, space = rows.shape[0], rows.t(), _space.numbers
+    amount, columns, space = rows.shape[0], rows.t(), room()
     step = space.shape[0] // amount
     for start in range(0, matrix.shape[0], step):
         some, place = matrix[start : start + step], out[:, start : start + step]

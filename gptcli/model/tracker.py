@@ -28,18 +28,22 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     Args:
         existing: tensors that live already and count from the start.
+        beside: tensors that live already and do not count, such as the room that products keep for themselves.
 
     Attributes:
         live: bytes alive now.
         peak: the most that were alive at once since the start or the last `restart_peak`.
     """
 
-    def __init__(self, existing: Iterable[Tensor] = ()) -> None:
+    def __init__(self, existing: Iterable[Tensor] = (), beside: Iterable[Tensor] = ()) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.live = 0
         self.peak = 0
         self._states = ExitStack()
         self._known: dict[int, ref[UntypedStorage]] = {}
+        self._beside = [tensor.untyped_storage() for tensor in beside]  # held, so that no other gets its place
+        for storage in self._beside:
+            self._known[storage._cdata] = ref(storage)
         for tensor in existing:
             self.count(tensor)
 
