@@ -67,6 +67,7 @@ def _kept(kernel: Kernel, needs: set[str], trains: Trains) -> Kernel:
         for each in kernel.gradients
         if isinstance(each, Gradient) and (trains(each.of) if each.parameter else each.of in needs)
     }
+    wanted |= {kernel.arrives} if kernel.arrives and trains(kernel.arrives) else set()
     reads = tuple(read for read in kernel.reads if read in needs)
     if not wanted and not reads:
         return replace(kernel, differentiable=False, saves=(), gradients=(), cached=False)

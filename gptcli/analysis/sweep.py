@@ -333,7 +333,10 @@ class Sweep:
                 new[name] = self._passed(kernel, incoming[0])
         if not saved_go_early:
             self._release_all([*node.saved, *node.extras])
-        self._release_all(incoming)
+        if kernel.arrives:
+            arrived += incoming
+        else:
+            self._release_all(incoming)
         for name, buffer in new.items():
             self._accumulate(gradients, name, buffer)
         if self.accumulating:

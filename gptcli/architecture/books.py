@@ -123,6 +123,7 @@ class Kernel(Struct, frozen=True, kw_only=True):
         inverse: what its backward does to the incoming gradient, which is a view of that where it can be.
         parts: whether what it passes back are pieces of the incoming gradient.
         together: whether all that it makes is made at once: not its value last.
+        arrives: the parameter whose gradient the incoming one is, as it is: that of a sum of it and a number.
     """
 
     outs: tuple[str, ...]
@@ -140,6 +141,7 @@ class Kernel(Struct, frozen=True, kw_only=True):
     inverse: Permuted | Reshaped | None = None
     parts: bool = False
     together: bool = False
+    arrives: str = ""
 
 
 class Conditions(Struct, frozen=True, kw_only=True):

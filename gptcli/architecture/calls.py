@@ -52,7 +52,7 @@ class Calls:
         self._out = out
         self._reads = reads
         self._given = given
-        self._plus_one: dict[str, str] = {}
+        self._arriving: set[str] = set()
 
     # What is there
 
@@ -250,8 +250,9 @@ class Calls:
         value = Value(self.name(step), max(weight.item, FP32), weight.shape)
         made = (Amount(self.label, value.shape, value.item),)
         if value.item == weight.item:
-            self._add(value, made, (), differentiable=False)
-            self._plus_one[value.name] = weight.name
+            self._add(value, made, ())
+            self.kernels[-1] = replace(self.kernels[-1], arrives=weight.name)
+            self._arriving.add(value.name)
             return value
         wide = self.widened(f"{step}:wide", weight)
         self._add(value, made, (wide.name,))
@@ -322,6 +323,12 @@ class Calls:
         self._add(value, made, (x.name, spread.outs[0]), parts=True)
         return value
 
+    def for_product(self, step: str, x: Value) -> Value:
+        """Return what autocast makes of a product's input: a copy in half precision, where it is wider."""
+        if not self._given.autocast or x.item <= self._given.item:
+            return x
+        return self.mapped(step, x, item=self._given.item, label="Inputs in half precision")
+
     def product(self, step: str, x: Value, y: Value, label: str = "", copies: str = "") -> Value:
         """``x @ y`` of (..., n, k) and (..., k, m) with the same dimensions before: one batched product."""
         *batch, n, k = x.shape
@@ -391,9 +398,8 @@ class Calls:
         sizes = self.sizes(value.shape)
         whole = Amount(PASSED_BACK, value.shape, value.item)
         sums = self.sizes(read.shape) != sizes
-        mine = self._is_own(read) or read.name in self._plus_one
-        own = Amount("Gradients" if mine else PASSED_BACK, read.shape, read.item)
-        read = replace(read, name=self._plus_one.get(read.name, read.name))
+        mine = self._is_own(read)
+        own = Amount("Gradients" if mine or read.name in self._arriving else PASSED_BACK, read.shape, read.item)
         if not sums and read.item == value.item:
             return [Gradient(own, read.name, mine, shape=sizes)], []
         late: list[Gradient | Temporary] = []

@@ -182,10 +182,19 @@ def over_keys(calls: Calls, step: str, rows: Value, matrices: Value) -> Value:
     _, groups, _, columns = matrices.shape
     (many,), (few,) = calls.sizes((heads,)), calls.sizes((groups,))
     if many == few:
-        return calls.product(step, rows, matrices, copies=COPIES)
+        return _product(calls, step, rows, matrices)
     together = calls.reshaped(f"{step}:together", rows, (batch, groups, many // few * tokens, width), COPIES)
-    product = calls.product(f"{step}:product", together, matrices, copies=COPIES)
+    product = _product(calls, f"{step}:product", together, matrices)
     return calls.reshaped(step, product, (batch, heads, tokens, columns))
+
+
+def _product(calls: Calls, step: str, rows: Value, matrices: Value) -> Value:
+    """A product of two values, which autocast narrows first, the second before the first."""
+    right = calls.for_product(f"{step}:columns", matrices)
+    left = calls.for_product(f"{step}:rows", rows)
+    product = calls.product(step, left, right, copies=COPIES)
+    calls.hold(rows, matrices)
+    return product
 
 
 def hidden(calls: Calls, step: str, square: Shape, window: Dim | None = None, *, chunked: bool = False) -> Value:

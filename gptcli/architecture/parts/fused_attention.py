@@ -68,15 +68,18 @@ class FusedAttention(Part, frozen=True, kw_only=True):
         dropping = given.training and self.rate > 0
         if alone:  # the queries of a group as so many tokens of one head
             q = calls.reshaped("grouped", q, (q.shape[0], k.shape[1], number(many // few), q.shape[-1]))
+        taken = (q, k, v)
+        v, k, q = (calls.for_product(f"{n}:half", x) for n, x in zip("vkq", reversed(taken), strict=True))
         if given.device == "cpu" and (dropping or calls.sizes(q.shape[-1:]) != calls.sizes(v.shape[-1:])):
             mixed = _step_by_step(self, calls, (q, k, v), mask, given, dropping=dropping, causal=rows > 1)
         else:
             mixed = _flash(calls, "mixed", q, k, v, mask)
+        calls.hold(q, k, v)
         if alone:
             calls.reshaped("", mixed, (q.shape[0], ONE, number(many) * v.shape[-1]))
         else:
             calls.merged("", mixed)
-        return calls.done(q, k, v, *([mask] if mask is not None else []))
+        return calls.done(*taken, *([mask] if mask is not None else []))
 
 
 def _mask(part: FusedAttention, calls: Calls, q: Value, k: Value) -> Value | None:

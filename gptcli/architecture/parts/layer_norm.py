@@ -11,7 +11,6 @@ from gptcli.architecture.books import (
     Conditions,
     Gradient,
     Kernel,
-    NotInBooksError,
     Value,
     of_parameter,
 )
@@ -54,16 +53,17 @@ class LayerNorm(Part, frozen=True, kw_only=True):
     def kernels(self, out: str, reads: Sequence[Value], given: Conditions) -> list[Kernel]:  # noqa: D102
         (read,) = reads
         calls = Calls(self.label, out, reads, given)
-        if given.autocast and self.heads is not None:
-            raise NotInBooksError(self.kind, "weights of each head under autocast")
         scale = None
         if self.scale == "one_plus_weight":
             scale = calls.plus_one("scale", calls.parameter("weight", (self.features,)))
         if scale is not None and read.item < scale.item and not given.autocast:
             return self._widened(calls, read, scale, given)
-        item = max(given.stream_item, read.item)
-        # The CPU keeps mean and deviation in the dtype of its input.
-        statistic = Amount("Layer norm statistics", read.shape[:-1], item if given.device == "cpu" else FP32)
+        # Autocast widens the input on CUDA alone. The CPU keeps mean and deviation in the dtype of the weights.
+        widest = max(given.stream_item, read.item)
+        on_cpu = given.device == "cpu"
+        item = read.item if on_cpu else widest
+        own_item = widest if self.heads is None else read.item  # weights of each head are not the call's
+        statistic = Amount("Layer norm statistics", read.shape[:-1], own_item if on_cpu else FP32)
         own = {} if self.heads is not None else self.weights()
         gradients = (
             Gradient(Amount(PASSED_BACK, read.shape, read.item), read.name),
