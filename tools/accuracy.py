@@ -2,7 +2,8 @@
 
 Every cell is one forward pass or training step. The small models run on real tensors under torch's profiler and on fake
 tensors under a tracker; GPT-2's published sizes run on fake tensors, which take no memory. A cell that is off is
-listed, and the exit code is 1.
+listed, and the exit code is 1. Each family of decoders has a row in a table of its own (`tools.family_books`), which
+``--only families`` measures and writes anew, leaving the rest of the page.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from gptcli.api.figures import measured_run
 from gptcli.api.runs import on_this_processor
 from gptcli.architecture import describe
 from gptcli.config import ModelConfig, load_config
-from tools import published
+from tools import family_books, published
 
 PAGE = Path(__file__).parents[1] / "docs" / "accuracy.md"
 
@@ -132,8 +133,8 @@ _MEASURED = {
 }
 
 
-def page(rows: list[str], off: list[str]) -> str:
-    """Return docs/accuracy.md."""
+def page(rows: list[str], off: list[str], by_family: list[str]) -> str:
+    """Return docs/accuracy.md; ``by_family`` is its section of the families."""
     import torch
 
     sections = [
@@ -160,6 +161,7 @@ def page(rows: list[str], off: list[str]) -> str:
         "",
         *(f"- {key}: {', '.join(map(str, dict.fromkeys(values)))}" for key, values in WIDE.items()),
         "",
+        *by_family,
         "## Cells that are not exact",
         "",
         *(off or ["None."]),
@@ -178,13 +180,22 @@ def page(rows: list[str], off: list[str]) -> str:
     return "\n".join(sections) + "\n"
 
 
-def main() -> int:
-    """Measure, write the page and return 1 if a cell is off."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="every twentieth cell, printed and not written")
-    step = 20 if parser.parse_args().quick else 1
+def with_families(text: str, by_family: list[str]) -> str:
+    """Return a page with its section of the families measured anew."""
+    before, _, rest = text.partition(f"{family_books.TITLE}\n")
+    after = rest[rest.index("\n## ") + 1 :]
+    return before + "\n".join(by_family) + "\n" + after
+
+
+def only_families(step: int) -> tuple[str, list[str]]:
+    """Measure the families alone and return the page and what is off."""
+    by_family, off = family_books.section(step)
+    return with_families(PAGE.read_text(encoding="utf-8"), by_family), off
+
+
+def everything(step: int) -> tuple[str, list[str]]:
+    """Measure every ``step``-th cell and return the page and what is off."""
     small, wide = list(cells_of_grid())[::step], covering_cells(WIDE)[::step]
-    os.environ.setdefault("OMP_NUM_THREADS", "2")
     results = [
         run_cells("tiny", small, fake=False),
         run_cells("tiny", small, fake=True),
@@ -193,8 +204,20 @@ def main() -> int:
             for name in dict.fromkeys(WIDE["model"])
         ),
     ]
-    off = [line for _, lines in results for line in lines]
-    text = page([row for row, _ in results], off)
+    by_family, families_off = family_books.section(step)
+    off = [line for _, lines in results for line in lines] + [f"- a cell of {family}" for family in families_off]
+    return page([row for row, _ in results], off, by_family), off
+
+
+def main() -> int:
+    """Measure, write the page and return 1 if a cell is off."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="every twentieth cell, printed and not written")
+    parser.add_argument("--only", choices=["families"], help="the table by family alone; the rest of the page stays")
+    chosen = parser.parse_args()
+    step = 20 if chosen.quick else 1
+    os.environ.setdefault("OMP_NUM_THREADS", "2")
+    text, off = (only_families if chosen.only else everything)(step)
     print(text)
     if step == 1:
         PAGE.write_text(text, encoding="utf-8")

@@ -6,6 +6,7 @@ table of it, a row a family; ``tests/analysis/test_families.py`` holds every fig
 
 import itertools
 from collections.abc import Iterator
+from functools import reduce
 from typing import Any, Literal, NamedTuple
 
 from msgspec.structs import replace
@@ -24,6 +25,7 @@ BATCH, TOKENS = 2, 24  # past the windows of the small networks, which are 8 wid
 
 Mode = Literal["inference", "generate", "training"]
 MODES: dict[Mode, str] = {"inference": "forward pass", "generate": "generation", "training": "training step"}
+TITLE = "## By family"
 GRID: dict[str, Any] = {"dtype": ["fp32", "bf16"], "attention": ["sdpa", "explicit"], "tied": [False, True]}
 
 
@@ -121,18 +123,34 @@ def tallies(config: ModelConfig) -> dict[str, Tally]:
     return found
 
 
-def table(only: str | None = None) -> tuple[list[str], bool]:
-    """Return the table by family, and whether all its cells are exact; ``only`` one family's row."""
-    lines = [f"| family | {' | '.join(MODES.values())} | cells | largest error |", "|---|---|---|---|---|---|"]
-    exact = True
-    for family, config in families().items():
-        if only not in (None, family):
-            continue
+def row(family: str, found: dict[str, Tally], whole: Tally) -> str:
+    """Return a row of the table."""
+    worst = f"{whole.worst:.4%}" if whole.known else "-"
+    return f"| {family} | {' | '.join(map(str, found.values()))} | {whole.known} | {worst} |"
+
+
+def section(step: int = 1) -> tuple[list[str], list[str]]:
+    """Return the section of docs/accuracy.md, and the families with a cell that is off; every ``step``-th family."""
+    rows, off = [], []
+    for family, config in list(families().items())[::step]:
         found = tallies(config)
-        whole = Tally()
-        for each in found.values():
-            whole = whole.with_those_of(each)
-        worst = f"{whole.worst:.4%}" if whole.known else "-"
-        lines.append(f"| {family} | {' | '.join(map(str, found.values()))} | {whole.known} | {worst} |")
-        exact &= not whole.off
-    return lines, exact
+        whole = reduce(Tally.with_those_of, found.values())
+        rows.append(row(family, found, whole))
+        off += [family] if whole.off else []
+    return [*_head(), *rows, ""], off
+
+
+def _head() -> list[str]:
+    return [
+        TITLE,
+        "",
+        "A small network of each `model_type`, with every kind of layer that it has. Real tensors on the CPU under the",
+        f"tracker; {BATCH} texts of {TOKENS} tokens, past the windows. A column says how many cells are exact to",
+        "the byte, of how many; a cell of generation is a prompt and then a token, one of training has all its phases.",
+        "Every combination of:",
+        "",
+        *(f"- {key}: {', '.join(map(str, values))}" for key, values in GRID.items()),
+        "",
+        f"| family | {' | '.join(MODES.values())} | cells | largest error |",
+        "|---|---|---|---|---|---|",
+    ]
