@@ -317,3 +317,26 @@ def test_what_lies_over_a_file_is_worked_out_anew(tmp_path: Path) -> None:
     config = load_config(str(path), set_values=["n_layers=6", "n_heads=8", "n_kv_groups=2"], environ={}).config
     assert (config.layer_pattern, config.sliding_window, config.n_layers) == ("2F2L", 8, 6)
     assert (config.n_heads, config.n_kv_groups, config.head_dim, config.family) == (8, 2, 128, "qwen3")
+
+
+def test_gemma_3_computes_no_cap_of_scores_whatever_its_config_says(tmp_path: Path) -> None:
+    """transformers' Gemma3Attention keeps the number and hands it to nothing; Gemma2Attention does."""
+    document = known("gemma3_text-a")["config"] | {"attn_logit_softcapping": 50.0}
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(document))
+    resolved = load_config(str(path), environ={})
+    assert resolved.config.attention_softcap == 0.0
+    assert any("attn_logit_softcapping 50.0 is not read by transformers" in note for note in resolved.notes)
+    assert read(known("gemma2-a")["config"] | {"attn_logit_softcapping": 50.0}).attention_softcap == 50.0
+
+
+@pytest.mark.parametrize("model_type", ["persimmon", "phi", "stablelm"])
+def test_an_odd_part_of_a_head_is_noted_where_heads_are_cut_by_it(model_type: str, tmp_path: Path) -> None:
+    """Their code takes so many numbers of a head as are said, and rotates one more, which fails."""
+    path = tmp_path / "config.json"
+    document = {"model_type": model_type, "hidden_size": 40, "num_attention_heads": 4, "partial_rotary_factor": 0.5}
+    path.write_text(json.dumps(document | {"num_key_value_heads": 4}))
+    (note,) = load_config(str(path), environ={}).notes
+    assert "5 of a head's 10 numbers are rotated, which are no whole pairs" in note
+    path.write_text(json.dumps(document | {"num_key_value_heads": 4, "hidden_size": 48}))
+    assert load_config(str(path), environ={}).notes == ()

@@ -40,6 +40,7 @@ def rope(
     spellings: Mapping[str, str] | None = None,
     default: Mapping[str, object] | None = None,
     also: frozenset[str] = frozenset(),
+    odd: bool = True,
 ) -> Reading:
     """Read one rotation for all layers.
 
@@ -51,6 +52,7 @@ def rope(
         spellings: other names of kinds.
         default: what the class takes where the file says nothing.
         also: what the family reads of the mapping itself.
+        odd: whether the family's code takes an odd part of a head; one that cuts heads by the part itself fails then.
     """
 
     def read(has: Settings) -> dict[str, object]:
@@ -67,17 +69,18 @@ def rope(
             raise has.refused(key, f"but its partial_rotary_factor is {share}, and this family rotates whole heads")
         if fraction is not None:
             found["rope_fraction"] = _number(has, key, told, "partial_rotary_factor")
-            found = whole_pairs(has, key, found)
+            found = whole_pairs(has, key, found, odd=odd)
         return {"positions": "rotary", **found}
 
     widths = ("head_dim", "hidden_size", "num_attention_heads") if fraction is not None else ()
     return Reading(tuple(dict.fromkeys((*_KEYS, base_key, fraction_key, *widths))), read)
 
 
-def whole_pairs(has: Settings, key: str, found: dict[str, object]) -> dict[str, object]:
+def whole_pairs(has: Settings, key: str, found: dict[str, object], *, odd: bool = True) -> dict[str, object]:
     """Rotate one number more where a part of a head is odd, as transformers does, by the frequencies of the part.
 
-    A frequency is ``base ** (-2i / part)``, which is ``(base ** (pairs / part)) ** (-2i / pairs)``.
+    A frequency is ``base ** (-2i / part)``, which is ``(base ** (pairs / part)) ** (-2i / pairs)``. Where a family's
+    code takes no ``odd`` part, that is noted: what is counted does not depend on it.
     """
     width = has.maybe_whole("head_dim") or has.whole("hidden_size") // max(has.whole("num_attention_heads"), 1)
     fraction, base = found["rope_fraction"], found["rope_base"]
@@ -89,6 +92,11 @@ def whole_pairs(has: Settings, key: str, found: dict[str, object]) -> dict[str, 
     if found.get("rope_scaling", "linear") not in ("linear", "llama3"):
         raise has.refused(
             key, f"but {part} of a head's {width} numbers are no whole pairs; change partial_rotary_factor"
+        )
+    if not odd:
+        has.notes.append(
+            f"{part} of a head's {width} numbers are rotated, which are no whole pairs; transformers' code for this "
+            f"family cannot run that, here {part + 1} are rotated"
         )
     return found | {"rope_fraction": share(part + 1, width), "rope_base": base ** ((part + 1) / part)}
 

@@ -12,7 +12,7 @@ FAMILY = Family(
         qk_norm,
         activation("hidden_act"),
         dropout("hidden_dropout", attention="attention_dropout"),
-        rope(fraction=0.5),
+        rope(fraction=0.5, odd=False),
     ),
     implied={"bias": True, "qkv_bias": True, "init": "gpt2", "family": "persimmon"},
     nothing=frozenset({"num_key_value_heads"}),  # no code reads it

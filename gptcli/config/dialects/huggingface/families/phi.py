@@ -21,7 +21,7 @@ FAMILY = Family(
         qk_norm,
         activation("hidden_act"),
         dropout("resid_pdrop", embedding="embd_pdrop", attention="attention_dropout"),
-        rope(fraction=0.5),
+        rope(fraction=0.5, odd=False),
     ),
     implied={"bias": True, "qkv_bias": True, "norm_position": "parallel", "head_bias": True, "init": "gpt2"},
 )

@@ -28,7 +28,7 @@ FAMILY = Family(
         biases(qkv="use_qkv_bias"),
         activation("hidden_act"),
         dropout("hidden_dropout", attention="attention_dropout"),
-        rope(fraction=0.25),
+        rope(fraction=0.25, odd=False),
     ),
     implied={"gated": True, "bias": False, "qkv_bias": False, "norm_bias": True, "init": "gpt2"},
 )
