@@ -17,7 +17,7 @@ demo: $(VENV)/.installed ## install, and run: gptcli forward "Every effort moves
 
 # Slow tests are grids and random cases beyond those that every run has.
 test: $(VENV)/.installed-dev ## install with the development tools, and run the tests; with CI=true the slow ones too
-	$(BIN)/python -m pytest -n 2 $(if $(CI),,-m "not slow")
+	$(BIN)/python -m pytest -n 3 $(if $(CI),,-m "not slow")
 
 lint: $(VENV)/.installed-dev ## ruff, format, types, import contracts, docs: all that is checked without a test
 	$(BIN)/ruff check .
