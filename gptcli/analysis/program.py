@@ -1,6 +1,7 @@
 """The described network as the sequence of kernels that runs, each value with the moment it is let go."""
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -69,7 +70,7 @@ def program_of(network: Network, given: Conditions, *, last_only: bool = False) 
     shared = {name: start.values[name] for name in others}
     return Program(
         before=before,
-        runs=[_repeated(run, given, stream, layers, shared) for run in stack.runs],
+        runs=[each for run in stack.runs for each in _in_a_row(_repeated(run, given, stream, layers, shared))],
         after=_section(_Builder(given, last, {}), network.parts[place + 1 :], {names[place]: SOURCE}),
         others=others,
     )
@@ -85,6 +86,13 @@ def _repeated(
             builder = _Builder(own, stream, dict(layer.sizes), shared)
             known[layer] = _section(builder, layer.body.parts, {"x": SOURCE}, kept=tuple(shared))
     return Repeated([known[layer] for layer in period], run.times)
+
+
+def _in_a_row(run: Repeated) -> list[Repeated]:
+    """Take equal layers in a row as runs of their own, where what holds them is not repeated."""
+    if run.times > 1:
+        return [run]
+    return [Repeated([section], len(list(alike))) for section, alike in groupby(run.period)]
 
 
 def section_of(listed: Sequence[Kernel], result: str) -> Section:
