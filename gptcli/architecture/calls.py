@@ -14,6 +14,7 @@ from gptcli.architecture.axes import ONE, Shape, number, shape_sizes
 from gptcli.architecture.books import (
     BOOL,
     FP32,
+    HALF_INPUTS,
     PASSED_BACK,
     TEMPORARIES,
     Amount,
@@ -327,7 +328,7 @@ class Calls:
         """Return what autocast makes of a product's input: a copy in half precision, where it is wider."""
         if not self._given.autocast or x.item <= self._given.item:
             return x
-        return self.mapped(step, x, item=self._given.item, label="Inputs in half precision")
+        return self.mapped(step, x, item=self._given.item, label=HALF_INPUTS)
 
     def product(self, step: str, x: Value, y: Value, label: str = "", copies: str = "") -> Value:
         """``x @ y`` of (..., n, k) and (..., k, m) with the same dimensions before: one batched product."""

@@ -354,8 +354,10 @@ class _Reading:
 
 
 def _reading(existing: list[Tensor], run: MeasuredRun) -> AbstractContextManager[_Reading]:
-    how = {"tracker": _tracked, "allocator": _allocated, "profiler": _profiled}
-    return how[run.instrument or instrument(run.device, fake=run.fake)](existing)
+    how = run.instrument or instrument(run.device, fake=run.fake)
+    if how == "tracker":  # fakes have no such room, and one made among them would stay a fake
+        return _tracked(existing, () if run.fake else (room(),))
+    return {"allocator": _allocated, "profiler": _profiled}[how](existing)
 
 
 @contextmanager
@@ -370,8 +372,8 @@ def _profiled(existing: list[Tensor]) -> Iterator[_Reading]:
 
 
 @contextmanager
-def _tracked(existing: list[Tensor]) -> Iterator[_Reading]:
-    tracker = LiveBytes(existing, beside=[room()])
+def _tracked(existing: list[Tensor], beside: Iterable[Tensor]) -> Iterator[_Reading]:
+    tracker = LiveBytes(existing, beside)
     with tracker:
         reading = _Stepwise(lambda: tracker.peak, tracker.restart_peak)
         yield reading

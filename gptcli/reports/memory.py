@@ -47,6 +47,7 @@ class MemoryReport(RunReport, frozen=True, kw_only=True):
             empty then.
         peak_unknown: why it is not known, or null.
         process_bytes: what Python and torch themselves take, which is not in the peak; null where it is not known.
+        routing: how tokens are taken to choose among experts: ``balanced``; null without experts.
         notes: what to know of the figures, a line each.
     """
 
