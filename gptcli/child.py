@@ -9,13 +9,13 @@ import selectors
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from threading import RLock
 from time import monotonic, sleep
 from typing import Any, TextIO, cast
 
 from gptcli.errors import GptcliError
-from gptcli.signals import end_on_signals_no_more, undone
+from gptcli.signals import end_on_signals_no_more, held_back, undone
 
 _DOING, _LINE, _RESULT = b"D", b"L", b"R"
 _LENGTH_BYTES = 8
@@ -175,19 +175,24 @@ def started(function: Callable[[], bytes], *, limit: float | None = None) -> Ite
     reader, writer = os.pipe()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()  # or both processes would print what is left
+    with ExitStack() as undoing:
+        with held_back():  # a signal between the fork and `undone` would leave the process behind
+            child = Child(_forked(function, reader, writer, seal, limit), reader, seal)
+            undoing.enter_context(undone(child.end))
+        os.close(writer)
+        undoing.callback(os.close, reader)
+        yield child
+
+
+def _forked(function: Callable[[], bytes], reader: int, writer: int, seal: bytes, limit: float | None) -> int:
+    """Return the number of a new process, which runs the function."""
     try:
         pid = os.fork()
     except OSError as error:
         raise GptcliError(f"no process can be started: {error.strerror or error}") from None
     if pid == 0:
         _live(function, reader, writer, seal, limit)
-    os.close(writer)
-    child = Child(pid, reader, seal)
-    with undone(child.end):
-        try:
-            yield child
-        finally:
-            os.close(reader)
+    return pid
 
 
 def announce(doing: str) -> None:

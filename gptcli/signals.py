@@ -24,12 +24,28 @@ def end_on_signals() -> None:
             signal.signal(number, _end)
 
 
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Let the signals that end this process wait until the block ends.
+
+    What is made inside can so be handed to `undone` before a signal comes. A process that is forked inside inherits the
+    wait and ends it with `end_on_signals_no_more`. Only for systems that fork: others cannot hold signals back.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ending_signals())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def end_on_signals_no_more() -> None:
     """Give the signals back to the system and forget what is to be undone: a forked process owns none of it."""
     _pending.clear()
     for number in _ending_signals():
         if signal.getsignal(number) in (_end, signal.default_int_handler):
             signal.signal(number, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ending_signals())
 
 
 @contextmanager

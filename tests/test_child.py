@@ -14,6 +14,9 @@ import pytest
 from gptcli import child
 from gptcli.child import ChildError, announce, started
 
+# the parent is held up between its child's birth and the next line
+_SLOW_FORK = "fork = os.fork; os.fork = lambda: (pid := fork()) and (time.sleep(0.5), pid)[1]"
+
 
 def run(function: Callable[[], bytes], limit: float | None = 60) -> bytes:
     with started(function) as process:
@@ -138,10 +141,12 @@ def test_it_reads_nothing_from_the_keyboard() -> None:
     assert run(lambda: os.read(0, 10)) == b""
 
 
-def test_it_ends_with_its_parent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("slow", ["", _SLOW_FORK])
+def test_it_ends_with_its_parent(tmp_path: Path, slow: str) -> None:
     note = tmp_path / "pid"
     code = f"""
 import os, time
+{slow}
 from gptcli.signals import end_on_signals
 from gptcli.child import started
 end_on_signals()
