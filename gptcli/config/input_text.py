@@ -21,6 +21,11 @@ def decode(data: bytes, place: str) -> str:
     return text
 
 
+def looks_like_json(text: str) -> bool:
+    """Return whether a JSON object starts here, so that a reader of YAML may find one."""
+    return text.lstrip().startswith("{")
+
+
 def fatal(place: str, line: int, message: str) -> InputProblemsError:
     """Make the error that ends the reading of a file at a line, or of the file as a whole at line 0."""
     return InputProblemsError([str(Problem(f"{place}:{line}" if line else place, message, line))])
