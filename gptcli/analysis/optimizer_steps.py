@@ -26,6 +26,7 @@ from gptcli.architecture.dtypes import BITS
 
 _LABEL = "Optimizer temporaries"
 _BF16 = BITS["bf16"] // 8
+_UNLIKE_IN_A_ROW = 2
 _NEWTON_SCHULZ_STEPS = 5  # torch.optim.Muon's default
 
 
@@ -34,7 +35,7 @@ class _Step(Struct, frozen=True):
 
     Attributes:
         memory: the books.
-        weights: in the order of ``parameters()``, of each run of layers two periods: what follows repeats them.
+        weights: in the order of ``parameters()``, of what stands in a row twice at most: what follows repeats it.
         amounts: every weight once, with how often it stands in the network.
         dtype: of the parameters.
         device: ``cpu`` or ``cuda``.
@@ -272,7 +273,10 @@ def _hold(memory: Memory, amounts: Iterable[tuple[Amount, int]], sign: int) -> N
 
 
 def _in_parameter_order(network: Network) -> list[Weight]:
-    """Return the weights in the order of ``parameters()``, of each run two periods: what follows repeats them."""
+    """Return the weights in the order of ``parameters()``, each layer and each period of a run twice in a row at most.
+
+    A step takes what the weight before it left, so a third layer in a row finds what the second has found.
+    """
     order: list[Weight] = []
     listed = trained_weights(network)
     kinds = {kind.layer: kind.index for kind in network.stack.kinds()}
@@ -281,6 +285,7 @@ def _in_parameter_order(network: Network) -> list[Weight]:
             order += [weight for weight in listed if weight.path.startswith(f"{name}.")]
             continue
         for run in node.runs:
-            for layer in run.once() * min(run.times, 2):
-                order += [weight for weight in listed if weight.path.startswith(f"{name}.{kinds[layer]}.")]
+            for layer, amount in run.period * min(run.times, _UNLIKE_IN_A_ROW):
+                own = [weight for weight in listed if weight.path.startswith(f"{name}.{kinds[layer]}.")]
+                order += own * min(amount, _UNLIKE_IN_A_ROW)
     return order

@@ -216,7 +216,7 @@ def _micro_batch(sweep: Sweep, program: Program, given: Conditions, options: Wor
     memory.begin(LOSS)
     kernels = loss_kernels(program.after.result, given, shared=options.accumulate > 1)
     loss_section = section_of(kernels, kernels[-1].outs[0])
-    logits.references += 1
+    logits.hold()
     loss, nodes_loss = sweep.forward(loss_section, logits, saving=True, source_name=program.after.result)
     layers.leave_autocast()
     if options.free_logits:
@@ -226,7 +226,7 @@ def _micro_batch(sweep: Sweep, program: Program, given: Conditions, options: Wor
 
     memory.begin(BACKWARD)
     root = memory.allocate(Amount("Gradient of the loss", (ONE,), given.stream_item))
-    root.references += 1
+    root.hold()
     gradients = {loss_section.result: root}
     sweep.backward(nodes_loss, gradients)
     sweep.backward(nodes_after, gradients)
@@ -293,7 +293,7 @@ class _Run:
     def forward(self, x: Buffer) -> Buffer:
         sweep = self._sweep
         for index in range(self._periods):
-            before, cached = sweep.memory.held.copy(), len(sweep.cached)
+            before, cached = len(sweep.memory.journal), len(sweep.cached)
             for section in self._period:
                 x = self._run(section, x)
             if index == _SWEPT_AT_AN_END - 1:
@@ -305,11 +305,11 @@ class _Run:
         source = state = None
         shared: list[Buffer] = []
         if self._recompute:  # the layer's input is all that is kept
-            x.references += 1
+            x.hold()
             source = x
             shared = list(self._sweep.shared.values())
             for buffer in shared:
-                buffer.references += 1
+                buffer.hold()
         if self._keeps_states and section.random:
             state = self._sweep.memory.allocate(_GENERATOR_STATE)
         x, nodes = self._sweep.forward(section, x, saving=self._saving)
@@ -318,12 +318,12 @@ class _Run:
 
     def leave_autocast(self) -> None:
         for buffer in self._cached_by_one:
-            if buffer.references == 1:
+            if buffer.owner.references == 1:
                 self._sweep.memory.add(buffer.amount, -self._skipped)
 
     def backward(self, gradients: dict[str, Buffer]) -> None:
         for index in reversed(range(self._periods)):
-            before = self._sweep.memory.held.copy()
+            before = len(self._sweep.memory.journal)
             for _ in self._period:
                 self._back(self._swept.pop(), gradients)
             if index == self._periods - _SWEPT_AT_AN_END:

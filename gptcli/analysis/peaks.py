@@ -4,16 +4,21 @@ What a sweep does depends on the kinds of operation and hardly on the sizes: a b
 large each tensor is and not which tensors there are. So the journal of one sweep is played back with other sizes.
 """
 
+from collections.abc import Iterator
+from itertools import accumulate, compress
+from math import prod
+from operator import mul
+
 from msgspec.structs import asdict
 
 from gptcli.analysis.optimizers import optimizer_named
 from gptcli.analysis.passes import swept
-from gptcli.analysis.sweep import Memory, rounded_bytes
+from gptcli.analysis.sweep import Memory, rounded_up
 from gptcli.analysis.weight_bytes import follows_sizes
 from gptcli.analysis.workload import Workload
 from gptcli.architecture import Network
-from gptcli.architecture.axes import Sizes
-from gptcli.architecture.books import WIDENED_ROWS, Amount
+from gptcli.architecture.axes import Shape, Sizes, size
+from gptcli.architecture.books import WIDENED_ROWS
 from gptcli.architecture.dtypes import CACHE_BITS
 
 _FREE_IN_CONFIG = ("name", "vocab_size", "context_length", "emb_dim", "norm_eps", "init")
@@ -69,21 +74,30 @@ def _structure(network: Network, options: Workload) -> object:
 
 
 class _Journal:
-    """The changes of one sweep, each tensor by its number."""
+    """The changes of one sweep, each tensor by its number; played back without a loop in Python."""
 
     def __init__(self, memory: Memory) -> None:
-        numbers: dict[Amount, int] = {}
         self._granularity = memory.granularity
-        self._changes = [entry and (numbers.setdefault(entry[0], len(numbers)), entry[1]) for entry in memory.journal]
-        self._amounts = list(numbers)
+        self._tensors: dict[tuple[Shape, int], int] = {}
+        self._changed: list[int] = []
+        self._times: list[int] = []
+        self._looked: list[bool] = []
+        for entry in memory.journal:
+            if entry is not None:
+                amount, times = entry
+                self._changed.append(self._tensors.setdefault((amount.shape, amount.item), len(self._tensors)))
+                self._times.append(times)
+                self._looked.append(False)
+            elif self._looked:
+                self._looked[-1] = True
+        self._dims = {dim for shape, _ in self._tensors for dim in shape}
 
     def peak(self, sizes: Sizes) -> int:
         """Play the changes back with other sizes."""
-        each = [rounded_bytes(amount, sizes, self._granularity) for amount in self._amounts]
-        live = peak = 0
-        for change in self._changes:
-            if change is not None:
-                live += each[change[0]] * change[1]
-            elif live > peak:
-                peak = live
-        return peak
+        known = {dim: size(dim, sizes) for dim in self._dims}
+        each = [
+            rounded_up(prod(map(known.__getitem__, shape)) * item, self._granularity) for shape, item in self._tensors
+        ]
+        changes: Iterator[int] = map(mul, map(each.__getitem__, self._changed), self._times)
+        live = accumulate(changes)
+        return max(compress(live, self._looked))

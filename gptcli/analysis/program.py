@@ -1,7 +1,6 @@
 """The described network as the sequence of kernels that runs, each value with the moment it is let go."""
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -70,7 +69,7 @@ def program_of(network: Network, given: Conditions, *, last_only: bool = False) 
     shared = {name: start.values[name] for name in others}
     return Program(
         before=before,
-        runs=[each for run in stack.runs for each in _in_a_row(_repeated(run, given, stream, layers, shared))],
+        runs=[each for run in stack.runs for each in _repeated(run, given, stream, layers, shared)],
         after=_section(_Builder(given, last, {}), network.parts[place + 1 :], {names[place]: SOURCE}),
         others=others,
     )
@@ -78,21 +77,22 @@ def program_of(network: Network, given: Conditions, *, last_only: bool = False) 
 
 def _repeated(
     run: Run, given: Conditions, stream: Shape, known: dict[Layer, Section], shared: dict[str, Value]
-) -> Repeated:
-    period = run.once()
-    for layer in period:
-        if layer not in known:
-            own = replace(given, sizes=sizes_of_layer(given.sizes, layer)) if layer.sizes else given
-            builder = _Builder(own, stream, dict(layer.sizes), shared)
-            known[layer] = _section(builder, layer.body.parts, {"x": SOURCE}, kept=tuple(shared))
-    return Repeated([known[layer] for layer in period], run.times)
+) -> list[Repeated]:
+    """Return the run; as runs of equal layers in a row, where what holds them is not repeated."""
+    period = [(_layer(layer, given, stream, known, shared), amount) for layer, amount in run.period]
+    if run.times == 1:
+        return [Repeated([section], amount) for section, amount in period]
+    return [Repeated([section for section, amount in period for _ in range(amount)], run.times)]
 
 
-def _in_a_row(run: Repeated) -> list[Repeated]:
-    """Take equal layers in a row as runs of their own, where what holds them is not repeated."""
-    if run.times > 1:
-        return [run]
-    return [Repeated([section], len(list(alike))) for section, alike in groupby(run.period)]
+def _layer(
+    layer: Layer, given: Conditions, stream: Shape, known: dict[Layer, Section], shared: dict[str, Value]
+) -> Section:
+    if layer not in known:
+        own = replace(given, sizes=sizes_of_layer(given.sizes, layer)) if layer.sizes else given
+        builder = _Builder(own, stream, dict(layer.sizes), shared)
+        known[layer] = _section(builder, layer.body.parts, {"x": SOURCE}, kept=tuple(shared))
+    return known[layer]
 
 
 def section_of(listed: Sequence[Kernel], result: str) -> Section:

@@ -6,11 +6,10 @@ had two readers.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from math import prod
+from collections.abc import Iterable, Sequence
 
 from gptcli.analysis.program import SOURCE, Section
-from gptcli.architecture.axes import Sizes, shape_sizes
+from gptcli.architecture.axes import Sizes, elements
 from gptcli.architecture.books import Amount, Gradient, Kernel, Permuted, Temporary
 from gptcli.architecture.strides import Numbers, contiguous, dense_like, permuted, viewed
 
@@ -21,7 +20,11 @@ _SHARED_WEIGHT = "shared weight"
 
 def rounded_bytes(amount: Amount, sizes: Sizes, granularity: int) -> int:
     """Return the bytes of a tensor as an allocator of that granularity counts them."""
-    exact = prod(shape_sizes(amount.shape, sizes)) * amount.item
+    return rounded_up(elements(amount.shape, sizes) * amount.item, granularity)
+
+
+def rounded_up(exact: int, granularity: int) -> int:
+    """Return the next multiple of the granularity."""
     return -(-exact // granularity) * granularity
 
 
@@ -31,31 +34,27 @@ class Buffer:
     Attributes:
         amount: what lies there.
         owner: what has allocated it: itself, or for a view another.
+        references: how many hold the memory, views of it included; an owner's.
         viewed: whether it is a view.
         strides: how its numbers lie; None for contiguous.
     """
 
-    __slots__ = ("_references", "amount", "owner", "strides", "viewed")
+    __slots__ = ("amount", "owner", "references", "strides", "viewed")
 
     def __init__(self, amount: Amount, owner: "Buffer | None" = None, strides: Numbers | None = None) -> None:
         self.amount = amount
         self.owner = owner or self
-        self._references = 1
+        self.references = 1
         self.viewed = owner is not None
         self.strides = strides
 
-    @property
-    def references(self) -> int:
-        """How many hold the memory, views of it included."""
-        return self.owner._references  # a view's owner is a buffer too
-
-    @references.setter
-    def references(self, amount: int) -> None:
-        self.owner._references = amount
+    def hold(self, times: int = 1) -> None:
+        """Take so many references more to the memory."""
+        self.owner.references += times
 
     def view(self, strides: Numbers | None) -> "Buffer":
         """Return a view, which holds the memory too."""
-        self.references += 1
+        self.hold()
         return Buffer(self.amount, self.owner, strides)
 
 
@@ -68,7 +67,6 @@ class Memory:
 
     Attributes:
         live: bytes.
-        held: how many tensors of each kind are alive.
         peak: the highest ``live``.
         peak_phase: the phase of that moment.
         phases: the highest ``live`` of each phase, in order.
@@ -78,9 +76,8 @@ class Memory:
     def __init__(self, sizes: Sizes, granularity: int = 1) -> None:
         self.sizes = sizes
         self.granularity = granularity
-        self._bytes: dict[Amount, int] = {}
+        self._bytes = _Bytes(sizes, granularity)
         self.live = 0
-        self.held: Held = Counter()
         self.peak = 0
         self._peak_entry = 0
         self.peak_phase = ""
@@ -96,19 +93,12 @@ class Memory:
 
     def bytes_of(self, amount: Amount) -> int:
         """Return the bytes of a tensor."""
-        known = self._bytes.get(amount)
-        if known is None:
-            known = self._bytes[amount] = rounded_bytes(amount, self.sizes, self.granularity)
-        return known
+        return self._bytes[amount]
 
     @property
     def at_peak(self) -> Held:
         """What was held at the peak."""
-        held: Held = Counter()
-        for entry in self.journal[: self._peak_entry]:
-            if entry is not None:
-                held[entry[0]] += entry[1]
-        return held
+        return _changes(self.journal[: self._peak_entry])
 
     def allocate(self, amount: Amount) -> Buffer:
         """Allocate a tensor; the caller holds one reference."""
@@ -118,21 +108,19 @@ class Memory:
 
     def release(self, buffer: Buffer) -> None:
         """Give up a reference; the memory goes with the last."""
-        buffer.references -= 1
-        if buffer.references == 0:
-            self.add(buffer.owner.amount, -1)
+        owner = buffer.owner
+        owner.references -= 1
+        if owner.references == 0:
+            self.add(owner.amount, -1)
 
     def add(self, amount: Amount, times: int) -> None:
         """Add or remove tensors without regard to references."""
         self.journal.append((amount, times))
-        self.held[amount] += times
-        self.live += times * self.bytes_of(amount)
+        self.live += times * self._bytes[amount]
 
-    def repeat(self, before: Held, times: int) -> None:
-        """Repeat the changes since ``before`` so many times more."""
-        changes = Counter(self.held)
-        changes.subtract(before)
-        for amount, change in changes.items():
+    def repeat(self, since: int, times: int) -> None:
+        """Repeat the changes since an entry of the journal so many times more."""
+        for amount, change in _changes(self.journal[since:]).items():
             self.add(amount, times * change)
         self.notice()
 
@@ -145,6 +133,27 @@ class Memory:
             self.peak = self.live
             self.peak_phase = self._phase
             self._peak_entry = len(self.journal)
+
+
+class _Bytes(dict[Amount, int]):
+    """The bytes of each tensor that was asked for."""
+
+    def __init__(self, sizes: Sizes, granularity: int) -> None:
+        super().__init__()
+        self._sizes, self._granularity = sizes, granularity
+
+    def __missing__(self, amount: Amount) -> int:
+        self[amount] = bytes_ = rounded_bytes(amount, self._sizes, self._granularity)
+        return bytes_
+
+
+def _changes(entries: Iterable[tuple[Amount, int] | None]) -> Held:
+    """Add up what was made and let go, by kinds of tensors."""
+    held: Held = Counter()
+    for entry in entries:
+        if entry is not None:
+            held[entry[0]] += entry[1]
+    return held
 
 
 class BackwardNode:
@@ -237,7 +246,7 @@ class Sweep:
     def rerun(self, section: Section, source: Buffer) -> list[BackwardNode]:
         """Run a section again for its backward pass, up to where its last saved tensor is there."""
         outer, self.cached = self.cached, []
-        source.references += 1
+        source.hold()
         values = {**self.shared, SOURCE: source}
         nodes = []
         last = _last_saving(section)
@@ -260,7 +269,7 @@ class Sweep:
     def _run(self, kernel: Kernel, values: dict[str, Buffer], *, saving: bool) -> BackwardNode:
         if kernel.view_of is not None:
             shared = values[kernel.view_of]
-            shared.references += len(kernel.outs)
+            shared.hold(len(kernel.outs))
             values.update(dict.fromkeys(kernel.outs, shared))
             extras = []
         else:
@@ -268,7 +277,7 @@ class Sweep:
             values[kernel.outs[0]] = made[0]
             extras = made[1:]
             if kernel.cached:
-                made[0].references += 1
+                made[0].hold()
                 self.cached.append(made[0])
         if not saving or not kernel.differentiable:
             self._release_all(extras)
@@ -286,7 +295,7 @@ class Sweep:
     def _saved(kernel: Kernel, values: dict[str, Buffer]) -> list[Buffer]:
         saved = [values[name] for name in kernel.saves if name in values]
         for buffer in saved:
-            buffer.references += 1
+            buffer.hold()
         return saved
 
     def backward(
@@ -348,7 +357,7 @@ class Sweep:
         if inverse is None:
             if kernel.parts:
                 return incoming.view(incoming.strides)
-            incoming.references += 1
+            incoming.hold()
             return incoming
         strides = incoming.strides or contiguous(inverse.shape)
         if isinstance(inverse, Permuted):
@@ -399,7 +408,7 @@ class Sweep:
             gradients[name] = buffer
             return
         first = gradients[name]
-        if first.references == 1 and not first.viewed:
+        if first.owner.references == 1 and not first.viewed:
             self.memory.release(buffer)
         else:
             gradients[name] = self.memory.allocate(buffer.amount)

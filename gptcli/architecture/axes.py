@@ -126,7 +126,13 @@ MEANING = {
 
 def size(dim: Dim, sizes: Sizes) -> int:
     """Return the number a dimension stands for."""
-    return sum(factor * prod(sizes[symbol] for symbol in axes) for factor, axes in dim.terms)
+    total = 0
+    for factor, axes in dim.terms:
+        term = factor
+        for symbol in axes:
+            term *= sizes[symbol]
+        total += term
+    return total
 
 
 def shape_sizes(shape: Shape, sizes: Sizes) -> tuple[int, ...]:

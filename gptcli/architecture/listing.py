@@ -1,6 +1,7 @@
 """The tree read as lists: every weight, every step. Shapes are written as people read them (`axes.plain`)."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -151,9 +152,10 @@ def read_shape(network: Network, layer: Layer | None, shape: Shape) -> Shape:
     return plain(bound(shape, own), sizes)
 
 
-def weights(network: Network) -> list[Weight]:
+@lru_cache(maxsize=4)
+def weights(network: Network) -> tuple[Weight, ...]:
     """List every weight once, those of each kind of layer with how many layers there are."""
-    return [
+    return tuple(
         Weight(
             f"{found.path}.{name}",
             read_shape(network, found.layer, shape),
@@ -164,7 +166,7 @@ def weights(network: Network) -> list[Weight]:
         )
         for found, part in parts_of(network)
         for name, shape in part.weights().items()
-    ]
+    )
 
 
 def each_weight(network: Network, sizes: Sizes) -> Iterator[Weight]:
