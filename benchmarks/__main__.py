@@ -1,7 +1,8 @@
-"""gptcli beside its peers: ``python -m benchmarks [--only NAME] [--quick]``.
+"""gptcli beside its peers: ``python -m benchmarks [--only NAME] [--quick] [--write]``.
 
 Each pair runs alternately (A B A B ...) after a warm-up that is not counted; what counts is the median of the ratios
-pair by pair. Without ``--only`` or ``--quick`` the figures are written to docs/benchmarks.md and docs/benchmarks.json.
+pair by pair. Without ``--only`` or ``--quick`` the figures are written to docs/benchmarks.md and docs/benchmarks.json;
+with ``--only NAME --write`` those rows take the place of theirs there, if they were measured on the same machine.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from benchmarks.process import ROOT, Ran, run
 from gptcli.architecture import describe
 
 _QUICK_RUNS = 3
+_FIGURES = ROOT / "docs" / "benchmarks.json"
 
 
 def main() -> int:
@@ -27,6 +29,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", metavar="NAME", help="pairs whose name or peer holds this")
     parser.add_argument("--quick", action="store_true", help=f"{_QUICK_RUNS} runs of each at most")
+    parser.add_argument("--write", action="store_true", help="with --only: they take the place of theirs in docs/")
     chosen = parser.parse_args()
     found = _json_of("benchmarks.machine")
     print(page.machine_lines(description(), found), flush=True)
@@ -38,11 +41,26 @@ def main() -> int:
     if not results:
         print(f"error: no pair holds {' or '.join(map(repr, chosen.only))}", file=sys.stderr)
         return 2
-    if not chosen.only and not chosen.quick:
+    whole = not chosen.only and not chosen.quick
+    if whole or chosen.write:
         told = {"machine": description(), **found, "pairs": results}
-        (ROOT / "docs" / "benchmarks.json").write_text(json.dumps(told, indent=1) + "\n")
+        told = told if whole else _with_rows(json.loads(_FIGURES.read_text()), told)
+        _FIGURES.write_text(json.dumps(told, indent=1) + "\n")
         (ROOT / "docs" / "benchmarks.md").write_text(page.page(told))
     return 1 if any(page.is_over(result) for result in results) else 0
+
+
+def _with_rows(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Return what is known with new rows in the place of theirs, and those that nobody had behind the last.
+
+    Raises:
+        SystemExit: the rows that are known are of another machine.
+    """
+    if known["machine"] != new["machine"]:
+        raise SystemExit("error: docs/benchmarks.json is of another machine or of other versions; run all")
+    rows = {(row["name"], row["against"]): row for row in known["pairs"]}
+    rows |= {(row["name"], row["against"]): row for row in new["pairs"]}
+    return {**known, "pairs": list(rows.values())}
 
 
 def measured(pair: Pair, runs: int) -> dict[str, Any]:

@@ -67,12 +67,21 @@ def text_file(folder: Path, megabytes: int) -> Path:
 TEXT_MEGABYTES = (100, 200, 1000)
 
 
+# Without torch: of the default model, and of the largest decoder; one training step of it takes over 10 TB.
+_BUDGET = ["--budget", "2000TB"]
+_SHORT_COMMANDS = [
+    *(["params"], ["memory"], ["flops"], ["flow"], ["fit", "--budget", "24GiB"]),
+    *([command, "-c", "deepseek-v3"] for command in ("params", "memory", "flops", "flow")),
+    *(["fit", "-c", "deepseek-v3", *more] for more in (_BUDGET, [*_BUDGET, "--mode", "inference"])),
+]
+
+
 def _starts() -> list[Pair]:
     hello = peer("hello")
     return [
         *(Pair(name=f"gptcli {' '.join(words)}", against="a Typer and Rich hello-world", limit=1.5, runs=21,
                ours=gptcli(*words), theirs=hello)
-          for words in (["params"], ["memory"], ["flops"], ["flow"], ["fit", "--budget", "24GiB"])),
+          for words in _SHORT_COMMANDS),
         Pair(name="gptcli tokenize", against="hello-world, tiktoken building its encoding", limit=1.2, runs=21,
              ours=gptcli("tokenize", TEXT), theirs=peer("hello_tiktoken", str(_vocabulary()), TEXT)),
         Pair(name="gptcli params", against="torchinfo on the naive network", limit=0.12, runs=5,

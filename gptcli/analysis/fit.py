@@ -1,6 +1,7 @@
 """The inverse of the ledger: the largest value whose peak fits a budget."""
 
 from collections.abc import Callable
+from itertools import count
 from math import gcd, lcm
 from typing import Literal
 
@@ -25,6 +26,9 @@ _WIDTH_MULTIPLE = 64
 
 _TABLE_BATCHES = (1, 2, 4, 8, 16, 32, 64)
 _TABLE_COLUMNS = 5
+
+_FARTHEST = 16  # times what is known to fit: as far as a guess goes
+_HALVED = 3  # of so many guesses the last halves, whatever the line says
 
 
 class NothingFitsError(GptcliError):
@@ -169,25 +173,45 @@ def heads_that_fit(network: Network, options: Workload, request: FitRequest) -> 
 
 
 def _largest_that_fits(question: _Question, request: FitRequest, peaks: Peaks) -> int:
-    """Double until it does not fit, then halve the interval: the peak never falls when a size grows."""
+    """Guess along the line through two known needs, and halve now and then: a need never falls when a size grows."""
     step, last = question.step, question.cap // question.step
 
-    def need(n: int) -> int:
-        return peaks.peak(*question.build(n * step)) + request.headroom
+    def known(n: int) -> _Known:
+        return _Known(n, peaks.peak(*question.build(n * step)) + request.headroom)
 
-    def fits(n: int) -> bool:
-        return need(n) <= request.budget
+    low = before = known(1)
+    if low.need > request.budget:
+        raise NothingFitsError(step, low.need)
+    high: _Known | None = None
+    for tries in count(1):
+        limit = last + 1 if high is None else high.n
+        if limit - low.n <= 1:
+            return low.n * step
+        if tries % _HALVED == 0 and high is not None:
+            guess = (low.n + high.n) // 2
+        else:
+            guess = _reaches(request.budget, before if high is None else high, low)
+        found = known(min(max(guess, low.n + 1), limit - 1))
+        if found.need <= request.budget:
+            before, low = low, found
+        else:
+            high = found
+    raise AssertionError("unreachable")
 
-    if not fits(1):
-        raise NothingFitsError(step, need(1))
-    low, high = 1, 2
-    while high <= last and fits(high):
-        low, high = high, 2 * high
-    high = min(high, last + 1)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return low * step
+
+class _Known(Struct, frozen=True):
+    """What a value needs: ``n`` steps, and the bytes with the headroom."""
+
+    n: int
+    need: int
+
+
+def _reaches(budget: int, other: _Known, low: _Known) -> int:
+    """Return where the line through both reaches the budget; without a high end not far beyond what is known."""
+    farthest = _FARTHEST * low.n
+    if other.need == low.need:
+        return farthest
+    return min(farthest, low.n + (budget - low.need) * (other.n - low.n) // (other.need - low.need))
 
 
 def _table(network: Network, options: Workload, available: int, peaks: Peaks) -> list[FitCell]:

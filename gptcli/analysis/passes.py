@@ -36,8 +36,8 @@ from gptcli.architecture.listing import parts_of, read_shape
 from gptcli.architecture.loss import loss_kernels
 
 # Between equal periods of a run memory moves by equal amounts, so its extremes lie at the ends: the first two and the
-# last two periods are swept, and what the others add is the change of one of them, so many times.
-_SWEPT_AT_AN_END = 2
+# last period are swept, and what the others add is the change of the second, so many times.
+_REPEATED, _SWEPT = 1, 3
 
 # The second micro-batch finds gradients, logits and loss of the first; all that follow find what it finds.
 _UNLIKE_MICRO_BATCHES = 2
@@ -285,7 +285,7 @@ class _Run:
         self._period = run.period
         self._saving = saving
         self._recompute = recompute
-        self._skipped = max(0, run.times - 2 * _SWEPT_AT_AN_END)
+        self._skipped = max(0, run.times - _SWEPT)
         self._periods = run.times - self._skipped
         self._swept: list[_Swept] = []
         self._cached_by_one: list[Buffer] = []
@@ -296,7 +296,7 @@ class _Run:
             before, cached = len(sweep.memory.journal), len(sweep.cached)
             for section in self._period:
                 x = self._run(section, x)
-            if index == _SWEPT_AT_AN_END - 1:
+            if index == _REPEATED and self._skipped:
                 sweep.memory.repeat(before, self._skipped)
                 self._cached_by_one = sweep.cached[cached:]
         return x
@@ -326,7 +326,7 @@ class _Run:
             before = len(self._sweep.memory.journal)
             for _ in self._period:
                 self._back(self._swept.pop(), gradients)
-            if index == self._periods - _SWEPT_AT_AN_END:
+            if index == _REPEATED and self._skipped:
                 self._sweep.memory.repeat(before, self._skipped)
 
     def _back(self, swept: _Swept, gradients: dict[str, Buffer]) -> None:

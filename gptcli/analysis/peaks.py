@@ -74,7 +74,10 @@ def _structure(network: Network, options: Workload) -> object:
 
 
 class _Journal:
-    """The changes of one sweep, each tensor by its number; played back without a loop in Python."""
+    """What changes between the looks of one sweep that may be the highest; played back without a loop in Python.
+
+    Each tensor has a number. A look is left out where another saw the same tensors and more, whatever the sizes.
+    """
 
     def __init__(self, memory: Memory) -> None:
         self._granularity = memory.granularity
@@ -82,15 +85,35 @@ class _Journal:
         self._changed: list[int] = []
         self._times: list[int] = []
         self._looked: list[bool] = []
+        numbers: dict[int, int] = {}  # by the identity of what the journal holds, which costs no hash of a shape
+        highest: dict[int, int] = {}  # what changed up to a look that none before it and none yet after it covers
+        since: dict[int, int] = {}  # what has changed since that look
         for entry in memory.journal:
             if entry is not None:
                 amount, times = entry
-                self._changed.append(self._tensors.setdefault((amount.shape, amount.item), len(self._tensors)))
-                self._times.append(times)
-                self._looked.append(False)
-            elif self._looked:
-                self._looked[-1] = True
+                tensor = numbers.get(id(amount), -1)
+                if tensor < 0:
+                    tensor = self._tensors.setdefault((amount.shape, amount.item), len(self._tensors))
+                    numbers[id(amount)] = tensor
+                if total := since.get(tensor, 0) + times:
+                    since[tensor] = total
+                else:
+                    since.pop(tensor, None)
+            elif since and max(since.values()) > 0:
+                if min(since.values()) < 0:
+                    self._keep(highest)
+                    highest = since
+                else:
+                    for tensor, times in since.items():
+                        highest[tensor] = highest.get(tensor, 0) + times
+                since = {}
+        self._keep(highest)
         self._dims = {dim for shape, _ in self._tensors for dim in shape}
+
+    def _keep(self, changes: dict[int, int]) -> None:
+        self._changed += changes
+        self._times += changes.values()
+        self._looked += [False] * (len(changes) - 1) + [True]
 
     def peak(self, sizes: Sizes) -> int:
         """Play the changes back with other sizes."""

@@ -73,7 +73,7 @@ def test_layers_that_are_not_swept_cost_what_the_swept_ones_cost(seed: int, monk
     network = adapted(describe(replace(config, n_layers=9)), 3, TARGETS[seed % len(TARGETS)])
     options = replace(options, mode="training")
     skipping = swept(network, options)
-    monkeypatch.setattr("gptcli.analysis.passes._SWEPT_AT_AN_END", 100)
+    monkeypatch.setattr("gptcli.analysis.passes._SWEPT", 100)
     every_one = swept(network, options)
     assert (skipping.phases, ledger(skipping)) == (every_one.phases, ledger(every_one))
 

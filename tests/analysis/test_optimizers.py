@@ -150,7 +150,7 @@ def test_layers_that_are_not_swept_cost_what_the_swept_ones_cost(
     options = replace(OPTIONS, optimizer=optimizer, optimizer_impl=how, tokens=1, batch=1)
     network = describe(replace(CONFIG, n_layers=9))
     skipping = swept(network, options)
-    monkeypatch.setattr("gptcli.analysis.passes._SWEPT_AT_AN_END", 100)
+    monkeypatch.setattr("gptcli.analysis.passes._SWEPT", 100)
     assert swept(network, options).phases == skipping.phases
 
 

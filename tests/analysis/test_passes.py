@@ -149,7 +149,7 @@ def test_skipped_blocks_cost_what_swept_ones_cost(seed: int, monkeypatch: pytest
     config, options = random_case(seed)
     config = replace(config, n_layers=5 + seed % 20)
     skipping = swept(describe(config), options)
-    monkeypatch.setattr("gptcli.analysis.passes._SWEPT_AT_AN_END", 100)
+    monkeypatch.setattr("gptcli.analysis.passes._SWEPT", 100)
     every_one = swept(describe(config), options)
     assert skipping.peak == every_one.peak
     assert skipping.phases == every_one.phases
