@@ -152,9 +152,29 @@ def read_shape(network: Network, layer: Layer | None, shape: Shape) -> Shape:
     return plain(bound(shape, own), sizes)
 
 
-@lru_cache(maxsize=4)
+class _Same:
+    """A network as a key: itself and no equal one, since comparing or hashing reads the whole tree."""
+
+    __slots__ = ("network",)
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.network is self.network
+
+    def __hash__(self) -> int:
+        return id(self.network)
+
+
 def weights(network: Network) -> tuple[Weight, ...]:
     """List every weight once, those of each kind of layer with how many layers there are."""
+    return _weights(_Same(network))
+
+
+@lru_cache(maxsize=4)
+def _weights(same: _Same) -> tuple[Weight, ...]:
+    network = same.network
     return tuple(
         Weight(
             f"{found.path}.{name}",

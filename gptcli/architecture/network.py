@@ -198,10 +198,8 @@ class Adapters(Struct, frozen=True):
     targets: tuple[str, ...]
 
 
-class Network(Group, frozen=True, kw_only=True, eq=False):
+class Network(Group, frozen=True, kw_only=True):
     """Token ids to logits: a model's config with the tree and the sizes that follow from it.
-
-    Networks are told apart by identity, so that what is listed of one can be remembered.
 
     Attributes:
         config: what the network is described from.
