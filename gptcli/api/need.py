@@ -12,6 +12,8 @@ from gptcli.errors import GptcliError
 from gptcli.render.units import binary
 
 _FP64_BYTES = 8
+_MOST_BUILT = 1000  # layers
+_MOST_BYTES = 2**63 - 1  # torch counts in 64 bits with a sign
 
 
 def refuse_too_large(network: Network, runs: Iterable[Workload]) -> None:
@@ -48,6 +50,25 @@ def refuse_too_large_a_step(network: Network, training: Workload) -> None:
         raise GptcliError(
             f"a training step of {network.config.name} needs {binary(need)}, {binary(free)} are free on "
             f"{training.device}; use --quick, a shorter --seq-len, or --force"
+        )
+
+
+def refuse_unbuildable(network: Network, training: Workload) -> None:
+    """Refuse a model whose modules alone take minutes to build, or whose tensors no torch can name: fake ones neither.
+
+    Raises:
+        GptcliError: with its layers or bytes, and the way out.
+    """
+    if network.stack.depth > _MOST_BUILT:
+        raise GptcliError(
+            f"{network.config.name} has {network.stack.depth:,} layers, and --quick builds the modules of each, over "
+            f"{_MOST_BUILT:,} of which take minutes; fewer measure the same: --set n_layers=3; or try it with --force"
+        )
+    need = swept(network, training).peak
+    if need > _MOST_BYTES:
+        raise GptcliError(
+            f"a training step of {network.config.name} needs {binary(need)}, more than torch can count; take smaller "
+            "sizes; 'gptcli memory' counts these"
         )
 
 

@@ -15,6 +15,9 @@ from gptcli.reports.finding import Finding
 # What shapes may leave open: the finding that says so, and the key that settles it.
 GUESSED = {"guessed-heads": "n_heads", "guessed-norm": "norm"}
 _MOST_HEADS = 4096
+# Layers, or experts of all layers, that are listed one by one though the file lacks them. The largest decoders have
+# 61 layers of 384 experts.
+MOST_PLACES = 100_000
 _USUAL_HEAD = 64  # the width of a head in every published GPT-2 (Radford et al. 2019, table 2)
 
 
@@ -43,6 +46,10 @@ def infer_config(matched: Matched, name: str, head_is_copy: bool | None) -> tupl
         return None, [
             Finding("error", "no-config", "", f"the shapes give no model: sizes {', '.join(map(str, sizes))}")
         ]
+    stored = len(list(matched.parts()))
+    if max(blocks) >= max(stored, MOST_PLACES):
+        message = f"a tensor belongs to block {max(blocks):,}, but the file holds {stored:,} tensors in all"
+        return None, [Finding("error", "no-config", "", message)]
     heads = _likely_heads(width)
     biased = [part.place for part in matched.parts() if part.place.name == "bias"]
     shifted = any(place.family == "norm" for place in biased)

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from gptcli.architecture import Network, reference
 from gptcli.architecture.roles import HEAD
 from gptcli.checkpoints.diagnose import structure_findings
-from gptcli.checkpoints.infer import infer_config
-from gptcli.checkpoints.layouts import LAYOUTS, Layout
+from gptcli.checkpoints.infer import MOST_PLACES, infer_config
+from gptcli.checkpoints.layouts import LAYOUTS, Layout, split_expert, split_index
 from gptcli.checkpoints.matching import Matched, match
 from gptcli.checkpoints.naming import family_layout, family_of, likely_families
 from gptcli.checkpoints.opening import name_of
@@ -157,7 +157,20 @@ def _said_config(opened: Opened) -> tuple[ModelConfig | None, list[Finding]]:
         return None, [Finding("error", "bad-config", place, problem) for problem in error.problems]
     except InputError as error:
         return None, [Finding("error", "bad-config", place, str(error))]
-    return resolved.config, [Finding("note", "config", place, note) for note in _notes_on(resolved, place)]
+    notes = [Finding("note", "config", place, note) for note in _notes_on(resolved, place)]
+    claim = _impossible(resolved.config, opened)
+    return (resolved.config, notes) if not claim else (None, [*notes, Finding("error", "bad-config", place, claim)])
+
+
+def _impossible(config: ModelConfig, opened: Opened) -> str:
+    """Say of numbers of layers and experts that they cannot be these files', before anything is listed for each."""
+    names = opened.source.tensors
+    alone = any(split_expert(split_index(name)[0])[1] is not None for name in names)
+    claimed = config.n_layers * max(1, config.num_experts if alone else 1)
+    if claimed <= max(len(names), MOST_PLACES):
+        return ""
+    experts = f" of {config.num_experts:,} experts" if claimed > config.n_layers else ""
+    return f"says {config.n_layers:,} layers{experts}, but the file holds {len(names):,} tensors"
 
 
 def _notes_on(resolved: ResolvedConfig, place: str) -> list[str]:

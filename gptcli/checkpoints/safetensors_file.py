@@ -23,6 +23,8 @@ LENGTH_BYTES = 8
 MAX_HEADER = 100_000_000  # the format's own limit
 _PORTION = 2**20  # numbers read at a time
 _METADATA = "__metadata__"
+_MOST_AXES = 64  # of a tensor that torch can work with (aten/src/ATen/TensorIterator.h)
+_MOST_COUNTED = 2**63  # torch counts in 64 bits with a sign
 
 
 class BrokenFileError(Exception):
@@ -157,6 +159,10 @@ def _lie(entry: _Entry) -> str:
     start, stop = entry.data_offsets
     if entry.dtype not in BITS:
         return f"unknown dtype '{shortened(entry.dtype)}'"
+    if len(entry.shape) > _MOST_AXES:
+        return f"shape has {len(entry.shape):,} axes; torch's tensors have {_MOST_AXES} at most"
+    if max(0, *entry.shape, stop) >= _MOST_COUNTED:
+        return "a length or an offset is no number of 63 bits"
     if min(entry.shape, default=0) < 0 or start < 0 or stop < start:
         return f"shape {list(entry.shape)} and offsets {start}, {stop} cannot be"
     needed = prod(entry.shape) * BITS[entry.dtype] // 8

@@ -72,7 +72,7 @@ def verify(
     """
     from gptcli.analysis.memory import checked_options
     from gptcli.api.adapters import with_adapters
-    from gptcli.api.need import refuse_too_large_a_step
+    from gptcli.api.need import refuse_too_large_a_step, refuse_unbuildable
     from gptcli.api.runs import step_options
     from gptcli.api.verification import refuse_unmeasurable
     from gptcli.model.device import resolve_device
@@ -103,8 +103,8 @@ def verify(
             device=where,
         ),
     )
-    if not quick and not force:
-        refuse_too_large_a_step(trained, training)
+    if not force:
+        (refuse_unbuildable if quick else refuse_too_large_a_step)(trained, training)
     from gptcli.api.verification import verified
 
     report = verified(

@@ -28,6 +28,7 @@ STDIN = "-"
 _ENV_PREFIX = "GPTCLI_"
 _WRITTEN_OUT = 10**300  # Python refuses to write integers of more than 4,300 digits
 _OTHER_VARIABLES = ("config", "debug")  # GPTCLI_CONFIG and GPTCLI_DEBUG, which hold no key of a config
+_MOST_PROBLEMS = 100  # told at once; each looks for what was meant, which takes time
 
 
 class ResolvedConfig(Struct, frozen=True):
@@ -179,6 +180,11 @@ def _resolve(
     values: dict[str, object] = {}
     for layer in layers:
         for key, entry in layer.items():
+            if len(problems) >= _MOST_PROBLEMS:
+                problems.append(
+                    Problem(entry.place, "is not looked at, nor is what follows: mend these first", entry.line)
+                )
+                raise _all_of(problems)
             value, problem = check_entry(key, entry)
             if problem is not None:
                 problems.append(problem if entry.given else replace(problem, place=place))
@@ -189,13 +195,17 @@ def _resolve(
     problems += check_missing(merged, place, file.names)
     problems += check_together(values, merged, place)
     if problems:
-        in_order = sorted(dict.fromkeys(problems), key=lambda problem: problem.line)
-        raise InputProblemsError(str(problem) for problem in in_order)
+        raise _all_of(problems)
     values.setdefault("name", default_name)
     sources = {key: merged[key].place if key in merged else "default" for key in KEYS}
     config = ModelConfig(**values)  # type: ignore[arg-type]  # check_entry converted each
     overridden = frozenset().union(*layers[1:])
     return ResolvedConfig(config, sources, file.dialect, overridden, file.notes, file.quantization)
+
+
+def _all_of(problems: list[Problem]) -> InputProblemsError:
+    in_order = sorted(dict.fromkeys(problems), key=lambda problem: problem.line)
+    return InputProblemsError(str(problem) for problem in in_order)
 
 
 def _preset_of(source: str) -> str | None:

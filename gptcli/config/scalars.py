@@ -44,6 +44,8 @@ def resolve_scalar(text: str) -> Scalar:
 def suggest_spelling(text: str, kind: type) -> str | None:
     """Return what the writer of this text most likely meant as a YAML 1.2 scalar of that kind, or None."""
     text = text.strip()
+    if len(text) > _LONGEST_NUMBER:
+        return None
     if kind is bool:
         meant = _YAML_1_1_BOOL.get(text.lower(), text.lower())
     elif re.fullmatch(_ZERO_LED, text):
