@@ -1,6 +1,7 @@
 """What a pickle would import when it is opened, read off its instructions without following any."""
 
 import pickletools
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -8,7 +9,13 @@ from typing import BinaryIO
 _MOST_INSTRUCTIONS = 1_000_000
 _STRINGS = ("SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE")
 # What any state_dict needs.
-_HARMLESS = ("torch._utils._rebuild_", "collections.OrderedDict", "torch.FloatStorage", "torch.LongStorage")
+_HARMLESS = (
+    "torch._utils._rebuild_",
+    "collections.OrderedDict",
+    "_codecs.encode",
+    "torch.FloatStorage",
+    "torch.LongStorage",
+)
 
 
 def called_names(file: Path) -> list[str]:
@@ -23,6 +30,13 @@ def called_names(file: Path) -> list[str]:
     return [name for name in names if not name.startswith(_HARMLESS)]
 
 
+def name_today(module: str, name: str) -> str:
+    """Return what Python 3 calls what a pickle of the older protocols calls as Python 2 did: ``__builtin__.set``."""
+    if (module, name) in NAME_MAPPING:
+        return ".".join(NAME_MAPPING[module, name])
+    return f"{IMPORT_MAPPING.get(module, module)}.{name}"
+
+
 def _named(opened: BinaryIO) -> list[str]:
     found: list[str] = []
     strings: list[str] = []
@@ -30,7 +44,8 @@ def _named(opened: BinaryIO) -> list[str]:
         if instruction.name in _STRINGS:
             strings = [*strings[-1:], str(argument)]
         elif instruction.name == "GLOBAL":
-            found.append(str(argument).replace(" ", "."))
+            module, _, name = str(argument).partition(" ")
+            found.append(name_today(module, name))
         elif instruction.name == "STACK_GLOBAL" and len(strings) > 1:
-            found.append(".".join(strings))
+            found.append(name_today(strings[0], strings[1]))
     return found

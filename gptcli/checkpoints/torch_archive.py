@@ -14,11 +14,13 @@ import zlib
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 from msgspec import Struct
 
+from gptcli.checkpoints.pickle_calls import name_today
 from gptcli.checkpoints.safetensors_file import BrokenFileError
+from gptcli.checkpoints.stand_ins import Uses
 from gptcli.config.printable import printable, shortened
 from gptcli.files import open_input
 
@@ -61,15 +63,24 @@ class _Claim(Struct, frozen=True):
         return self.elements * self.item_bytes
 
 
-def check_archive(file: Path, place: str) -> str:
+class Followed(Struct, frozen=True):
+    """What following the pickle of a file has shown.
+
+    Attributes:
+        problem: why it could not be followed to the end, so that not all of it was checked; empty where it was.
+        uses: what it does with the functions and classes that it names.
+    """
+
+    problem: str
+    uses: dict[str, Uses]
+
+
+def check_archive(file: Path, place: str) -> Followed:
     """Check a zip archive of torch.save: its entries, their checksums, and what its pickle claims of them.
 
     Args:
         file: the archive.
         place: what to call it.
-
-    Returns:
-        Why its pickle could not be followed to the end, so that not all of it was checked; empty where it was.
 
     Raises:
         BrokenFileError: something of it cannot be true.
@@ -92,14 +103,11 @@ def check_archive(file: Path, place: str) -> str:
             raise BrokenFileError("truncated", place, message)
         if entry.size != claim.nbytes:
             raise _wrong_size(claim, entry.size, place)
-    return problem
+    return Followed(problem, reader.uses)
 
 
-def check_older_file(file: Path, place: str) -> str:
+def check_older_file(file: Path, place: str) -> Followed:
     """Check a file of torch.save in its older format: every storage that a tensor needs must be there.
-
-    Returns:
-        As `check_archive`.
 
     Raises:
         BrokenFileError: one is not.
@@ -119,7 +127,7 @@ def check_older_file(file: Path, place: str) -> str:
         problem = _problem_of(follow)
         if not problem:
             _check_storages(opened, {claim.key: claim for claim in reader.claims}, keys, place)
-    return problem
+    return Followed(problem, reader.uses)
 
 
 def _check_storages(opened: BinaryIO, claims: dict[str, _Claim], keys: list[object], place: str) -> None:
@@ -238,35 +246,71 @@ class _Limited:
 
 
 class _Inert:
-    """Stands for whatever a pickle names: takes all that a pickle can do to it, and does nothing."""
+    """Stands for whatever a pickle names: takes all that a pickle can do to it, notes it, and does nothing."""
+
+    uses = Uses()
 
     def __new__(cls, *_: object, **__: object) -> "_Inert":
         return super().__new__(cls)
 
+    def __init__(self, *_: object, **__: object) -> None: ...
+
     def __setstate__(self, state: object) -> None: ...
 
-    def __setitem__(self, key: object, value: object) -> None: ...
+    def __setitem__(self, key: object, value: object) -> None:
+        self.uses.items = True
 
-    def append(self, item: object) -> None: ...
+    def append(self, item: object) -> None:
+        self.uses.appended = True
 
-    def extend(self, items: object) -> None: ...
+    def extend(self, items: object) -> None:
+        self.uses.appended = True
 
     def add(self, item: object) -> None: ...
 
 
 class _StorageReader(pickle._Unpickler):
-    """Reads a pickle for the storages that it refers to; nothing that it names is imported or called.
+    """Reads a pickle for the storages that it refers to and what it calls; nothing that it names is imported or called.
 
     The reader in Python, because the one in C sets aside memory for whatever number a pickle gives to a memo.
     """
 
+    dispatch: ClassVar = dict(pickle._Unpickler.dispatch)
+
     def __init__(self, file: Any) -> None:
         super().__init__(file, encoding="utf-8")
         self.claims: list[_Claim] = []
+        self.uses: dict[str, Uses] = {}
 
     def find_class(self, module: str, name: str) -> Any:
         """Return an inert object of that name."""
-        return OrderedDict if (module, name) == ("collections", "OrderedDict") else type(name, (_Inert,), {})
+        if (module, name) == ("collections", "OrderedDict"):
+            return OrderedDict
+        uses = self.uses.setdefault(name_today(module, name), Uses())
+        return type(name, (_Inert,), {"uses": uses})
+
+    def load_reduce(self) -> None:
+        """Note what is called."""
+        if len(self.stack) > 1:
+            self._called(self.stack[-2])
+        super().load_reduce()
+
+    def _instantiate(self, klass: Any, args: Any) -> None:
+        self._called(klass)  # instructions of the oldest pickles
+        super()._instantiate(klass, args)
+
+    def load_newobj_ex(self) -> None:
+        """Note what is called: the arguments have names."""
+        if len(self.stack) > 2:
+            self._called(self.stack[-3])
+        super().load_newobj_ex()
+
+    dispatch[pickle.REDUCE[0]] = load_reduce
+    dispatch[pickle.NEWOBJ_EX[0]] = load_newobj_ex
+
+    def _called(self, what: object) -> None:
+        if isinstance(what, type) and issubclass(what, _Inert):
+            what.uses.called = True
 
     def persistent_load(self, pid: Any) -> object:
         """Note a storage: ``("storage", type, key, location, number of elements, ...)``."""

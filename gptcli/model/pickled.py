@@ -4,7 +4,7 @@ import pickle
 import re
 import struct
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from gptcli.checkpoints.locate import Located
 from gptcli.checkpoints.opening import index_findings, settings_beside
 from gptcli.checkpoints.pickle_calls import called_names
 from gptcli.checkpoints.safetensors_file import BrokenFileError
+from gptcli.checkpoints.stand_ins import Kept, stand_ins
 from gptcli.checkpoints.stored import Opened, StoredTensor
 from gptcli.checkpoints.torch_archive import check_archive, check_older_file
 from gptcli.config.printable import printable, shortened
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 # Where programs put the state_dict in what they save, the commonest first.
 _STATE_KEYS = ("model_state_dict", "state_dict", "model")
+_Content = Mapping[Any, Any]
+_DEEPEST = 4  # keys that lead to a state_dict
 _PORTION = 2**20
 _ZIP = b"PK"
 _MOST_NAMED = 3
@@ -82,11 +85,11 @@ def open_pickles(path: Path, located: Located) -> Opened:
     extras: dict[str, int] = {}
     for file in located.files:
         content = _load(file)
-        state, key = _state_dict(content, file)
+        state, keys = _state_dict(content, file)
         values |= state
         tensors |= _stored(state, file, findings)
-        extras |= _extras(content, key)
-        found = _settings(content) if key is not None else None
+        extras |= _extras(content, keys)
+        found = _settings(content) if keys else None
         if found is not None:
             settings, place = found[1], f"{found[0]} in {printable(str(file))}"
     findings += index_findings(located, tensors)
@@ -108,27 +111,30 @@ def _load(file: Path) -> object:
     place = printable(str(file))
     with open_input(file) as opened:
         zipped = opened.read(len(_ZIP)) == _ZIP
-    unread = (check_archive if zipped else check_older_file)(file, place)
+    followed = (check_archive if zipped else check_older_file)(file, place)
+    kept = {} if followed.problem else stand_ins(followed.uses)
+    allowed: list[Any] = [(stand_in, name) for name, stand_in in kept.items()]
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.serialization.safe_globals(allowed):
             warnings.simplefilter("ignore")  # torch's advice to whoever wrote the file; the error that follows is ours
             content = torch.load(file, map_location="cpu", weights_only=True, mmap=zipped)
     except pickle.UnpicklingError as error:
-        raise BrokenFileError("unsafe-pickle", place, _refusal(file, error)) from None
+        raise BrokenFileError("unsafe-pickle", place, _refusal(file, error, kept)) from None
     except (EOFError, IndexError, struct.error):
         raise BrokenFileError("truncated", place, "truncated: its pickle ends early; fetch it anew") from None
     except OSError:
         raise
     except Exception as error:  # torch's reader raises whatever its parsers do on a file that is no checkpoint
         raise BrokenFileError("broken-pickle", place, f"is broken: {_first_line(error)}") from None
-    if unread:
-        raise BrokenFileError("broken-pickle", place, f"cannot be checked to its end, so it is not used: {unread}")
+    if followed.problem:
+        reason = f"cannot be checked to its end, so it is not used: {followed.problem}"
+        raise BrokenFileError("broken-pickle", place, reason)
     return content
 
 
-def _refusal(file: Path, error: Exception) -> str:
-    """Say what the pickle wanted to call."""
-    names = _unsafe_names(file) or called_names(file)
+def _refusal(file: Path, error: Exception, kept: Container[str]) -> str:
+    """Say what the pickle wanted to call, beyond what is kept as data."""
+    names = [name for name in _unsafe_names(file) or called_names(file) if name not in kept]
     if not names:
         return (
             "refused: not a pickle of plain tensors that torch's safe reader takes: "
@@ -157,20 +163,54 @@ def _first_line(error: Exception) -> str:
     return printable(reason.splitlines()[0].strip()) if reason else type(error).__name__
 
 
-def _state_dict(content: object, file: Path) -> tuple[dict[str, Tensor], str | None]:
-    """Return the tensors by name, and the key they stood under."""
+def _state_dict(content: object, file: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Return the tensors by name, and the keys that lead to them: the commonest first, else where most tensors are."""
     place = printable(str(file))
     if not isinstance(content, Mapping):
-        raise BrokenFileError("no-tensors", place, f"holds a {type(content).__name__}, not a state_dict")
+        raise _no_state_dict(content, place)
     for key in _STATE_KEYS:
         inner = content.get(key)
-        if isinstance(inner, Mapping) and any(isinstance(value, Tensor) for value in inner.values()):
-            return _tensors(inner), key
-    state = _tensors(content)
-    if not state:
-        keys = ", ".join(shortened(str(key)) for key in list(content)[:5])
-        raise BrokenFileError("no-tensors", place, f"holds no state_dict; its keys are {keys or 'none'}")
-    return state, None
+        if isinstance(inner, Mapping) and (state := _tensors(inner)):
+            return state, (key,)
+    keys, found = max(_mappings(content), key=lambda each: _named_tensors(each[1]))
+    if not (state := _tensors(found)):
+        module = next((value for value in content.values() if isinstance(value, Kept) and _is_module(value)), None)
+        if module is not None:
+            raise _no_state_dict(module, place)
+        shown = ", ".join(shortened(str(key)) for key in list(content)[:5])
+        raise BrokenFileError("no-tensors", place, f"holds no state_dict; its keys are {shown or 'none'}")
+    return state, keys
+
+
+def _mappings(
+    content: Mapping[Any, Any], keys: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Mapping[Any, Any]]]:
+    """Yield a mapping and those inside it, with the keys that lead to each."""
+    yield keys, content
+    if len(keys) < _DEEPEST:
+        for key, value in content.items():
+            if isinstance(value, Mapping):
+                yield from _mappings(value, (*keys, str(key)))
+
+
+def _named_tensors(content: Mapping[Any, Any]) -> tuple[int, int]:
+    """Count the tensors whose names have a path, as those of modules in modules do, and all."""
+    names = [str(name) for name, value in content.items() if isinstance(value, Tensor)]
+    return sum("." in name for name in names), len(names)
+
+
+def _no_state_dict(content: object, place: str) -> BrokenFileError:
+    if isinstance(content, Kept) and _is_module(content):
+        message = (
+            f"refused: holds a whole module of class {shortened(content.kept_as)}, whose code it would run, and not "
+            "its weights alone; save model.state_dict() if it is your own"
+        )
+        return BrokenFileError("unsafe-pickle", place, message)
+    return BrokenFileError("no-tensors", place, f"holds a {type(content).__name__}, not a state_dict")
+
+
+def _is_module(value: Kept) -> bool:
+    return {"_parameters", "_modules"} <= vars(value).keys()
 
 
 def _tensors(content: Mapping[Any, Any]) -> dict[str, Tensor]:
@@ -205,11 +245,15 @@ def _settings(content: object) -> tuple[str, dict[str, object]] | None:
     return None
 
 
-def _extras(content: object, key: str | None) -> dict[str, int]:
-    """Return the bytes of tensors beside the weights: an optimizer's state."""
-    if key is None or not isinstance(content, Mapping):
+def _extras(content: object, keys: tuple[str, ...]) -> dict[str, int]:
+    """Return the bytes of tensors beside the weights, by the first key: an optimizer's state."""
+    if not keys or not isinstance(content, Mapping):
         return {}
-    sizes = {str(name): _bytes_in(value) for name, value in content.items() if name != key}
+    sizes = {str(name): _bytes_in(value) for name, value in content.items()}
+    held: Any = content
+    for key in keys:
+        held = next(value for name, value in held.items() if str(name) == key)
+    sizes[keys[0]] -= sum(value.nbytes for value in held.values() if isinstance(value, Tensor))
     return {name: size for name, size in sizes.items() if size}
 
 
