@@ -136,7 +136,7 @@ def content_findings(
         *_constant(parts, summaries),
         *_untrained(parts, summaries),
         *_repeated(parts, summaries),
-        *_head_copy(matched, config, source),
+        *_head_copy(matched, source),
         *(_swapped(matched, source) if config is None or _cancels_key_bias(config) else ()),
     ]
 
@@ -208,7 +208,7 @@ def head_is_copy(matched: Matched, source: Source) -> bool | None:
     )
 
 
-def _head_copy(matched: Matched, config: ModelConfig | None, source: Source) -> Iterator[Finding]:
+def _head_copy(matched: Matched, source: Source) -> Iterator[Finding]:
     copy = head_is_copy(matched, source)
     if copy is None:
         return
@@ -219,9 +219,6 @@ def _head_copy(matched: Matched, config: ModelConfig | None, source: Source) -> 
     elif copy:
         message = f"head equal but copied: the token embedding's numbers a second time, {head.nbytes:,} bytes"
         yield Finding("note", "copied-head", name, message)
-    elif config is not None and config.weight_tying:
-        message = "head contradicts the config, which ties it to the token embedding: its numbers are ignored"
-        yield Finding("warning", "untied-head", name, message)
 
 
 def _cancels_key_bias(config: ModelConfig) -> bool:

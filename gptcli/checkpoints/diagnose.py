@@ -167,6 +167,11 @@ def _head(matched: Matched, network: Network) -> Iterator[Finding]:
     if matched.outside(HEAD) or not network.config.weight_tying:
         return
     name = matched.layout.names(network)[network.weight_of(HEAD)][0]
+    table = matched.outside(TOKEN_TABLE).get(0)
+    if table is not None and matched.wrapping.names.get(table.tensor.name) == name:
+        message = "token embedding stored under this name alone: the head is tied to it"
+        yield Finding("note", "tied-head", printable(table.tensor.name), message)
+        return
     severity = "warning" if matched.layout.fixed.get("weight_tying") is False else "note"
     usual = ", though this layout's own program always has one" if severity == "warning" else ""
     yield Finding(severity, "tied-head", name, f"head absent: tied to the token embedding{usual}")

@@ -13,7 +13,7 @@ from gptcli.config.model_config import MAX_SIZE
 from gptcli.reports.finding import Finding
 
 # What shapes may leave open: the finding that says so, and the key that settles it.
-GUESSED = {"guessed-heads": "n_heads", "guessed-norm": "norm"}
+GUESSED = {"guessed-heads": "n_heads", "guessed-norm": "norm", "guessed-activation": "activation"}
 _MOST_HEADS = 4096
 # Layers, or experts of all layers, that are listed one by one though the file lacks them. The largest decoders have
 # 61 layers of 384 experts.
@@ -77,6 +77,13 @@ def infer_config(matched: Matched, name: str, head_is_copy: bool | None) -> tupl
     if not biased and "norm" not in matched.layout.fixed:
         guess = "shapes do not say which norm has these weights: assumed layer_norm; say it with --set norm=NAME"
         findings.append(Finding("warning", "guessed-norm", "", guess))
+    layout = matched.layout
+    if layout.shared:
+        guess = (
+            f"names do not say the activation: assumed {layout.label}'s, {config.activation}, but they are also "
+            f"{layout.shared}; say it with --set activation=NAME"
+        )
+        findings.append(Finding("warning", "guessed-activation", "", guess))
     return config, findings
 
 

@@ -41,6 +41,9 @@ class Layout(Struct, frozen=True, kw_only=True):
         dialect: whose keys the settings beside its weights are in, or None where its program keeps none.
         family: of networks, by ``model_type``, or "" for GPT-2.
         beside: what names begin with that belong to other networks in the same files, for images.
+        shared: programs that have the same names and compute another activation; empty where there are none.
+        with_own_head: the layout with the same names whose program does not tie the head, or "".
+        read_only: whether nothing is written in it.
     """
 
     name: str
@@ -61,6 +64,9 @@ class Layout(Struct, frozen=True, kw_only=True):
     dialect: str | None = None
     family: str = ""
     beside: tuple[str, ...] = ()
+    shared: str = ""
+    with_own_head: str = ""
+    read_only: bool = False
 
     def places(self, network: Network | None = None) -> dict[str, tuple[Place, ...]]:
         """Return by stored name, without prefix and with ``{i}`` for the block, which weights it holds.
@@ -179,6 +185,23 @@ LAYOUTS: dict[str, Layout] = {
             stores_tied_head=True,
             settings_key="model_args",
             dialect="nanoGPT",
+            shared="build-nanogpt's, which computes the tanh form",
+            with_own_head="mingpt",
+        ),
+        Layout(
+            name="mingpt",
+            label="minGPT",
+            prefix="transformer.",
+            buffers=(f"{_BLOCK}.attn.bias",),
+            fixed={
+                "norm": "layer_norm",
+                "bias": True,
+                "activation": "gelu_tanh",
+                "norm_eps": 1e-5,
+                "weight_tying": False,
+            },
+            shared="those of networks made from nanoGPT's with a head of their own, which may compute the exact form",
+            read_only=True,
         ),
         Layout(name="gptcli", label="gptcli's own", dialect=OUR_DIALECT),
     )
@@ -214,6 +237,11 @@ def _places_of(layout: Layout, path: str, part: Part, *, inside: bool) -> Iterat
                         untrained=1.0 if name == "weight" and not around_one else 0.0,
                     ),
                 )
+
+
+def written() -> dict[str, Layout]:
+    """Return the layouts that something can be written in, by name."""
+    return {name: layout for name, layout in LAYOUTS.items() if not layout.read_only}
 
 
 def label_of(name: str) -> str:

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gptcli.architecture import Network
 from gptcli.architecture.axes import Sizes
 from gptcli.architecture.network import INDEX, sizes_of_layer
-from gptcli.architecture.roles import TO_RESIDUAL, Role
+from gptcli.architecture.roles import HEAD, TO_RESIDUAL, TOKEN_TABLE, Role
 from gptcli.checkpoints.layouts import LAYOUTS, Layout, split_expert, split_index
 from gptcli.checkpoints.pieces import Place
 from gptcli.checkpoints.stored import StoredTensor
@@ -81,6 +82,20 @@ class Matched(Struct, frozen=True):
     def parameters(self) -> list[StoredTensor]:
         """Return the stored tensors that are parameters of the network."""
         return [part.tensor for part in self.parts() if not part.place.buffer]
+
+
+def with_table(matched: Matched, network: Network | None) -> Matched:
+    """Return the tensors with a tied weight that is stored as the head alone in the place of the token embedding.
+
+    safetensors keeps one name of a weight that has two, and not always the embedding's.
+    """
+    head = matched.outside(HEAD)
+    if matched.outside(TOKEN_TABLE) or list(head) != [0]:
+        return matched
+    places = (place for each in matched.layout.places(network).values() for place in each)
+    table = next(place for place in places if place.role == TOKEN_TABLE and place.name == "weight")
+    weights = {path: parts for path, parts in matched.weights.items() if path != head[0].path}
+    return replace(matched, weights={**weights, table.path: {0: replace(head[0], place=table)}})
 
 
 def sizes_in(network: Network, block: int | None) -> Sizes:

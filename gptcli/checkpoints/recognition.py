@@ -10,7 +10,7 @@ from gptcli.architecture.roles import HEAD
 from gptcli.checkpoints.diagnose import structure_findings
 from gptcli.checkpoints.infer import MOST_PLACES, infer_config
 from gptcli.checkpoints.layouts import LAYOUTS, Layout, split_expert, split_index
-from gptcli.checkpoints.matching import Matched, match
+from gptcli.checkpoints.matching import Matched, match, with_table
 from gptcli.checkpoints.naming import family_layout, family_of, likely_families
 from gptcli.checkpoints.opening import name_of
 from gptcli.checkpoints.stored import Opened
@@ -79,6 +79,8 @@ def recognise(opened: Opened, encoding_size: int) -> Recognised:
         family=family,
         ahead=_layers_ahead(opened.settings),
     )
+    if matched is not None and (said is None or said.weight_tying):
+        matched = with_table(matched, network)
     foreign = None if network is not None else _foreign(opened, matched, name)
     if matched is None or foreign is not None:
         if foreign is None or not problems:  # problems of a config that is there say more
@@ -89,10 +91,16 @@ def recognise(opened: Opened, encoding_size: int) -> Recognised:
         return Recognised(opened=opened, matched=matched, network=None, config_source=None, findings=findings)
     config: ModelConfig | None
     source: str | None
+    is_copy = _head_is_copy(opened, matched)
     if said is not None:
         config, source = _as_run(matched, said), opened.settings_place
+        if said.weight_tying and is_copy is False and not opened.headers_only:
+            config = replace(config, weight_tying=False)
+            findings.append(_own_head(matched))
     else:
-        config, source, guesses = _inferred(opened, matched)
+        matched = _program_of(matched, is_copy)
+        config, guesses = infer_config(matched, opened.name or name_of(opened.path), is_copy)
+        source = None if config is None else SHAPES
         findings += guesses
     if config is not None:
         network = reference().of(config)
@@ -182,10 +190,16 @@ def _notes_on(resolved: ResolvedConfig, place: str) -> list[str]:
     return notes
 
 
-def _inferred(opened: Opened, matched: Matched) -> tuple[ModelConfig | None, str | None, list[Finding]]:
-    """Read a config off the shapes."""
-    config, guesses = infer_config(matched, opened.name or name_of(opened.path), _head_is_copy(opened, matched))
-    return config, None if config is None else SHAPES, guesses
+def _program_of(matched: Matched, head_is_copy: bool | None) -> Matched:
+    """Return the layout of the program that has such a head, where several share all their names."""
+    other = matched.layout.with_own_head
+    return replace(matched, layout=LAYOUTS[other]) if other and head_is_copy is False else matched
+
+
+def _own_head(matched: Matched) -> Finding:
+    """Say of a head with numbers of its own that it is used; transformers 5.23 does not tie it either."""
+    message = "head contradicts the config, which ties it to the token embedding: it has its own numbers, and is used"
+    return Finding("warning", "untied-head", printable(matched.outside(HEAD)[0].tensor.name), message)
 
 
 def _head_is_copy(opened: Opened, matched: Matched) -> bool | None:

@@ -1,6 +1,6 @@
 """What lies beside the weights in a pickle, as data: objects that stand for others, whose code is never looked for.
 
-Most objects are pickled as an empty one of their class and its state. So whatever a pickle only makes so, or only names,
+Most objects are pickled as an empty one of their class and its state. So what a pickle only makes so, or only names,
 is harmless when a stand-in is made instead; and so are calls of a few makers of values, whose arguments are let go.
 Everything else that a pickle calls keeps it from being opened.
 """

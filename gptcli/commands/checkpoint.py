@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gptcli.checkpoints.layouts import LAYOUTS
+from gptcli.checkpoints.layouts import written
 from gptcli.commands._app import Group, command_app, common
 from gptcli.commands._options import JsonOption, SetOption
 from gptcli.errors import InputError, closest, did_you_mean
@@ -99,7 +99,7 @@ def convert(
         ),
     ],
     to: Annotated[
-        str, typer.Option("--to", metavar="LAYOUT", help=f"One of {', '.join(LAYOUTS)}.", show_default=False)
+        str, typer.Option("--to", metavar="LAYOUT", help=f"One of {', '.join(written())}.", show_default=False)
     ],
     set_values: SetOption = None,
     json: JsonOption = False,
@@ -109,15 +109,15 @@ def convert(
     [dim]$[/dim] gptcli checkpoint convert ckpt.pt my_gpt --to huggingface
     [dim]$[/dim] gptcli checkpoint convert gpt2/ gpt2.pt --to lecture
     """
-    if to not in LAYOUTS:
-        raise InputError(f"--to {to}: no such layout{did_you_mean(to, LAYOUTS)}; layouts are {', '.join(LAYOUTS)}")
+    if to not in written():
+        raise InputError(f"--to {to}: no such layout{did_you_mean(to, written())}; layouts are {', '.join(written())}")
     from gptcli.api.weights import load_weights
     from gptcli.checkpoints.target import opened_target
     from gptcli.commands._notes import note_warnings
     from gptcli.render.emit import print_json, print_text
     from gptcli.render.progress import counted
 
-    with opened_target(target, LAYOUTS[to]) as place:
+    with opened_target(target, written()[to]) as place:
         weights = load_weights(source, set_values=set_values or ())
         note_warnings(weights.recognised)
         from gptcli.model.convert import convert_checkpoint
@@ -126,7 +126,7 @@ def convert(
             weights.recognised,
             place,
             target,
-            LAYOUTS[to],
+            written()[to],
             counted=lambda items, total: counted(items, total, "Writing"),
         )
 
