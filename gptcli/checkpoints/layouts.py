@@ -29,7 +29,6 @@ class Layout(Struct, frozen=True, kw_only=True):
         prefixes: what may stand there instead.
         modules: stored names of the modules that are called otherwise than described; several where rows are apart.
         stored: the same of modules, or of single weights, that are not stored plainly or not in one way alone.
-        norm_names: stored names of a norm's weight and bias.
         transposed: whether the linear layers of a block are stored as (in, out).
         buffers: names that belong to no parameter and are skipped.
         buffers_end: likewise, with any block and module before them.
@@ -52,7 +51,6 @@ class Layout(Struct, frozen=True, kw_only=True):
     prefixes: tuple[str, ...] = ()
     modules: Mapping[str, tuple[str, ...]] = {}
     stored: Mapping[str, tuple[Stored, ...]] = {}
-    norm_names: Mapping[str, str] = {}
     transposed: bool = False
     buffers: tuple[str, ...] = ()
     buffers_end: tuple[str, ...] = ()
@@ -118,11 +116,10 @@ class Layout(Struct, frozen=True, kw_only=True):
         """
         if f"{path}.{name}" in self.stored:
             return self.stored[f"{path}.{name}"]
-        called = (self.norm_names if part.family == "norm" else {}).get(name, name)
         turned = self.transposed and inside and part.family == "linear" and name == "weight"
         ways = self.stored.get(path, (Stored(self.modules.get(path, (path,))),))
         return tuple(
-            replace(way, names=tuple(f"{module}.{called}" for module in way.names), turned=turned) for way in ways
+            replace(way, names=tuple(f"{module}.{name}" for module in way.names), turned=turned) for way in ways
         )
 
     def as_computed(self, config: ModelConfig) -> ModelConfig:
@@ -135,6 +132,15 @@ HUGGING_FACE = "huggingface"
 _LECTURE_BLOCK = f"trf_blocks.{INDEX}"
 _LECTURE_MASK = f"{_LECTURE_BLOCK}.att.mask"
 _BLOCK = f"h.{INDEX}"
+
+
+def _lecture_norm(path: str, stored: str) -> dict[str, tuple[Stored, ...]]:
+    """Return how the lecture stores a norm: its own class, or torch's nn.LayerNorm in the faster variants."""
+    return {
+        f"{path}.{name}": (Stored((f"{stored}.{own}",)), Stored((f"{stored}.{name}",)))
+        for name, own in (("weight", "scale"), ("bias", "shift"))
+    }
+
 
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
@@ -154,17 +160,26 @@ LAYOUTS: dict[str, Layout] = {
             modules={
                 "wte": ("tok_emb",),
                 "wpe": ("pos_emb",),
-                f"{_BLOCK}.ln_1": (f"{_LECTURE_BLOCK}.norm1",),
-                f"{_BLOCK}.attn.c_attn": tuple(f"{_LECTURE_BLOCK}.att.W_{part}" for part in ("query", "key", "value")),
-                f"{_BLOCK}.attn.c_proj": (f"{_LECTURE_BLOCK}.att.out_proj",),
-                f"{_BLOCK}.ln_2": (f"{_LECTURE_BLOCK}.norm2",),
                 f"{_BLOCK}.mlp.c_fc": (f"{_LECTURE_BLOCK}.ff.layers.0",),
                 f"{_BLOCK}.mlp.c_proj": (f"{_LECTURE_BLOCK}.ff.layers.2",),
-                "ln_f": ("final_norm",),
                 "lm_head": ("out_head",),
             },
-            norm_names={"weight": "scale", "bias": "shift"},
+            stored={
+                # Apart as in the chapter, or fused as in his faster variants, and in those on other ways of attention.
+                f"{_BLOCK}.attn.c_attn": (
+                    Stored(tuple(f"{_LECTURE_BLOCK}.att.W_{part}" for part in ("query", "key", "value"))),
+                    Stored((f"{_LECTURE_BLOCK}.att.qkv",)),
+                ),
+                f"{_BLOCK}.attn.c_proj": (
+                    Stored((f"{_LECTURE_BLOCK}.att.out_proj",)),
+                    Stored((f"{_LECTURE_BLOCK}.att.proj",)),
+                ),
+                **_lecture_norm(f"{_BLOCK}.ln_1", f"{_LECTURE_BLOCK}.norm1"),
+                **_lecture_norm(f"{_BLOCK}.ln_2", f"{_LECTURE_BLOCK}.norm2"),
+                **_lecture_norm("ln_f", "final_norm"),
+            },
             buffers=(_LECTURE_MASK,),
+            buffers_end=(".cache_k", ".cache_v", ".ptr_current_pos"),
             stores_tied_head=True,
             mask=_LECTURE_MASK,
             fixed={

@@ -1,6 +1,7 @@
 """Every layout, written by its own program and read here: the logits are the peer's own."""
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def test_hugging_face(tmp_path: Path, sizes: dict[str, int], tied: bool, kind: s
 
 @_SHAPES
 @pytest.mark.parametrize("qkv_bias", [False, True], ids=["no-bias", "qkv-bias"])
-@pytest.mark.parametrize("kind", ["state_dict", "model_state_dict", "safetensors", "compiled"])
+@pytest.mark.parametrize("kind", ["state_dict", "model_state_dict", "safetensors", "compiled", "faster", "with-cache"])
 def test_lecture(tmp_path: Path, sizes: dict[str, int], qkv_bias: bool, kind: str) -> None:
     model = peers.lecture(sizes, qkv_bias=qkv_bias)
     expected = peers.logits_of(model)
@@ -80,6 +81,10 @@ def test_lecture(tmp_path: Path, sizes: dict[str, int], qkv_bias: bool, kind: st
     path = tmp_path / "model.pth"
     if kind == "compiled":
         state = {f"_orig_mod.{name}": value for name, value in state.items()}
+    if kind == "faster":
+        state = _as_faster_variant(state, sizes["n_layers"])
+    if kind == "with-cache":
+        state |= {f"trf_blocks.0.att.{name}": torch.zeros(1, 2, 3) for name in ("cache_k", "cache_v")}
     if kind == "safetensors":
         path = tmp_path / "gpt.safetensors"
         save_file({name: value.contiguous() for name, value in state.items()}, path)
@@ -89,6 +94,20 @@ def test_lecture(tmp_path: Path, sizes: dict[str, int], qkv_bias: bool, kind: st
     else:
         torch.save(state, path)
     _assert_runs(path, expected, "lecture", sizes, source="shapes")
+
+
+def _as_faster_variant(state: dict[str, Any], layers: int) -> dict[str, Any]:
+    """Return a state_dict with query, key and value in one layer, and torch's own layer norms."""
+    found = {
+        name.replace(".scale", ".weight").replace(".shift", ".bias").replace("att.out_proj", "att.proj"): value
+        for name, value in state.items()
+        if ".W_" not in name and not name.endswith(".mask")
+    }
+    for block, name in product(range(layers), ("weight", "bias")):
+        apart = [state.get(f"trf_blocks.{block}.att.W_{part}.{name}") for part in ("query", "key", "value")]
+        if apart[0] is not None:
+            found[f"trf_blocks.{block}.att.qkv.{name}"] = torch.cat(apart)
+    return found
 
 
 @_SHAPES
