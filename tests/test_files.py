@@ -248,7 +248,7 @@ def test_files_of_users_are_opened_in_one_place() -> None:
         "render/page/document.py": 1, "tokenizer/vocabulary.py": 1,
         "model/device.py": 2, "processor.py": 1,  # the system's
         "hub/cache.py": 1,  # which snapshot is the newest
-        "checkpoints/pickle_calls.py": 1, "checkpoints/safetensors_file.py": 1,  # opened before
+        "checkpoints/safetensors_file.py": 1,  # opened before
         "model/pickled.py": 1, "model/load.py": 1,
         "cli.py": 2, "child.py": 1,  # /dev/null
     }  # fmt: skip

@@ -11,6 +11,7 @@ import os
 import pickle
 import zipfile
 import zlib
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,6 @@ from typing import Any, BinaryIO, ClassVar
 
 from msgspec import Struct
 
-from gptcli.checkpoints.pickle_calls import name_today
 from gptcli.checkpoints.safetensors_file import BrokenFileError
 from gptcli.checkpoints.stand_ins import Uses
 from gptcli.config.printable import printable, shortened
@@ -245,12 +245,24 @@ class _Limited:
         return data
 
 
-class _Inert:
+class _NotedCalls(type):
+    """Classes that note when they are called, as a pickle calls a function or a class."""
+
+    uses: Uses
+
+    def __call__(cls, *arguments: object, **named: object) -> Any:
+        cls.uses.called = True
+        return super().__call__(*arguments, **named)
+
+
+class _Inert(metaclass=_NotedCalls):
     """Stands for whatever a pickle names: takes all that a pickle can do to it, notes it, and does nothing."""
 
-    uses = Uses()
+    uses: ClassVar[Uses]
 
-    def __new__(cls, *_: object, **__: object) -> "_Inert":
+    def __new__(cls, *_: object, **named: object) -> "_Inert":
+        if named:  # a pickle makes an object without a call, unless its arguments have names
+            cls.uses.called = True
         return super().__new__(cls)
 
     def __init__(self, *_: object, **__: object) -> None: ...
@@ -275,8 +287,6 @@ class _StorageReader(pickle._Unpickler):
     The reader in Python, because the one in C sets aside memory for whatever number a pickle gives to a memo.
     """
 
-    dispatch: ClassVar = dict(pickle._Unpickler.dispatch)
-
     def __init__(self, file: Any) -> None:
         super().__init__(file, encoding="utf-8")
         self.claims: list[_Claim] = []
@@ -286,31 +296,13 @@ class _StorageReader(pickle._Unpickler):
         """Return an inert object of that name."""
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
-        uses = self.uses.setdefault(name_today(module, name), Uses())
-        return type(name, (_Inert,), {"uses": uses})
+        uses = self.uses.setdefault(_name_today(module, name), Uses())
+        return _NotedCalls(name, (_Inert,), {"uses": uses})
 
-    def load_reduce(self) -> None:
-        """Note what is called."""
-        if len(self.stack) > 1:
-            self._called(self.stack[-2])
-        super().load_reduce()
-
-    def _instantiate(self, klass: Any, args: Any) -> None:
-        self._called(klass)  # instructions of the oldest pickles
-        super()._instantiate(klass, args)
-
-    def load_newobj_ex(self) -> None:
-        """Note what is called: the arguments have names."""
-        if len(self.stack) > 2:
-            self._called(self.stack[-3])
-        super().load_newobj_ex()
-
-    dispatch[pickle.REDUCE[0]] = load_reduce
-    dispatch[pickle.NEWOBJ_EX[0]] = load_newobj_ex
-
-    def _called(self, what: object) -> None:
-        if isinstance(what, type) and issubclass(what, _Inert):
-            what.uses.called = True
+    def load(self) -> Any:
+        """Read the next pickle of the file: each counts what it memoises from the start."""
+        self.memo: dict[int, object] = {}
+        return super().load()
 
     def persistent_load(self, pid: Any) -> object:
         """Note a storage: ``("storage", type, key, location, number of elements, ...)``."""
@@ -319,4 +311,11 @@ class _StorageReader(pickle._Unpickler):
             raise pickle.UnpicklingError("a reference to something that is no storage")
         if location != _WITHOUT_DATA:
             self.claims.append(_Claim(str(key), elements, _ITEM_BYTES[type_.__name__]))
-        return _Inert()
+        return None
+
+
+def _name_today(module: str, name: str) -> str:
+    """Return what Python 3 calls what a pickle of the older protocols calls as Python 2 did: ``__builtin__.set``."""
+    if (module, name) in NAME_MAPPING:
+        return ".".join(NAME_MAPPING[module, name])
+    return f"{IMPORT_MAPPING.get(module, module)}.{name}"

@@ -15,9 +15,8 @@ from gptcli.checkpoints.diagnose import limited
 from gptcli.checkpoints.layouts import LAYOUTS
 from gptcli.checkpoints.locate import Located
 from gptcli.checkpoints.opening import index_findings, settings_beside
-from gptcli.checkpoints.pickle_calls import called_names
 from gptcli.checkpoints.safetensors_file import BrokenFileError
-from gptcli.checkpoints.stand_ins import Kept, stand_ins
+from gptcli.checkpoints.stand_ins import Kept, Uses, stand_ins
 from gptcli.checkpoints.stored import Opened, StoredTensor
 from gptcli.checkpoints.torch_archive import check_archive, check_older_file
 from gptcli.config.printable import printable, shortened
@@ -34,6 +33,7 @@ _DEEPEST = 4  # keys that lead to a state_dict
 _PORTION = 2**20
 _ZIP = b"PK"
 _MOST_NAMED = 3
+_OF_TENSORS = ("torch._utils._rebuild_", "collections.OrderedDict", "_codecs.encode")  # what any state_dict calls
 _READER_SAYS, _ADVICE = "WeightsUnpickler error:", re.compile(r"\(Could this error message|Please ")  # of torch
 _NO_DATA = "no-data"
 _EMPTY = (
@@ -119,7 +119,7 @@ def _load(file: Path) -> object:
             warnings.simplefilter("ignore")  # torch's advice to whoever wrote the file; the error that follows is ours
             content = torch.load(file, map_location="cpu", weights_only=True, mmap=zipped)
     except pickle.UnpicklingError as error:
-        raise BrokenFileError("unsafe-pickle", place, _refusal(file, error, kept)) from None
+        raise BrokenFileError("unsafe-pickle", place, _refusal(followed.uses, error, kept)) from None
     except (EOFError, IndexError, struct.error):
         raise BrokenFileError("truncated", place, "truncated: its pickle ends early; fetch it anew") from None
     except OSError:
@@ -132,9 +132,10 @@ def _load(file: Path) -> object:
     return content
 
 
-def _refusal(file: Path, error: Exception, kept: Container[str]) -> str:
-    """Say what the pickle wanted to call, beyond what is kept as data."""
-    names = [name for name in _unsafe_names(file) or called_names(file) if name not in kept]
+def _refusal(uses: Mapping[str, Uses], error: Exception, kept: Container[str]) -> str:
+    """Say what the pickle would call, beyond what is kept as data; strangers' code first."""
+    names = [name for name, use in uses.items() if use.called and name not in kept and not name.startswith(_OF_TENSORS)]
+    names.sort(key=lambda name: (name.startswith("torch."), name))
     if not names:
         return (
             "refused: not a pickle of plain tensors that torch's safe reader takes: "
@@ -146,15 +147,6 @@ def _refusal(file: Path, error: Exception, kept: Container[str]) -> str:
         f"refused: opening it would call {called}{more}, so nothing of it was run; "
         "save model.state_dict() if it is your own"
     )
-
-
-def _unsafe_names(file: Path) -> list[str]:
-    """List what an archive's pickle calls beyond plain tensors, by torch's own reading; strangers' code first."""
-    try:
-        names = torch.serialization.get_unsafe_globals_in_checkpoint(str(file))
-    except Exception:  # no archive, or a pickle that cannot even be listed
-        return []
-    return sorted(names, key=lambda name: (name.startswith("torch."), name))
 
 
 def _first_line(error: Exception) -> str:
@@ -226,13 +218,27 @@ def _stored(state: Mapping[str, Tensor], file: Path, findings: list[Finding]) ->
             empty.append(Finding("error", _NO_DATA, printable(name), _EMPTY))
             continue
         dtype = _DTYPES.get(value.dtype)
-        if dtype is None or value.layout != torch.strided:
-            message = f"{value.dtype} in {value.layout} is no format of GPT-2 weights"
+        problem = _no_weight(value)
+        if dtype is None or problem:
+            message = problem or f"{value.dtype} is no format of GPT-2 weights"
             findings.append(Finding("error", "dtype", printable(name), message))
             continue
         found[name] = StoredTensor(name, dtype, tuple(value.shape), file, storage=value.untyped_storage()._cdata)
     findings += limited(empty, _NO_DATA)
     return found
+
+
+def _no_weight(value: Tensor) -> str:
+    """Say what keeps a tensor from being numbers that lie in the file, each once; nothing where it is."""
+    if value.is_nested or value.layout != torch.strided:
+        kind = "nested tensor" if value.is_nested else f"tensor in {value.layout}"
+        return f"a {kind} is no format of GPT-2 weights; save it as a plain one"
+    stored = value.untyped_storage().nbytes() // value.element_size()
+    if value.numel() > stored:
+        return (
+            f"{value.numel():,} numbers on paper, {stored:,} in the file, which it repeats; save it after .contiguous()"
+        )
+    return ""
 
 
 def _settings(content: object) -> tuple[str, dict[str, object]] | None:

@@ -81,7 +81,10 @@ def print_json(content: Report | dict[str, Any]) -> None:
     """Print one UTF-8 JSON document and a newline: indented on a terminal, one line in a pipe."""
     import msgspec
 
-    document = _harmless_json(msgspec.json.encode(content))
+    try:
+        document = _harmless_json(msgspec.json.encode(content))
+    except UnicodeEncodeError:  # half a character of UTF-16, in a tensor's name or a path: only an escape can say it
+        document = _escaped_json(content)
     if sys.stdout.isatty():
         document = msgspec.json.format(document, indent=2)
     print_bytes(document + b"\n")
@@ -100,6 +103,14 @@ def print_decoded(data: bytes) -> None:
         print_piece(f"{data.decode(errors='backslashreplace')}\n")
     else:
         print_bytes(data)
+
+
+def _escaped_json(content: object) -> bytes:
+    import json
+
+    import msgspec
+
+    return json.dumps(msgspec.to_builtins(content), separators=(",", ":")).encode()
 
 
 def _harmless_json(document: bytes) -> bytes:

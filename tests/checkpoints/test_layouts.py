@@ -104,8 +104,9 @@ def _as_faster_variant(state: dict[str, Any], layers: int) -> dict[str, Any]:
         if ".W_" not in name and not name.endswith(".mask")
     }
     for block, name in product(range(layers), ("weight", "bias")):
-        apart = [state.get(f"trf_blocks.{block}.att.W_{part}.{name}") for part in ("query", "key", "value")]
-        if apart[0] is not None:
+        names = [f"trf_blocks.{block}.att.W_{part}.{name}" for part in ("query", "key", "value")]
+        apart = [state[each] for each in names if each in state]
+        if apart:
             found[f"trf_blocks.{block}.att.qkv.{name}"] = torch.cat(apart)
     return found
 

@@ -27,7 +27,8 @@ def _recognised(path: Path, *more: str) -> Any:
 
 def _logits(recognised: Any) -> torch.Tensor:
     with torch.no_grad():
-        return load_model(recognised, dtype=torch.float32)(IDS)
+        logits: torch.Tensor = load_model(recognised, dtype=torch.float32)(IDS)
+    return logits
 
 
 def _kinds(recognised: Any) -> set[str]:
@@ -100,11 +101,12 @@ def test_a_tied_weight_is_stored_under_the_heads_name(tmp_path: Path, family: st
     model = peers.nanogpt(SIZES) if family == "nanogpt" else peers.hugging_face(SIZES)
     folder = tmp_path / "gpt"
     if family == "huggingface-folder":
-        model.save_pretrained(folder)
+        model.save_pretrained(folder)  # type: ignore[operator]  # torch types it as of any module
         save_model(model, str(folder / "model.safetensors"))
         state = load_file(folder / "model.safetensors")
         table = state.pop("transformer.wte.weight", None)
-        state.setdefault("lm_head.weight", table)  # whichever of the two names this version keeps
+        if table is not None:  # whichever of the two names this version keeps
+            state.setdefault("lm_head.weight", table)
         save_file(state, folder / "model.safetensors")
         found = load_weights(str(folder)).recognised
     else:
@@ -112,6 +114,7 @@ def test_a_tied_weight_is_stored_under_the_heads_name(tmp_path: Path, family: st
         folder.mkdir()
         torch.save(state, folder / "model.pt")
         found = _recognised(folder / "model.pt")
+    assert found.config is not None
     assert found.config.weight_tying
     torch.testing.assert_close(_logits(found), peers.logits_of(model), atol=1e-4, rtol=0)
     (tied,) = [each for each in found.findings if each.kind == "tied-head"]

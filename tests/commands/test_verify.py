@@ -220,3 +220,16 @@ def test_how_tokens_choose_experts_is_said(cli: Cli) -> None:
     for command in ("memory", "flops"):
         assert "Routing is taken as balanced" in cli(command, "-c", "tiny", "-t", "8", *experts).out
         assert cli(command, "-c", "tiny", "-t", "8", "--json").json["routing"] is None
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        (["n_layers=1000000"], "1,000,000 layers, and --quick builds the modules of each"),
+        ([f"{key}=16777216" for key in ("vocab_size", "emb_dim", "n_heads", "context_length")], "torch can count"),
+    ],
+)
+def test_what_cannot_be_built_is_refused_before_it_is(cli: Cli, sizes: list[str], words: str) -> None:
+    outcome = cli("verify", "--quick", "-c", "tiny", *(word for size in sizes for word in ("--set", size)))
+    assert (outcome.code, outcome.out) == (1, "")
+    assert words in outcome.err

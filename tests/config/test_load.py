@@ -13,7 +13,7 @@ from gptcli.config import ModelConfig, load_config, preset_paths, preset_summary
 from gptcli.config.input_text import MAX_BYTES
 from gptcli.config.printable import printable
 from gptcli.config.scalars import resolve_scalar
-from gptcli.errors import GptcliError, InputError
+from gptcli.errors import GptcliError, InputError, InputProblemsError
 
 BASE = "vocab_size: 100\ncontext_length: 8\nemb_dim: 32\nn_heads: 4\nn_layers: 2\n"
 
@@ -266,3 +266,22 @@ def test_a_config_is_immutable() -> None:
     with pytest.raises(AttributeError):
         config.n_layers = 3  # type: ignore[misc]
     assert msgspec.convert(msgspec.to_builtins(config), ModelConfig) == config
+
+
+@pytest.mark.parametrize("value", ["0" + "1" * 4301, "1" + ":59" * 300_000, "1" * 5000, "1_" + "0" * 5000])
+def test_numbers_of_thousands_of_digits_are_refused_at_once(tmp_path: Path, value: str) -> None:
+    file = tmp_path / "long.yaml"
+    file.write_text(f"vocab_size: 5\ncontext_length: 5\nemb_dim: 4\nn_heads: 2\nn_layers: {value}\n")
+    with pytest.raises(InputError, match="n_layers must be a whole number from 1 to 16,777,216, got"):
+        load_config(str(file))
+    with pytest.raises(InputError, match="n_layers must be a whole number from 1 to 16,777,216, got"):
+        load_config("tiny", set_values=[f"n_layers={value}"])
+
+
+def test_of_many_problems_the_first_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "unknown.yaml"
+    file.write_text("".join(f"k{number}: 1\n" for number in range(90_000)))
+    with pytest.raises(InputProblemsError) as caught:
+        load_config(str(file))
+    assert len(caught.value.problems) == 101
+    assert caught.value.problems[-1].endswith("mend these first")
