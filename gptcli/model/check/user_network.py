@@ -4,14 +4,12 @@ To load it is to run it: whatever its code does happens, so it runs in a process
 """
 
 import copy
-import importlib.util
+import importlib
 import inspect
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -20,14 +18,17 @@ from torch import Tensor, nn
 
 from gptcli.architecture.roles import POSITION_TABLE
 from gptcli.checkpoints.matching import match
-from gptcli.child import announce
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError, did_you_mean
+from gptcli.model.check.building.errors import reported
+from gptcli.model.check.building.loading import load
+from gptcli.model.check.building.project import Project
 from gptcli.model.check.dictionary import dictionaries_in, dictionary_for, said_by
 from gptcli.model.check.target import Target
 from gptcli.model.pickled import source_of
 
-_MODULE_NAME = "_gptcli_checked_file"
+__all__ = ["UserNetwork", "default_dtype", "first_tensor", "make_room_for", "reported"]
+
 _MOST_NAMES = 8
 _WAY_OUT = "write a function without arguments that returns the model, and name that one"
 
@@ -42,7 +43,7 @@ class UserNetwork:
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self._file = _load(target)
+        self._file = load(target)
         self._made_of = _find(self._file, target)
         self._theirs: Mapping[str, object] = {}
         self.is_class = inspect.isclass(self._made_of)
@@ -181,9 +182,10 @@ def default_dtype(dtype: torch.dtype) -> Iterator[None]:
 def make_room_for(target: Target) -> None:
     """Let somebody's code run in this process, which is good for nothing else afterwards: see `gptcli.child`.
 
-    Its folder is importable, no bytecode is left in it, and what it prints goes to stderr, by Python or below it.
+    What it imports is found, no bytecode is left beside it, and what it prints goes to stderr, by Python or below it.
     """
-    sys.path.insert(0, str(target.path.parent))
+    before, after = Project(target).paths()
+    sys.path[:] = [*before, *sys.path, *after]
     sys.dont_write_bytecode = True
     importlib.invalidate_caches()
     with suppress(OSError, ValueError):  # a stream without a descriptor, as under some tests
@@ -191,77 +193,11 @@ def make_room_for(target: Target) -> None:
     sys.stdout = sys.stderr
 
 
-@contextmanager
-def reported(target: Target, doing: str, *, at: object = None) -> Iterator[None]:
-    """Report whatever their code raises in one line, with their file's name and line.
-
-    Args:
-        target: the file.
-        doing: what was being done: ``while it was loaded``.
-        at: whose definition to name where the error was raised before their code began.
-
-    Raises:
-        InputError: their code raised something.
-    """
-    announce(doing)
-    try:
-        yield
-    except (InputError, MemoryError):
-        raise
-    except SystemExit as error:
-        place = _place(error, target, at)
-        raise InputError(
-            f"{place}: ends the program (SystemExit) {doing}; put that under if __name__ == '__main__':"
-        ) from error
-    except BaseException as error:  # whatever they raise, GeneratorExit too, is reported and no verdict
-        raise InputError(f"{_place(error, target, at)}: {_said(error)} ({doing})") from error
-    finally:
-        announce("")
-
-
-def _said(error: BaseException) -> str:
-    """``ValueError: its first line``; an error may fail to say anything."""
-    try:
-        lines = str(error).strip().splitlines()
-    except Exception:
-        lines = []
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-
-
-def _place(error: BaseException, target: Target, at: object) -> str:
-    """Return the innermost line of theirs that led to an error: file and number."""
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{_name(error.filename, target)}:{error.lineno}"
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if Path(frame.filename).parent == target.path.parent:
-            return f"{_name(frame.filename, target)}:{frame.lineno}"
-    code = getattr(getattr(at, "__init__", at) if inspect.isclass(at) else at, "__code__", None)
-    if code is not None and Path(code.co_filename).parent == target.path.parent:
-        return f"{_name(code.co_filename, target)}:{code.co_firstlineno}"
-    return str(target)
-
-
-def _name(filename: str, target: Target) -> str:
-    """Return a file of theirs as they would call it."""
-    return target.file if Path(filename) == target.path else str(Path(target.file).parent / Path(filename).name)
-
-
-def _load(target: Target) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(_MODULE_NAME, target.path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[_MODULE_NAME] = module  # dataclasses and pickles look their module up by its name
-    with reported(target, "while it was loaded"):
-        spec.loader.exec_module(module)
-    return module
-
-
 def _find(module: ModuleType, target: Target) -> Callable[..., Any]:
     with reported(target, f"while {target.name} was looked up"):
         found = getattr(module, target.name, None)
     if found is None:
-        names = [name for name, value in vars(module).items() if _is_own(value)]
+        names = [name for name, value in vars(module).items() if _is_own(value, module)]
         known = f"; it has {', '.join(names[:_MOST_NAMES])}" if names else "; it defines no class or function"
         hint = did_you_mean(target.name, names) or known
         raise InputError(f"{target.file}: no class or function '{target.name}'{hint}")
@@ -270,8 +206,8 @@ def _find(module: ModuleType, target: Target) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]
 
 
-def _is_own(value: object) -> bool:
-    return callable(value) and getattr(value, "__module__", None) == _MODULE_NAME
+def _is_own(value: object, module: ModuleType) -> bool:
+    return callable(value) and getattr(value, "__module__", None) == module.__name__
 
 
 def _a(value: object) -> str:
