@@ -67,12 +67,14 @@ def check(
     This runs the code in the file, in a process of its own: check no file that
     you would not run. A process that ends without a verdict has not passed.
 
-    A class is called with the lecture's dictionary of the config: vocab_size,
-    context_length, emb_dim, n_heads, n_layers, drop_rate, qkv_bias; that of a
-    later decoder with all keys of its author's dictionaries (hidden_dim, rope_base,
-    n_kv_groups, ...). A function is called without arguments. Without -c the sizes
-    of a GPT-2 are read off its parameters; a later decoder's config is what the
-    model keeps as cfg or config, or the one dictionary that its file has.
+    A class is called as it wants: with the lecture's dictionary of the config
+    (vocab_size, context_length, emb_dim, ...) laid over its file's own; with the
+    config class of its file or package; with keywords by their meaning (n_embd,
+    d_model, hidden_size, ...); or with nothing. A function is called without
+    arguments. Without -c the lecture's dictionary is GPT-2's, and other classes keep
+    their own defaults; what has none is small. Sizes are then read off the
+    parameters; a later decoder's config is what the model keeps as cfg or config,
+    or the one dictionary that its file has.
     Name the modules as the lecture, nanoGPT or transformers name them. Ours gets
     their weights, and both run in evaluation mode.
     """

@@ -250,16 +250,15 @@ BROKEN = {
     "nothing like it": ("def make(): pass\n", "Zzz", "no class or function 'Zzz'; it has make"),
     "empty": ("", "make", "no class or function 'make'; it defines no class or function"),
     "a dictionary": ("CFG = {}\n", "CFG", "my_gpt.py:CFG: is a dict, not a class or a function"),
-    "takes nothing": (
-        "from torch import nn\nclass GPT(nn.Module):\n    def __init__(self):\n        super().__init__()\n",
+    "raises when it is made": (
+        "from torch import nn\nclass GPT(nn.Module):\n    def __init__(self):\n        super().__init__(3)\n",
         "GPT",
-        "my_gpt.py:3: TypeError: ",
+        "my_gpt.py:4: TypeError: ",
     ),
-    "takes a config": (NANOGPT, "GPT", "AttributeError: 'dict' object has no attribute '"),
     "another key": (
-        "from torch import nn\nclass GPT(nn.Module):\n    def __init__(self, cfg):\n        cfg['n_embd']\n",
+        "from torch import nn\nclass GPT(nn.Module):\n    def __init__(self, cfg):\n        cfg['zeta']\n",
         "GPT",
-        "my_gpt.py:4: KeyError: 'n_embd' (while GPT was called with the lecture's dictionary, whose",
+        "my_gpt.py:4: KeyError: 'zeta' (while GPT was called with the lecture's dictionary, whose",
     ),
     "wants arguments": ("def make(size):\n    pass\n", "make", "my_gpt.py:1: TypeError: make() missing 1 required"),
     "returns no model": ("def make():\n    return {}\n", "make", "my_gpt.py:make: gives a dict, not a torch.nn.Module"),

@@ -86,19 +86,26 @@ def run_check(target: Target, request: CheckRequest) -> CheckReport:
     try:
         return _checked(user_network, asked, request, torch.float64)
     except _SinglePrecisionError:
-        pass
+        return _checked(user_network, asked, request, torch.float32)
     except InputError as error:
-        if not (isinstance(error.__cause__, RuntimeError) and _ABOUT_DTYPES.search(str(error.__cause__))):
+        if error.__cause__ is None:  # not their code's
             raise
-    return _checked(user_network, asked, request, torch.float32)
+        try:  # whatever it says: what was made for single precision may fail in any way
+            return _checked(user_network, asked, request, torch.float32)
+        except InputError:
+            if _ABOUT_DTYPES.search(str(error.__cause__)):
+                raise
+            raise error from error.__cause__
 
 
 def _asked(user_network: UserNetwork, request: CheckRequest) -> ResolvedConfig | None:
     """Return the config that a class is called with, or that is asked for; None where a model is to say it."""
     asked = request.config(False)
-    if asked is None and user_network.is_class:
+    if asked is None and user_network.takes_dictionary:
         said = user_network.config()
         return request.config(True) if said is None else _laid_over(said, user_network, request)
+    if asked is None:
+        user_network.prefer(request.set_values)
     return asked
 
 
@@ -179,7 +186,7 @@ def _check(
         del model, theirs  # a third network needs the room
         divergence, more = _probed(user_network, asked, request, ids, fitted.recognised.findings)
         fitted.recognised.findings.extend(more)
-    fitted.recognised.findings.extend(_unseen_window(network, ids.shape[1]))
+    fitted.recognised.findings.extend([*_unseen_window(network, ids.shape[1]), *user_network.notes])
     return CheckReport(
         config=fitted.config,
         target=str(user_network.target),

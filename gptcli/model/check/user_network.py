@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -21,15 +22,21 @@ from gptcli.checkpoints.matching import match
 from gptcli.config import ModelConfig
 from gptcli.errors import InputError, did_you_mean
 from gptcli.model.check.building.errors import reported
+from gptcli.model.check.building.inputs import Call, calls_for, unknown_in, unwatched
 from gptcli.model.check.building.loading import load
+from gptcli.model.check.building.outputs import first_tensor, logits_in
 from gptcli.model.check.building.project import Project
+from gptcli.model.check.building.recipes import Recipe, recipes_for, sizes_set, wanted_of
+from gptcli.model.check.building.synonyms import Wanted
 from gptcli.model.check.dictionary import dictionaries_in, dictionary_for, said_by
 from gptcli.model.check.target import Target
 from gptcli.model.pickled import source_of
+from gptcli.reports.finding import Finding
 
 __all__ = ["UserNetwork", "default_dtype", "first_tensor", "make_room_for", "reported"]
 
 _MOST_NAMES = 8
+_SAME = 1e-6  # two runs whose earlier logits differ by less are the same
 _WAY_OUT = "write a function without arguments that returns the model, and name that one"
 
 
@@ -38,7 +45,8 @@ class UserNetwork:
 
     Attributes:
         target: what they named.
-        is_class: whether it is called with the lecture's dictionary; else it is called without arguments.
+        takes_dictionary: whether it is called with the lecture's dictionary, and so needs a config.
+        notes: how it was built and called, where that had to be found out.
     """
 
     def __init__(self, target: Target) -> None:
@@ -46,7 +54,19 @@ class UserNetwork:
         self._file = load(target)
         self._made_of = _find(self._file, target)
         self._theirs: Mapping[str, object] = {}
-        self.is_class = inspect.isclass(self._made_of)
+        self._set: Mapping[str, int] = {}
+        made = isinstance(self._made_of, nn.Module)
+        self._recipes = [] if made else self._ways()
+        self._call: Call | None = None
+        self.takes_dictionary = bool(self._recipes) and self._recipes[0].of_lecture
+        self.notes: list[Finding] = []
+
+    def _ways(self) -> list[Recipe]:
+        return recipes_for(self._made_of, self._file, Project(self.target), lambda: self._theirs)
+
+    def prefer(self, set_values: tuple[str, ...]) -> None:
+        """Build with these sizes, ``key=value``, where no config is named."""
+        self._set = sizes_set(set_values)
 
     def config(self) -> ModelConfig | None:
         """Return the config that a dictionary in their file says, for a decoder after GPT-2; None without one.
@@ -90,9 +110,26 @@ class UserNetwork:
         Raises:
             InputError: it raises, or makes something else.
         """
+        if isinstance(self._made_of, nn.Module):
+            copied: Callable[[], object] = lambda: copy.deepcopy(self._made_of)  # noqa: E731
+            return self._made(copied, f"while {self.target.name} was copied", seed, dtype)
+        wanted = wanted_of(config, self._set)
+        failed: list[InputError] = []
+        for recipe in self._recipes:
+            make = partial(recipe.call, wanted, dtype)
+            try:
+                model = self._made(make, self._doing(recipe, wanted), seed, dtype)
+            except InputError as error:
+                failed.append(error)
+                continue
+            self._settle(recipe, named=config is not None)
+            return model
+        raise failed[0]
+
+    def _made(self, make: Callable[[], object], doing: str, seed: int, dtype: torch.dtype) -> nn.Module:
         torch.manual_seed(seed)
-        with reported(self.target, self._building(config), at=self._made_of), default_dtype(dtype):
-            model = self._make(config, dtype)
+        with reported(self.target, doing, at=self._made_of), default_dtype(dtype):
+            model = make()
             if not isinstance(model, nn.Module):
                 raise InputError(
                     f"{self.target}: gives {_a(model)}, not a torch.nn.Module; name the class of the whole network, "
@@ -103,27 +140,32 @@ class UserNetwork:
                 raise InputError(f"{self.target}: {lazy} has no shape before the first run; name its sizes")
             return model.to(device="cpu", dtype=dtype).eval()
 
-    def _make(self, config: ModelConfig | None, dtype: torch.dtype) -> object:
-        if isinstance(self._made_of, nn.Module):
-            return copy.deepcopy(self._made_of)
-        if not self.is_class:
-            return self._made_of()
-        assert config is not None
-        return self._made_of(dictionary_for(config, dtype, self._theirs))
+    def _settle(self, recipe: Recipe, *, named: bool) -> None:
+        """Build in the same way from now on, and say which that is."""
+        self._recipes = [recipe]
+        if recipe.of_lecture or not inspect.isclass(self._made_of):
+            return
+        values = "" if named else "; no config is named, so its own defaults stand, and what has none is small"
+        self._note("built", f"{recipe.doing}{values}")
 
-    def _building(self, config: ModelConfig | None) -> str:
-        if self.is_class:
-            assert config is not None
-            keys = list(dictionary_for(config, torch.float32, {}))
+    def _doing(self, recipe: Recipe, wanted: Wanted) -> str:
+        if recipe.of_lecture:
+            keys = list(dictionary_for(wanted.config, torch.float32, {}))
             more = f" and {len(keys) - _MOST_NAMES} more" if len(keys) > _MOST_NAMES else ""
             return (
                 f"while {self.target.name} was called with the lecture's dictionary, whose keys are "
                 f"{', '.join(keys[:_MOST_NAMES])}{more}; if it takes something else, {_WAY_OUT}"
             )
-        return f"while {self.target.name} was called without arguments"
+        way_out = f"; if it takes something else, {_WAY_OUT}" if inspect.isclass(self._made_of) else ""
+        return f"while {recipe.doing}{way_out}"
+
+    def _note(self, kind: str, message: str) -> None:
+        note = Finding("note", kind, "", message)
+        if note not in self.notes:
+            self.notes.append(note)
 
     def logits(self, model: nn.Module, ids: Tensor, *, gradients: bool = False) -> Tensor:
-        """Run the model on (B, T) ids and return its logits, the first tensor it gives.
+        """Run the model on (B, T) ids and return its logits.
 
         Args:
             model: the network.
@@ -133,15 +175,65 @@ class UserNetwork:
         Raises:
             InputError: it raises, or gives no tensor.
         """
-        shape = " x ".join(map(str, ids.shape))
-        ran = f"while it ran on {shape} token ids"
-        with reported(self.target, ran, at=self._made_of), torch.set_grad_enabled(gradients):
-            output = model(ids)
-        found = first_tensor(output)
+        with torch.set_grad_enabled(gradients):
+            output = self._output(model, ids)
+        found = logits_in(output, model, *ids.shape)
         if found is None:
             raise InputError(f"{self.target}: its forward returns {_a(output)}, not the logits; return them")
         _check_logits(found, self.target)
         return found
+
+    def _output(self, model: nn.Module, ids: Tensor) -> object:
+        """Run the model in the way that was found, or find one: ids as they are and what else it needs, then int32."""
+        if self._call is not None:
+            return self._run(model, ids, self._call)
+        calls = self._ways_to_call(model, ids)
+        failed: list[InputError] = []
+        for call in calls:
+            try:
+                output = self._run(model, ids, call)
+            except InputError as error:
+                failed.append(error)
+                continue
+            self._call = call
+            if call.words:
+                self._note("called", f"its forward is called with {call.words}")
+            return output
+        raise failed[0]
+
+    def _run(self, model: nn.Module, ids: Tensor, call: Call) -> object:
+        shape = " x ".join(map(str, ids.shape))
+        with reported(self.target, f"while it ran on {shape} token ids", at=model.forward):
+            return call.run(model, ids)
+
+    def _ways_to_call(self, model: nn.Module, ids: Tensor) -> list[Call]:
+        """Return the ways to call its forward; with a mask, the one that does not look ahead comes first.
+
+        Raises:
+            InputError: it needs what nobody here knows.
+        """
+        unknown = unknown_in(model)
+        if unknown:
+            raise InputError(
+                f"{self.target}: its forward needs {', '.join(unknown)} beside the ids; give that a default, or name a "
+                "function that returns a module whose forward takes the ids alone"
+            )
+        calls = calls_for(model)
+        if not calls[0].masked:
+            return calls
+        with unwatched(model), torch.no_grad():
+            return sorted(calls, key=lambda call: not self._is_causal(model, ids, call))
+
+    def _is_causal(self, model: nn.Module, ids: Tensor, call: Call) -> bool:
+        changed = torch.cat([ids[:, :-1], ids[:, :1]], dim=1)
+        try:
+            before, after = (logits_in(self._run(model, each, call), model, *ids.shape) for each in (ids, changed))
+        except InputError:
+            return False
+        if before is None or after is None or before.shape[:2] != ids.shape:
+            return True  # it runs, and shows no more
+        earlier, later = before[:, :-1], after[:, :-1]
+        return bool(earlier.isfinite().all()) and torch.allclose(earlier, later, rtol=_SAME, atol=_SAME)
 
 
 def _check_logits(logits: Tensor, target: Target) -> None:
@@ -155,17 +247,6 @@ def _check_logits(logits: Tensor, target: Target) -> None:
         what = f"of shape {list(logits.shape)}"
     if what:
         raise InputError(f"{target}: its forward returns a tensor {what}, not the logits; return them, (B, T, V)")
-
-
-def first_tensor(output: object) -> Tensor | None:
-    """Return the tensor that a module gave, be it alone, in a tuple, in a dictionary or as ``.logits``."""
-    if isinstance(output, Tensor):
-        return output
-    logits = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
-    if isinstance(logits, Tensor):
-        return logits
-    items = output.values() if isinstance(output, Mapping) else output if isinstance(output, tuple | list) else ()
-    return next((item for item in items if isinstance(item, Tensor)), None)
 
 
 @contextmanager

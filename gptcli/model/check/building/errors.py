@@ -26,6 +26,10 @@ _DISTRIBUTIONS = {
 }
 
 
+class NotKnownError(Exception):
+    """Something that their code needs and that nobody here knows."""
+
+
 @contextmanager
 def reported(target: Target, doing: str, *, at: object = None) -> Iterator[None]:
     """Report whatever their code raises in one line, with the name of their file and the line.
@@ -43,6 +47,8 @@ def reported(target: Target, doing: str, *, at: object = None) -> Iterator[None]
         yield
     except (InputError, MemoryError):
         raise
+    except NotKnownError as error:
+        raise InputError(f"{_place(error, target, at)}: {error} ({doing})") from None
     except SystemExit as error:
         place = _place(error, target, at)
         raise InputError(
