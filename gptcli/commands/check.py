@@ -65,7 +65,8 @@ def check(
     [dim]$[/dim] gptcli check my_gpt.py:make_model "Every effort moves you" -c tiny
 
     This runs the code in the file, in a process of its own: check no file that
-    you would not run. A process that ends without a verdict has not passed.
+    you would not run. A process that ends without a verdict has not passed. Of what
+    stands below the class only definitions are run, and what the class reads.
 
     A class is called as it wants: with the lecture's dictionary of the config
     (vocab_size, context_length, emb_dim, ...) laid over its file's own; with the

@@ -51,7 +51,8 @@ class UserNetwork:
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self._file = load(target)
+        loaded = load(target)
+        self._file = loaded.module
         self._made_of = _find(self._file, target)
         self._theirs: Mapping[str, object] = {}
         self._set: Mapping[str, int] = {}
@@ -60,6 +61,11 @@ class UserNetwork:
         self._call: Call | None = None
         self.takes_dictionary = bool(self._recipes) and self._recipes[0].of_lecture
         self.notes: list[Finding] = []
+        if loaded.left_out is not None:
+            self._note(
+                "left-out",
+                f"of what stands below {target.name} only definitions were run: line {loaded.left_out} calls or loops",
+            )
 
     def _ways(self) -> list[Recipe]:
         return recipes_for(self._made_of, self._file, Project(self.target), lambda: self._theirs)

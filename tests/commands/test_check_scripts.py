@@ -1,0 +1,89 @@
+"""``gptcli check`` on scripts that train below their network: what makes it is run, and nothing else."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+import gptcli.model.check.run  # noqa: F401  # loaded once here, rather than by the child of every test
+from tests.conftest import Cli
+from tests.model.planted import NANOGPT, SIZES
+
+GPT = NANOGPT.partition("\ndef make")[0]
+LINES = GPT.count("\n")
+CONFIG = f"GPTConfig(vocab_size=61, block_size=16, n_embd={SIZES['emb_dim']}, n_head=4, n_layer=2)"
+TRAINED = "open('trained', 'w').close()"  # stands where training would begin
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+# What stands below the class, what is named, and in which of its lines that which is left out begins.
+SCRIPTS = {
+    "a loop": (f"for step in range(3):\n    {TRAINED}\n", "GPT", 1),
+    "an endless loop": (f"model = GPT({CONFIG})\nwhile True:\n    x = 1\n", "GPT", 1),
+    "a call": (f"def train(model):\n    {TRAINED}\n\n\nmodel = GPT({CONFIG})\ntrain(model)\n", "GPT", 5),
+    "a name that the class has too": (
+        f"def fit():\n    {TRAINED}\n    return 1\n\n\nfor x in [fit()]:\n    loss = x\n", "GPT", 6
+    ),
+    "a library that only training needs": (
+        f"import nowhere_at_all\nlog = nowhere_at_all.start()\nlast = log.step\nfor i in log:\n    {TRAINED}\n",
+        "GPT", 2
+    ),
+    "a model": (f"model = GPT({CONFIG})\nmodel.train()\nfor i in range(3):\n    {TRAINED}\n", "model", 2),
+    "a function above the training": (
+        f"def make_it():\n    return GPT({CONFIG})\n\n\nmodel = make_it()\n{TRAINED}\n", "make_it", 5
+    ),
+    "below a definition that it needs": (
+        f"def make_it():\n    return GPT(size())\nfor i in range(3):\n    {TRAINED}\n\n\n"
+        f"def size():\n    return {CONFIG}\n", "make_it", 3
+    ),
+    "below a value that it needs": (
+        f"def make_it():\n    return GPT(SIZE)\n\n\nfor i in range(3):\n    {TRAINED}\nSIZE = {CONFIG}\n", "make_it", 5
+    ),
+    "an exit": (f"import sys\nsys.exit({TRAINED})\n", "GPT", 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SCRIPTS)
+def test_only_what_makes_it_is_run(cli: Cli, tmp_path: Path, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    below, name, line = SCRIPTS[case]
+    (tmp_path / "train.py").write_text(f"{GPT}\n{below}")
+    monkeypatch.chdir(tmp_path)
+    outcome = cli("check", f"train.py:{name}", "--json")
+    assert outcome.code == 0, outcome.err
+    assert not (tmp_path / "trained").exists()
+    told = [each["message"] for each in outcome.json["findings"] if each["kind"] == "left-out"]
+    assert told == [f"of what stands below {name} only definitions were run: line {LINES + 1 + line} calls or loops"]
+
+
+WHOLE = {
+    "a main guard": f"if __name__ == '__main__':\n    {TRAINED}\n",
+    "definitions": "SIZE = 3\n\n\ndef more():\n    return SIZE\n\n\nclass Other(GPT):\n    pass\n",
+    "an attribute of the class": "GPT.extra = SIZE = 4\n",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("case", WHOLE)
+def test_nothing_is_said_where_nothing_is_left_out(
+    cli: Cli, tmp_path: Path, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "train.py").write_text(f"{GPT}\n{WHOLE[case]}")
+    monkeypatch.chdir(tmp_path)
+    outcome = cli("check", "train.py:GPT", "--json")
+    assert outcome.code == 0, outcome.err
+    assert "left-out" not in [each["kind"] for each in outcome.json["findings"]]
+    assert not (tmp_path / "trained").exists()
+
+
+def test_what_stands_above_is_run_and_the_last_definition_counts(cli: Cli, tmp_path: Path) -> None:
+    first = "class GPT:\n    pass\n\n\nSEEN = []\nfor i in range(3):\n    SEEN.append(i)\nassert SEEN == [0, 1, 2]\n"
+    (tmp_path / "train.py").write_text(f"{first}{GPT}")
+    assert cli("check", f"{tmp_path}/train.py:GPT").code == 0
