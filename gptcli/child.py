@@ -4,11 +4,13 @@ The result comes through a pipe, and only a result that is whole counts; a proce
 whatever its exit code says.
 """
 
+import faulthandler
 import os
+import re
 import selectors
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from threading import RLock
 from time import monotonic, sleep
@@ -22,10 +24,15 @@ _LENGTH_BYTES = 8
 _HEAD_BYTES = len(_RESULT) + _LENGTH_BYTES
 _SEAL_BYTES = 16  # what somebody writes into the pipe by accident has no seal
 _PATIENCE = 0.05  # seconds between two looks whether the process is still there
+_STACK_WITHIN = 1  # second in which a process says where it is
+_FRAME = re.compile(r'^  File "(.*)", line (\d+) in ')
 _GRACE = 5  # seconds that a process whose parent was killed outlives the limit
 
 _sending = RLock()  # threads of their code print while the result is sent
 _pipe: tuple[int, bytes] | None = None  # in the child: where to write, and the seal
+
+
+Stack = list[tuple[str, int]]
 
 
 class ChildError(Exception):
@@ -34,45 +41,51 @@ class ChildError(Exception):
     Attributes:
         doing: what it had announced last.
         status: its exit code, or minus the number of the signal that ended it; None where its time was up.
+        limit: the limit that it did not keep, in seconds; None where it ended.
+        stacks: where its threads then were: file and line of each call, the innermost first.
     """
 
-    def __init__(self, doing: str, status: int | None) -> None:
+    def __init__(
+        self, doing: str, status: int | None, limit: float | None = None, stacks: Sequence[Stack] = ()
+    ) -> None:
         super().__init__(doing, status)
-        self.doing, self.status = doing, status
+        self.doing, self.status, self.limit, self.stacks = doing, status, limit, stacks
 
 
 class Child:
     """A process that runs a function."""
 
-    def __init__(self, pid: int, reader: int, seal: bytes) -> None:
-        self._pid, self._reader, self._seal = pid, reader, seal
+    def __init__(self, pid: int, reader: int, stacks: int, seal: bytes) -> None:
+        self._pid, self._reader, self._stacks, self._seal = pid, reader, stacks, seal
+        self._since = monotonic()  # when it announced what it does
         self._status: int | None = None
         self._doing = ""
         self._line_open = False
 
-    def result(self, limit: float | None = None) -> bytes:
+    def result(self, limit: float | None = None, at_once: float | None = None) -> bytes:
         """Wait for the result of the function; end the line on stderr that it may have left open.
 
         Args:
             limit: seconds to wait, or None to wait for ever.
+            at_once: seconds that one thing may take which it announces, or None.
 
         Raises:
             ChildError: the process ended without one, or its time was up.
         """
         try:
-            return self._result(limit)
+            return self._result(limit, at_once)
         finally:
             if self._line_open:
                 sys.stderr.write("\n")
                 sys.stderr.flush()
 
-    def _result(self, limit: float | None) -> bytes:
-        deadline = None if limit is None else monotonic() + limit
+    def _result(self, limit: float | None, at_once: float | None) -> bytes:
+        begun = monotonic()
         received = b""
         with selectors.DefaultSelector() as selector:
             selector.register(self._reader, selectors.EVENT_READ)
             closed = False
-            while deadline is None or monotonic() < deadline:
+            while (passed := self._passed(begun, limit, at_once)) is None:
                 ended = self._has_ended()  # before the look into the pipe: what it wrote last is there then
                 if ended and closed:
                     raise ChildError(self._doing, self._status)
@@ -88,7 +101,28 @@ class Child:
                 received, result = self._taken(received + data)
                 if result is not None:
                     return result
-        raise ChildError(self._doing, None)
+        raise ChildError(self._doing, None, passed, self._where())
+
+    def _passed(self, begun: float, limit: float | None, at_once: float | None) -> float | None:
+        """Return the limit that is passed, or None."""
+        now = monotonic()
+        if limit is not None and now >= begun + limit:
+            return limit
+        return at_once if at_once is not None and self._doing and now >= self._since + at_once else None
+
+    def _where(self) -> list[Stack]:
+        """Ask the process where its threads are; nothing where it does not answer, as faulthandler would."""
+        with suppress(OSError):
+            os.kill(self._pid, signal.SIGUSR1)
+        received = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._stacks, selectors.EVENT_READ)
+            while selector.select(_STACK_WITHIN if not received else _PATIENCE):
+                data = os.read(self._stacks, 2**16)
+                received += data
+                if not data:
+                    break
+        return _stacks_in(received.decode(errors="replace"))
 
     def end(self) -> None:
         """Kill the process and those that it started."""
@@ -112,7 +146,7 @@ class Child:
             if head.startswith(_LINE):
                 self._line_open = bool(length)
             else:
-                self._doing = tail[:length].decode()
+                self._doing, self._since = tail[:length].decode(), monotonic()
             received = tail[length:]
         return received[-len(self._seal) :], None
 
@@ -173,25 +207,30 @@ def started(function: Callable[[], bytes], *, limit: float | None = None) -> Ite
         raise GptcliError("this system cannot fork a process for other people's code; use Linux or macOS")
     seal = os.urandom(_SEAL_BYTES)
     reader, writer = os.pipe()
+    stacks, told = os.pipe()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()  # or both processes would print what is left
     with ExitStack() as undoing:
         with held_back():  # a signal between the fork and `undone` would leave the process behind
-            child = Child(_forked(function, reader, writer, seal, limit), reader, seal)
+            child = Child(_forked(function, (reader, stacks), (writer, told), seal, limit), reader, stacks, seal)
             undoing.enter_context(undone(child.end))
-        os.close(writer)
-        undoing.callback(os.close, reader)
+        for end in (writer, told):
+            os.close(end)
+        for end in (reader, stacks):
+            undoing.callback(os.close, end)
         yield child
 
 
-def _forked(function: Callable[[], bytes], reader: int, writer: int, seal: bytes, limit: float | None) -> int:
+def _forked(
+    function: Callable[[], bytes], readers: tuple[int, int], writers: tuple[int, int], seal: bytes, limit: float | None
+) -> int:
     """Return the number of a new process, which runs the function."""
     try:
         pid = os.fork()
     except OSError as error:
         raise GptcliError(f"no process can be started: {error.strerror or error}") from None
     if pid == 0:
-        _live(function, reader, writer, seal, limit)
+        _live(function, readers, writers, seal, limit)
     return pid
 
 
@@ -201,7 +240,21 @@ def announce(doing: str) -> None:
         _send(_DOING, doing.encode(errors="replace"))
 
 
-def _live(function: Callable[[], bytes], reader: int, writer: int, seal: bytes, limit: float | None) -> None:
+def _stacks_in(text: str) -> list[Stack]:
+    """Read what faulthandler writes: a line for each thread, and one for each of its calls."""
+    found: list[Stack] = []
+    for line in text.splitlines():
+        frame = _FRAME.match(line)
+        if frame is None:
+            found.append([])
+        elif found:
+            found[-1].append((frame[1], int(frame[2])))
+    return [stack for stack in found if stack]
+
+
+def _live(
+    function: Callable[[], bytes], readers: tuple[int, int], writers: tuple[int, int], seal: bytes, limit: float | None
+) -> None:
     """Be the child: run the function, send what it returns, and never come back."""
     global _pipe  # noqa: PLW0603  # of this process, which has one parent
     code = 1
@@ -210,8 +263,11 @@ def _live(function: Callable[[], bytes], reader: int, writer: int, seal: bytes, 
         os.setsid()
         if limit is not None:
             signal.setitimer(signal.ITIMER_REAL, limit + _GRACE)
-        os.close(reader)
+        for reader in readers:
+            os.close(reader)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        writer, told = writers
+        faulthandler.register(signal.SIGUSR1, file=told, all_threads=True)  # in C: it answers whatever it is doing
         _pipe = writer, seal
         sys.stderr = cast("TextIO", _Lines(sys.stderr))
         _send(_RESULT, function())

@@ -176,3 +176,20 @@ def _assert_gone(pid: int) -> None:
             return
         time.sleep(0.01)
     raise AssertionError(f"process {pid} is still there")
+
+
+def test_one_thing_that_it_announces_has_a_limit_of_its_own_and_a_place() -> None:
+    def stall() -> bytes:
+        announce("")
+        time.sleep(0.5)  # nothing is announced: the limit is not for this
+        announce("while it ran")
+        time.sleep(60)
+        return b""
+
+    with started(stall) as process, pytest.raises(ChildError) as caught:
+        process.result(60, at_once=0.2)
+    error = caught.value
+    assert (error.doing, error.status, error.limit) == ("while it ran", None, 0.2)
+    file, line = error.stacks[-1][0]
+    assert Path(file) == Path(__file__)
+    assert "time.sleep(60)" in Path(__file__).read_text().splitlines()[line - 1]

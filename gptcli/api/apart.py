@@ -8,8 +8,11 @@ from typing import Literal
 
 import msgspec
 
+from gptcli import child
 from gptcli.child import ChildError, started
 from gptcli.errors import GptcliError, InputError, InputProblemsError
+from gptcli.model.check.building.project import Project
+from gptcli.model.check.target import Target
 from gptcli.reports.check import CheckReport
 
 
@@ -23,26 +26,31 @@ class _Verdict(msgspec.Struct, frozen=True):
 
 
 def checked_apart(
-    target: str, check: Callable[[], CheckReport], limit: float | None, waiting: AbstractContextManager[None]
+    target: Target,
+    check: Callable[[], CheckReport],
+    limit: float | None,
+    waiting: AbstractContextManager[None],
+    at_once: float | None = None,
 ) -> CheckReport:
     """Run a check in a process of its own.
 
     Args:
-        target: whose code it is, for messages.
+        target: whose code it is.
         check: what to run.
         limit: seconds that it may take, or None.
         waiting: entered while it runs.
+        at_once: seconds that their code may take to be loaded, to be built, or for one run; or None.
 
     Raises:
-        InputError: the check raised one, or their code ended the process.
-        GptcliError: likewise; or the time was up.
+        InputError: the check raised one, their code ended the process, or the time was up.
+        GptcliError: likewise.
     """
-    with started(lambda: msgspec.json.encode(_verdict(check)), limit=limit) as child:
+    with started(lambda: msgspec.json.encode(_verdict(check)), limit=limit) as process:
         try:
             with waiting:
-                answer = child.result(limit)
+                answer = process.result(limit, at_once)
         except ChildError as error:
-            raise _silence(target, error, limit) from None
+            raise _silence(target, error, at_once) from None
     verdict = msgspec.json.decode(answer, type=_Verdict)
     if verdict.report is None:
         raise _raised(verdict)
@@ -92,12 +100,18 @@ def _raised(verdict: _Verdict) -> Exception:
     return error
 
 
-def _silence(target: str, error: ChildError, limit: float | None) -> GptcliError:
+def _silence(target: Target, error: ChildError, at_once: float | None) -> GptcliError:
     """Say how their code has kept the verdict from coming."""
     while_ = f" {error.doing}" if error.doing else ""
     if error.status is None:
-        return GptcliError(
-            f"{target}: did not finish within {limit:g} s, the time limit{while_}; --time-limit sets another, 0 none"
+        place = _running(target, error) if error.doing else str(target)
+        if error.limit == at_once:
+            return InputError(
+                f"{place}: was still running after {error.limit:g} s{while_}; --timeout sets another limit, 0 none"
+            )
+        return InputError(
+            f"{place}: did not finish within {error.limit:g} s, the time limit{while_}; --time-limit sets another, "
+            "0 none"
         )
     if error.status == -signal.SIGKILL:
         killed = "was killed, as the system does when memory runs out"
@@ -109,3 +123,15 @@ def _silence(target: str, error: ChildError, limit: float | None) -> GptcliError
         f"{target}: ended the program with exit code {error.status}{while_}, as os._exit does; nothing was checked, so "
         "take that out"
     )
+
+
+def _running(target: Target, error: ChildError) -> str:
+    """Return which line of theirs was running, and which line of their file had led to it."""
+    project = Project(target)
+    for stack in reversed(error.stacks):  # the main thread comes last
+        files = [file for file, _ in stack]
+        ours = files.index(child.__file__) if child.__file__ in files else len(stack)
+        lines = [f"{project.name(file)}:{line}" for file, line in stack[:ours] if project.has(file)]
+        if lines:
+            return lines[0] if lines[0] == lines[-1] else f"{lines[0]} (called from {lines[-1]})"
+    return str(target)

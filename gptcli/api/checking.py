@@ -27,6 +27,7 @@ def check_network(
     seed: int = 123,
     force: bool = False,
     limit: float | None = None,
+    at_once: float | None = None,
     waiting: AbstractContextManager[None] | None = None,
 ) -> CheckReport:
     """Run a network beside ours with the same weights, in a process of its own.
@@ -44,11 +45,12 @@ def check_network(
         seed: of the weights it draws, and of random tokens.
         force: run even if the memory seems too small.
         limit: seconds that it may take, or None.
+        at_once: seconds that their code may take to be loaded, to be built, or for one run; or None.
         waiting: entered while it runs.
 
     Raises:
-        InputError: the text or the config cannot be used, or their code cannot be run.
-        GptcliError: it was not done in time, or takes too much memory.
+        InputError: the text or the config cannot be used, or their code cannot be run, or not in time.
+        GptcliError: it takes too much memory.
     """
     resolved = resolve(config, set_values, tied, note=note) if config_given else None
 
@@ -82,4 +84,4 @@ def check_network(
         )
         return run_check(target, request)
 
-    return checked_apart(str(target), judge, limit, waiting or nullcontext())
+    return checked_apart(target, judge, limit, waiting or nullcontext(), at_once)

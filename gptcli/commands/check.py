@@ -46,6 +46,16 @@ def check(
     set_values: SetOption = None,
     tied: TiedOption = None,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of its weights and of random tokens.")] = 123,
+    timeout: Annotated[
+        int,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            max=_MOST_SECONDS,
+            help="Limit of their code at one stretch, to be loaded, built or run once; 0 sets none.",
+            rich_help_panel="Run",
+        ),
+    ] = 60,
     time_limit: Annotated[
         int,
         typer.Option(
@@ -100,6 +110,7 @@ def check(
         seed=seed,
         force=force,
         limit=time_limit or None,
+        at_once=timeout or None,
         waiting=working(f"Running {where} and ours"),
     )
     if json:

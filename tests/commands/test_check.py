@@ -525,7 +525,7 @@ ENDINGS = {
     "raise BaseExceptionGroup('a', [KeyboardInterrupt()])": ("BaseExceptionGroup: a (1 sub-exception)", 2),
     "raise type('E', (Exception,), {'__str__': lambda self: 1 / 0})": ("my_gpt.py:2: E (while it was loaded)", 2),
     "__getattr__ = lambda name: {}[name]": ("KeyError: 'make' (while make was looked up)", 2),
-    "while True: pass": ("did not finish within 1 s, the time limit while it was loaded; --time-limit sets another", 1),
+    "while True: pass": ("did not finish within 1 s, the time limit while it was loaded; --time-limit sets another", 2),
 }
 
 

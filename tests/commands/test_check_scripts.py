@@ -1,5 +1,6 @@
 """``gptcli check`` on scripts that train below their network: what makes it is run, and nothing else."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,3 +88,39 @@ def test_what_stands_above_is_run_and_the_last_definition_counts(cli: Cli, tmp_p
     first = "class GPT:\n    pass\n\n\nSEEN = []\nfor i in range(3):\n    SEEN.append(i)\nassert SEEN == [0, 1, 2]\n"
     (tmp_path / "train.py").write_text(f"{first}{GPT}")
     assert cli("check", f"{tmp_path}/train.py:GPT").code == 0
+
+
+# What a file does for ever, and the line of theirs that is running then.
+ENDLESS = {
+    "a loop": ("while True:\n    pass\n", "my_gpt.py:(2|3)"),
+    "a call that sleeps": ("def wait():\n    import time\n    time.sleep(999)\nwait()\n",
+                           r"my_gpt.py:4 \(called from my_gpt.py:5\)"),
+    "in C": ("import itertools\nsum(itertools.repeat(0))\n", "my_gpt.py:3"),
+    "in a file beside it": ("import helper\nhelper.work()\n", r"helper.py:[23] \(called from my_gpt.py:3\)"),
+    "beside a thread": ("import threading, time\nthreading.Thread(target=time.sleep, args=(999,)).start()\n"
+                        "while True: pass\n", "my_gpt.py:4"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ENDLESS)
+def test_the_line_that_was_running_when_the_time_was_up(
+    cli: Cli, tmp_path: Path, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, place = ENDLESS[case]
+    (tmp_path / "my_gpt.py").write_text(f"NAMED = 1\n{source}")
+    (tmp_path / "helper.py").write_text("def work():\n    while True:\n        x = 1\n")
+    monkeypatch.chdir(tmp_path)
+    outcome = cli("check", "my_gpt.py:make", "--timeout", "1")
+    assert (outcome.code, outcome.out) == (2, "")
+    told = "was still running after 1 s while it was loaded; --timeout sets another limit, 0 none\n"
+    assert re.fullmatch(f"error: {place}: {told}", outcome.err)
+
+
+def test_a_forward_that_does_not_end(cli: Cli, tmp_path: Path) -> None:
+    source = GPT.replace("    def forward(self, idx, targets=None):\n", "    def forward(self, idx, targets=None):\n"
+                         "        while True: pass\n")  # fmt: skip
+    line = source[: source.index("while True")].count("\n") + 1
+    (tmp_path / "my_gpt.py").write_text(source)
+    outcome = cli("check", f"{tmp_path}/my_gpt.py:GPT", "--timeout", "1")
+    assert outcome.code == 2
+    assert f"my_gpt.py:{line}: was still running after 1 s while it ran on 2 x 8 token ids" in outcome.err
