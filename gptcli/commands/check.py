@@ -29,7 +29,11 @@ def check(
     ctx: typer.Context,
     target: Annotated[
         str,
-        typer.Argument(metavar="FILE:NAME", help="A Python file, and a class or function in it.", show_default=False),
+        typer.Argument(
+            metavar="FILE:NAME",
+            help="A Python file, or a module as pkg.net.gpt, and a class or function in it.",
+            show_default=False,
+        ),
     ],
     text: Annotated[
         str | None,

@@ -109,3 +109,29 @@ def test_a_file_of_their_own_that_is_missing_needs_no_installation(cli: Cli, tmp
     told = cli("check", f"{tmp_path}/pkg/gpt.py:make").err
     assert "there is no pkg/layers.py beside that package's files" in told
     assert "install" not in told
+
+
+@pytest.mark.parametrize("packages", [PACKAGES, []])
+def test_a_module_by_its_dotted_name(
+    cli: Cli, tmp_path: Path, packages: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, {"pkg/net/gpt.py": cut(".parts"), "pkg/net/parts.py": PARTS, **dict.fromkeys(packages, "")})
+    monkeypatch.chdir(tmp_path)
+    outcome = cli("check", "pkg.net.gpt:make", "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.json["target"] == "pkg/net/gpt.py:make"
+
+
+def test_a_package_by_its_name(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, {"net/__init__.py": cut(".parts"), "net/parts.py": PARTS})
+    monkeypatch.chdir(tmp_path)
+    assert cli("check", "net:make").code == 0
+    assert "net/gtp.py" not in cli("check", "net.gtp:make").err
+    assert "net.gtp: no such file" in cli("check", "net.gtp:make").err
+
+
+def test_an_installed_module_and_the_place_of_its_errors(cli: Cli, tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    told = cli("check", "transformers.activations:nothing_like_this")
+    assert told.code == 2
+    assert "transformers/activations.py: no class or function 'nothing_like_this'" in told.err

@@ -1,5 +1,6 @@
 """``my_gpt.py:GPTModel``: the file and the name in it, looked at before anything is run."""
 
+import importlib.util
 from pathlib import Path
 
 from msgspec import Struct
@@ -31,7 +32,7 @@ class Target(Struct, frozen=True):
 
 
 def parse_target(text: str) -> Target:
-    """Split ``FILE:NAME`` and see that there is such a Python file.
+    """Split ``FILE:NAME``, or ``package.module:NAME``, and see that there is such a Python file.
 
     Raises:
         InputError: there is none, or no name is given.
@@ -41,8 +42,34 @@ def parse_target(text: str) -> Target:
         raise InputError(f"{text}: says no class or function; name one after the file, as in {_FORM}")
     if not file or not name.isidentifier():
         raise InputError(f"{text}: is not FILE:NAME; write it as in {_FORM}")
+    file = _file_of_module(file) or file
     _check_file(Path(file), file)
     return Target(file, name)
+
+
+def _file_of_module(dotted: str) -> str | None:
+    """Return the file of a module that is named as an import names it, ``pkg.net.gpt``; None where there is none.
+
+    It is looked for here, then among what is installed. Nothing is imported for that, which would run it.
+    """
+    first, *rest = dotted.split(".")
+    if not all(part.isidentifier() for part in (first, *rest)) or Path(dotted).is_file():
+        return None
+    for folder in ("", *_installed(first)):
+        inside = Path(folder, *rest) if folder else Path(first, *rest)
+        for candidate in (inside.with_suffix(".py"), inside / "__init__.py"):
+            if candidate.is_file():
+                return str(candidate)
+    return None
+
+
+def _installed(name: str) -> list[str]:
+    """Return the folders of an installed package."""
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return []
+    return list(spec.submodule_search_locations or ()) if spec is not None else []
 
 
 def _check_file(path: Path, file: str) -> None:
