@@ -61,7 +61,23 @@ def test_only_what_makes_it_is_run(cli: Cli, tmp_path: Path, case: str, monkeypa
     assert outcome.code == 0, outcome.err
     assert not (tmp_path / "trained").exists()
     told = [each["message"] for each in outcome.json["findings"] if each["kind"] == "left-out"]
-    assert told == [f"of what stands below {name} only definitions were run: line {LINES + 1 + line} calls or loops"]
+    place = f"train.py:{LINES + 1 + line}"
+    assert told == [f"{place}: calls or loops below what is needed; from here on only definitions were run"]
+
+
+@pytest.mark.parametrize("statement", ["from train import GPT, GPTConfig", "from .train import GPT, GPTConfig"])
+def test_a_function_that_imports_from_a_script(
+    cli: Cli, tmp_path: Path, statement: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "train.py").write_text(f"{GPT}\nmodel = GPT({CONFIG})\nwhile True:\n    {TRAINED}\n")
+    (tmp_path / "check_me.py").write_text(f"{statement}\n\n\ndef make_it():\n    return GPT({CONFIG})\n")
+    monkeypatch.chdir(tmp_path)
+    outcome = cli("check", "check_me.py:make_it", "--timeout", "20", "--json")
+    assert outcome.code == 0, outcome.err
+    told = [each["message"] for each in outcome.json["findings"] if each["kind"] == "left-out"]
+    assert len(told) == 1
+    assert told[0].startswith(f"train.py:{LINES + 2}: ")
+    assert not (tmp_path / "trained").exists()
 
 
 WHOLE = {

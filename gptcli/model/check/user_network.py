@@ -61,10 +61,10 @@ class UserNetwork:
         self._call: Call | None = None
         self.takes_dictionary = bool(self._recipes) and self._recipes[0].of_lecture
         self.notes: list[Finding] = []
-        if loaded.left_out is not None:
+        for file, line in loaded.left_out:
+            place = f"{Project(target).name(file)}:{line}"
             self._note(
-                "left-out",
-                f"of what stands below {target.name} only definitions were run: line {loaded.left_out} calls or loops",
+                "left-out", f"{place}: calls or loops below what is needed; from here on only definitions were run"
             )
 
     def _ways(self) -> list[Recipe]:

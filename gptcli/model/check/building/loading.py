@@ -6,15 +6,17 @@ import ast
 import importlib
 import importlib.util
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
-from importlib.machinery import SourceFileLoader
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
 from msgspec import Struct
 
 from gptcli.model.check.building.errors import reported
-from gptcli.model.check.building.needed import Needed, needed_for
+from gptcli.model.check.building.needed import Needed, imported_names, needed_for
 from gptcli.model.check.building.project import Project
 from gptcli.model.check.target import Target
 
@@ -26,35 +28,71 @@ class Loaded(Struct, frozen=True):
 
     Attributes:
         module: what it made.
-        left_out: the line from which on statements were left out that do not make what is named; None where all ran.
+        left_out: file and line from which on statements were left out that do not make what is named.
     """
 
     module: ModuleType
-    left_out: int | None = None
+    left_out: list[tuple[str, int]]
 
 
 def load(target: Target) -> Loaded:
-    """Run a file as a module: what is named and what that needs, but no training below it.
+    """Run a file as a module: what is named and what that needs, but no training below it, nor in what it imports.
 
     Raises:
         InputError: it raises.
     """
+    left_out: list[tuple[str, int]] = []
+    project = Project(target)
     with reported(target, "while it was loaded"):
-        name = _importable(target, Project(target))
+        name = _importable(target, project)
         known = sys.modules.get(name)
         if known is not None and _is_at(known, target.path):  # its package has imported it
-            return Loaded(known)
-        spec = importlib.util.spec_from_file_location(name, target.path)
+            return Loaded(known, left_out)
+        loader = _Trimmed(name, str(target.path), {target.name}, left_out)
+        tree = ast.parse(loader.get_data(loader.path), loader.path)
+        imported = imported_names(tree, name.rpartition(".")[0])
+        sys.meta_path.insert(0, _Finder(project, imported, left_out))
+        spec = importlib.util.spec_from_file_location(name, target.path, loader=loader)
         assert spec is not None
-        assert isinstance(spec.loader, SourceFileLoader)
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module  # dataclasses and pickles look their module up by its name
-        source = spec.loader.get_data(str(target.path))
-        compile(source, str(target.path), "exec", dont_inherit=True)  # raises what the parser alone does not see
-        needed = needed_for(target.name, ast.parse(source, str(target.path)).body)
-        _run(needed, module, str(target.path))
-        return Loaded(module, needed.left_out)
+        loader.exec_module(module)
+        return Loaded(module, left_out)
     raise AssertionError  # what is raised inside is raised again
+
+
+class _Trimmed(SourceFileLoader):
+    """Runs what some names of a file need."""
+
+    def __init__(self, name: str, path: str, wanted: set[str], left_out: list[tuple[str, int]]) -> None:
+        super().__init__(name, path)
+        self._wanted, self._left_out = wanted, left_out
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run it in a module, and note what is left out."""
+        source = self.get_data(self.path)
+        compile(source, self.path, "exec", dont_inherit=True)  # raises what the parser alone does not see
+        needed = needed_for(self._wanted, ast.parse(source, self.path).body)
+        if needed.left_out is not None:
+            self._left_out.append((self.path, needed.left_out))
+        _run(needed, module, self.path)
+
+
+class _Finder(MetaPathFinder):
+    """Finds files of theirs that the target imports names of, which are then run as it is."""
+
+    def __init__(self, project: Project, imported: dict[str, set[str]], left_out: list[tuple[str, int]]) -> None:
+        self._project, self._imported, self._left_out = project, imported, left_out
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return where a module lies, or None for everybody else's."""
+        spec = PathFinder.find_spec(fullname, path, target) if fullname in self._imported else None
+        if spec is None or not isinstance(spec.loader, SourceFileLoader) or not self._project.has(spec.origin or ""):
+            return None
+        spec.loader = _Trimmed(fullname, spec.loader.path, self._imported[fullname], self._left_out)
+        return spec
 
 
 def _run(needed: Needed, module: ModuleType, file: str) -> None:

@@ -31,12 +31,13 @@ class Needed(Struct, frozen=True):
     left_out: int | None
 
 
-def needed_for(name: str, body: list[ast.stmt]) -> Needed:
-    """Tell what a name of a file needs; everything, where no statement is seen to bind it."""
-    home = _home(name, body)
-    if home is None:
+def needed_for(wanted: set[str], body: list[ast.stmt]) -> Needed:
+    """Tell what names of a file need; everything, where no statement is seen to bind one of them."""
+    homes = [_home(name, body) for name in wanted]
+    home = max((each for each in homes if each is not None), default=None)
+    if home is None or None in homes:
         return Needed(body, [], None)
-    names = _closure(name, body)
+    names = _closure(wanted, body)
     left: set[str] = set()  # what is bound by statements that do not run
     below: list[ast.stmt] = []
     left_out: int | None = None
@@ -44,7 +45,7 @@ def needed_for(name: str, body: list[ast.stmt]) -> Needed:
         if _is_main_guard(statement):
             continue
         read = _read(statement)
-        if _binds_any(statement, names) and not ({name} & read or left & read):
+        if _binds_any(statement, names) and not (wanted & read or left & read):
             below.append(statement)
         elif isinstance(statement, _IMPORTS):
             left |= _bound(statement)
@@ -56,6 +57,24 @@ def needed_for(name: str, body: list[ast.stmt]) -> Needed:
     return Needed(body[: home + 1], below, left_out)
 
 
+def imported_names(tree: ast.Module, package: str) -> dict[str, set[str]]:
+    """Return what a file imports by name from other modules, by module: ``from gpt import GPT``.
+
+    Args:
+        tree: of the file.
+        package: that it belongs to, for relative imports.
+    """
+    found: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            names = {each.name for each in node.names}
+            folder = package.rsplit(".", node.level - 1)[0] if node.level else ""
+            module = ".".join(part for part in (folder, node.module) if part)
+            if "*" not in names:
+                found.setdefault(module, set()).update(names)
+    return found
+
+
 def _home(name: str, body: list[ast.stmt]) -> int | None:
     """Return where a name is made: the last definition of it, else the first statement that binds it."""
     definitions = [place for place, each in enumerate(body) if isinstance(each, _DEFINITIONS) and each.name == name]
@@ -64,9 +83,9 @@ def _home(name: str, body: list[ast.stmt]) -> int | None:
     return next((place for place, each in enumerate(body) if name in _bound(each)), None)
 
 
-def _closure(name: str, body: list[ast.stmt]) -> set[str]:
-    """Return the names that a name needs, through whatever binds them."""
-    found = {name}
+def _closure(wanted: set[str], body: list[ast.stmt]) -> set[str]:
+    """Return the names that these need, through whatever binds them."""
+    found = set(wanted)
     while True:
         more = {read for each in body if _bound(each) & found for read in _read(each)} - found
         if not more:
