@@ -80,6 +80,27 @@ def test_a_function_that_imports_from_a_script(
     assert not (tmp_path / "trained").exists()
 
 
+@pytest.mark.parametrize("statement", ["import nowhere_at_all", "text = open('nowhere.txt').read()",
+                                       "log = print\nlog.no_such_thing()"])  # fmt: skip
+def test_what_fails_above_and_is_not_needed_is_passed_over(cli: Cli, tmp_path: Path, statement: str) -> None:
+    (tmp_path / "train.py").write_text(f"{statement}\n{GPT}")
+    outcome = cli("check", f"{tmp_path}/train.py:GPT", "--json")
+    assert outcome.code == 0, outcome.err
+    told = [each["message"] for each in outcome.json["findings"] if each["kind"] == "left-out"]
+    assert len(told) == 1
+    assert f"train.py:{statement.count(chr(10)) + 1}: " in told[0]
+    assert told[0].endswith("; passed over, as what is needed does not read it")
+
+
+@pytest.mark.parametrize("statement", ["import nowhere_at_all as nn", "raise ValueError('stop')", "nn = 1 / 0"])
+def test_what_fails_above_and_is_needed_is_told(cli: Cli, tmp_path: Path, statement: str) -> None:
+    (tmp_path / "train.py").write_text(f"{GPT[: GPT.index('class LayerNorm')]}\n{statement}\n"
+                                       f"{GPT[GPT.index('class LayerNorm') :]}")  # fmt: skip
+    outcome = cli("check", f"{tmp_path}/train.py:GPT")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "(while it was loaded)" in outcome.err
+
+
 WHOLE = {
     "a main guard": f"if __name__ == '__main__':\n    {TRAINED}\n",
     "definitions": "SIZE = 3\n\n\ndef more():\n    return SIZE\n\n\nclass Other(GPT):\n    pass\n",

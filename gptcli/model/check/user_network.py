@@ -61,11 +61,8 @@ class UserNetwork:
         self._call: Call | None = None
         self.takes_dictionary = bool(self._recipes) and self._recipes[0].of_lecture
         self.notes: list[Finding] = []
-        for file, line in loaded.left_out:
-            place = f"{Project(target).name(file)}:{line}"
-            self._note(
-                "left-out", f"{place}: calls or loops below what is needed; from here on only definitions were run"
-            )
+        for file, line, why in loaded.left_out:
+            self._note("left-out", f"{Project(target).name(file)}:{line}: {why}")
 
     def _ways(self) -> list[Recipe]:
         return recipes_for(self._made_of, self._file, Project(self.target), lambda: self._theirs)

@@ -15,12 +15,16 @@ from types import CodeType, ModuleType
 
 from msgspec import Struct
 
-from gptcli.model.check.building.errors import reported
+from gptcli.model.check.building.errors import reported, said
 from gptcli.model.check.building.needed import Needed, imported_names, needed_for
 from gptcli.model.check.building.project import Project
 from gptcli.model.check.target import Target
 
+_BELOW = "calls or loops below what is needed; from here on only definitions were run"
 _TAKEN = "_gptcli_checked_file"  # its name where its own is another module's
+
+
+LeftOut = tuple[str, int, str]  # file, line, and why
 
 
 class Loaded(Struct, frozen=True):
@@ -28,11 +32,11 @@ class Loaded(Struct, frozen=True):
 
     Attributes:
         module: what it made.
-        left_out: file and line from which on statements were left out that do not make what is named.
+        left_out: statements that were left out, as they do not make what is named.
     """
 
     module: ModuleType
-    left_out: list[tuple[str, int]]
+    left_out: list[LeftOut]
 
 
 def load(target: Target) -> Loaded:
@@ -41,7 +45,7 @@ def load(target: Target) -> Loaded:
     Raises:
         InputError: it raises.
     """
-    left_out: list[tuple[str, int]] = []
+    left_out: list[LeftOut] = []
     project = Project(target)
     with reported(target, "while it was loaded"):
         name = _importable(target, project)
@@ -64,7 +68,7 @@ def load(target: Target) -> Loaded:
 class _Trimmed(SourceFileLoader):
     """Runs what some names of a file need."""
 
-    def __init__(self, name: str, path: str, wanted: set[str], left_out: list[tuple[str, int]]) -> None:
+    def __init__(self, name: str, path: str, wanted: set[str], left_out: list[LeftOut]) -> None:
         super().__init__(name, path)
         self._wanted, self._left_out = wanted, left_out
 
@@ -73,15 +77,16 @@ class _Trimmed(SourceFileLoader):
         source = self.get_data(self.path)
         compile(source, self.path, "exec", dont_inherit=True)  # raises what the parser alone does not see
         needed = needed_for(self._wanted, ast.parse(source, self.path).body)
+        for line, error in _run(needed, module, self.path):
+            self._left_out.append((self.path, line, f"{said(error)}; passed over, as what is needed does not read it"))
         if needed.left_out is not None:
-            self._left_out.append((self.path, needed.left_out))
-        _run(needed, module, self.path)
+            self._left_out.append((self.path, needed.left_out, _BELOW))
 
 
 class _Finder(MetaPathFinder):
     """Finds files of theirs that the target imports names of, which are then run as it is."""
 
-    def __init__(self, project: Project, imported: dict[str, set[str]], left_out: list[tuple[str, int]]) -> None:
+    def __init__(self, project: Project, imported: dict[str, set[str]], left_out: list[LeftOut]) -> None:
         self._project, self._imported, self._left_out = project, imported, left_out
 
     def find_spec(
@@ -95,13 +100,26 @@ class _Finder(MetaPathFinder):
         return spec
 
 
-def _run(needed: Needed, module: ModuleType, file: str) -> None:
-    """Run the statements of a file in its module; what fails below the class is as good as left out."""
+def _run(needed: Needed, module: ModuleType, file: str) -> list[tuple[int, BaseException]]:
+    """Run the statements of a file in its module.
+
+    Returns:
+        Those above the class that failed and that it can be made without, by their lines. What fails below it is as
+        good as left out.
+    """
     flags = _future_flags(needed.above)
-    exec(_compiled(needed.above, file, flags), module.__dict__)  # noqa: S102  # to load is to run
+    failed: list[tuple[int, BaseException]] = []
+    for statement in needed.above:
+        try:
+            exec(_compiled([statement], file, flags), module.__dict__)  # noqa: S102  # to load is to run
+        except Exception as error:
+            if statement not in needed.spare:
+                raise
+            failed.append((statement.lineno, error))
     for statement in needed.below:
         with suppress(Exception, SystemExit):
             exec(_compiled([statement], file, flags), module.__dict__)  # noqa: S102
+    return failed
 
 
 def _compiled(statements: list[ast.stmt], file: str, flags: int) -> CodeType:

@@ -22,11 +22,13 @@ class Needed(Struct, frozen=True):
 
     Attributes:
         above: the statements up to the class, which run as they are.
+        spare: those of them without which it can be made; one that fails is passed over.
         below: those below it that run too; one that fails there is passed over.
         left_out: the line of the first statement that does not run, or None.
     """
 
     above: list[ast.stmt]
+    spare: list[ast.stmt]
     below: list[ast.stmt]
     left_out: int | None
 
@@ -36,7 +38,7 @@ def needed_for(wanted: set[str], body: list[ast.stmt]) -> Needed:
     homes = [_home(name, body) for name in wanted]
     home = max((each for each in homes if each is not None), default=None)
     if home is None or None in homes:
-        return Needed(body, [], None)
+        return Needed(body, [], [], None)
     names = _closure(wanted, body)
     left: set[str] = set()  # what is bound by statements that do not run
     below: list[ast.stmt] = []
@@ -54,7 +56,9 @@ def needed_for(wanted: set[str], body: list[ast.stmt]) -> Needed:
         else:
             left |= _bound(statement)
             left_out = left_out or statement.lineno
-    return Needed(body[: home + 1], below, left_out)
+    above = body[: home + 1]
+    spare = [each for each in above if not isinstance(each, ast.Raise) and not _binds_any(each, names)]
+    return Needed(above, spare, below, left_out)
 
 
 def imported_names(tree: ast.Module, package: str) -> dict[str, set[str]]:
