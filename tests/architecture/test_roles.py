@@ -35,6 +35,7 @@ ROWS = {
     "checkpoints/layouts.py": {"LAYOUTS", "_BLOCK"},
     "config/quantization.py": {"_LEFT_ANYWAY"},  # what other people leave as it is
     "model/check/fitting.py": {"_HEAD_COUNTS"},  # what other people call their number of heads
+    "model/check/building/synonyms.py": {"_NAMES"},  # what other people call their sizes
 }
 
 
