@@ -174,15 +174,16 @@ def _state_dict(content: object, file: Path) -> tuple[dict[str, Tensor], tuple[s
     return state, keys
 
 
-def _mappings(
-    content: Mapping[Any, Any], keys: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], Mapping[Any, Any]]]:
-    """Yield a mapping and those inside it, with the keys that lead to each."""
-    yield keys, content
-    if len(keys) < _DEEPEST:
-        for key, value in content.items():
-            if isinstance(value, Mapping):
-                yield from _mappings(value, (*keys, str(key)))
+def _mappings(content: _Content) -> Iterator[tuple[tuple[str, ...], _Content]]:
+    """Yield a mapping and those inside it, each once, with the keys that lead to each."""
+    seen = {id(content)}
+    found: list[tuple[tuple[str, ...], _Content]] = [((), content)]
+    for keys, mapping in found:  # grows while it is read
+        yield keys, mapping
+        for key, value in mapping.items() if len(keys) < _DEEPEST else ():
+            if isinstance(value, Mapping) and id(value) not in seen:
+                seen.add(id(value))
+                found.append(((*keys, str(key)), value))
 
 
 def _named_tensors(content: Mapping[Any, Any]) -> tuple[int, int]:
@@ -194,8 +195,8 @@ def _named_tensors(content: Mapping[Any, Any]) -> tuple[int, int]:
 def _no_state_dict(content: object, place: str) -> BrokenFileError:
     if isinstance(content, Kept) and _is_module(content):
         message = (
-            f"refused: holds a whole module of class {shortened(content.kept_as)}, whose code it would run, and not "
-            "its weights alone; save model.state_dict() if it is your own"
+            f"refused: holds a whole module of class {shortened(type(content).kept_as)}, whose code it would run, and "
+            "not its weights alone; save model.state_dict() if it is your own"
         )
         return BrokenFileError("unsafe-pickle", place, message)
     return BrokenFileError("no-tensors", place, f"holds a {type(content).__name__}, not a state_dict")
@@ -259,14 +260,21 @@ def _extras(content: object, keys: tuple[str, ...]) -> dict[str, int]:
     held: Any = content
     for key in keys:
         held = next(value for name, value in held.items() if str(name) == key)
-    sizes[keys[0]] -= sum(value.nbytes for value in held.values() if isinstance(value, Tensor))
+    sizes[keys[0]] -= _bytes_in([value for value in held.values() if isinstance(value, Tensor)])
     return {name: size for name, size in sizes.items() if size}
 
 
-def _bytes_in(value: object, depth: int = 0) -> int:
-    if isinstance(value, Tensor):
-        return value.nbytes
-    if depth > 8 or not isinstance(value, Mapping | list | tuple):  # deeper than any optimizer
-        return 0
-    inside = value.values() if isinstance(value, Mapping) else value
-    return sum(_bytes_in(each, depth + 1) for each in inside)
+def _bytes_in(value: object) -> int:
+    """Add up the tensors in a value, each once."""
+    seen: set[int] = set()
+    left, total = [value], 0
+    while left:
+        each = left.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        if isinstance(each, Tensor):
+            total += each.nbytes
+        elif isinstance(each, Mapping | list | tuple):
+            left += each.values() if isinstance(each, Mapping) else each
+    return total

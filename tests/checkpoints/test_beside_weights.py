@@ -146,3 +146,22 @@ def test_whole_modules_are_called_that(tmp_path: Path, model: Any, key: str | No
     torch.save(lecture if key is None else {key: lecture, "epoch": 3}, path)
     with pytest.raises(InputError, match=r"a whole module of class tests\.naive\.NaiveGPT.*save model\.state_dict"):
         load_weights(str(path))
+
+
+def test_an_attribute_does_not_rename_a_whole_module(tmp_path: Path) -> None:
+    lecture = peers.lecture(SIZES)
+    vars(lecture)["kept_as"] = 3  # what its stand-in calls the class
+    torch.save(lecture, tmp_path / "model.pt")
+    with pytest.raises(InputError, match=r"a whole module of class tests\.naive\.NaiveGPT"):
+        load_weights(str(tmp_path / "model.pt"))
+
+
+@pytest.mark.parametrize("kind", [dict, list])
+def test_what_repeats_itself_is_looked_at_once(tmp_path: Path, model: Any, kind: type) -> None:
+    """A thousand references to one object at each of nine levels are few bytes in a pickle."""
+    inside: Any = torch.zeros(4)
+    for _ in range(9):
+        inside = dict.fromkeys(range(1000), inside) if kind is dict else [inside] * 1000
+    torch.save({"weights": model.state_dict(), "beside": inside}, tmp_path / "model.pt")
+    _runs(tmp_path / "model.pt", model)
+    assert load_weights(str(tmp_path / "model.pt"), set_values=HEADS).recognised.opened.extras == {"beside": 16}
