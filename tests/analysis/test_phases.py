@@ -49,6 +49,7 @@ def swept_case(seed: int) -> tuple[ModelConfig, Workload]:
     return replace(config, n_layers=1 + seed % 3), options
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(800, 900))
 def test_every_reading_is_measured_to_the_byte(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tensor of another size, one too many, one that goes too early or too late: each is seen wherever it lives."""

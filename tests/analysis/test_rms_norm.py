@@ -58,6 +58,7 @@ def test_inference_is_measured_to_the_byte(seed: int, fake: bool) -> None:
     assert swept(describe(config), replace(options, mode="generate")).phases == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(800, 840))
 def test_every_reading_is_measured_to_the_byte(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each temporary of a backward is seen where it is made, and each that is gone a moment too early or too late."""
